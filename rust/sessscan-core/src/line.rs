@@ -1,0 +1,222 @@
+//! What a line holds: records, and what is wrong with it.
+//!
+//! This is DESIGN's reading of a line, on the byte-by-byte automaton of [`crate::grammar`]; the fast scanner
+//! hands every line here that it cannot prove to be one plain record.
+
+use crate::grammar::{Machine, Step, Strictness};
+use crate::record::{Key, Record, View};
+use crate::text;
+use memchr::memmem;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// What is wrong with bytes of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DefectKind {
+    /// Several whole objects on one line: the newline between them is missing.
+    Glued,
+    /// No object, or not a whole one, and nothing whole after it.
+    Invalid,
+    /// Bytes that are not UTF-8.
+    InvalidUtf8,
+    /// A maximal run of NUL bytes.
+    NulRun,
+    /// What lies between the whole objects at a line's head and those at its tail: a cut record.
+    Spliced,
+    /// The last line was cut, or is still being written.
+    Torn,
+}
+
+impl DefectKind {
+    /// Its name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            DefectKind::Glued => "glued",
+            DefectKind::Invalid => "invalid",
+            DefectKind::InvalidUtf8 => "invalid-utf8",
+            DefectKind::NulRun => "nul-run",
+            DefectKind::Spliced => "spliced",
+            DefectKind::Torn => "torn",
+        }
+    }
+}
+
+/// What a line consists of. Ranges are positions in its content.
+pub(crate) enum Item<'a> {
+    Record(Record<'a>, Range<usize>),
+    Defect(DefectKind, Range<usize>),
+}
+
+/// NUL, space, tab and CR are nothing, before, after and between a line's objects.
+pub(crate) fn is_padding(byte: u8) -> bool {
+    matches!(byte, 0 | b' ' | b'\t' | b'\r')
+}
+
+/// Reads lines. Keeps its memory from one to the next.
+pub(crate) struct LineReader {
+    strictness: Strictness,
+    machine: Machine,
+}
+
+impl LineReader {
+    pub(crate) fn new(strictness: Strictness) -> LineReader {
+        LineReader { strictness, machine: Machine::new(strictness) }
+    }
+
+    /// Reads a line's content: its LF, a CR before that, and a BOM at the file's start are taken off.
+    ///
+    /// `open_ended`: it is the file's last line and has no LF. Blank lines give nothing.
+    pub(crate) fn read<'a>(&mut self, content: &'a [u8], open_ended: bool, mut sink: impl FnMut(Item<'a>)) {
+        nul_runs(content, |range| sink(Item::Defect(DefectKind::NulRun, range)));
+        let mut at = skip_padding(content, 0);
+        if at == content.len() {
+            return;
+        }
+        if simdutf8::basic::from_utf8(content).is_err() {
+            sink(Item::Defect(DefectKind::InvalidUtf8, 0..content.len()));
+        }
+        let mut objects = 0;
+        while let Some((record, end)) = self.object(content, at) {
+            sink(Item::Record(record, at..end));
+            objects += 1;
+            at = skip_padding(content, end);
+        }
+        if at == content.len() {
+            if objects > 1 {
+                sink(Item::Defect(DefectKind::Glued, 0..content.len()));
+            }
+            return;
+        }
+        let Some(tail) = tail(content, at, self.strictness) else {
+            let kind = if open_ended { DefectKind::Torn } else { DefectKind::Invalid };
+            return sink(Item::Defect(kind, at..content.len()));
+        };
+        sink(Item::Defect(DefectKind::Spliced, at..tail));
+        at = tail;
+        while let Some((record, end)) = self.object(content, at) {
+            sink(Item::Record(record, at..end));
+            at = skip_padding(content, end);
+        }
+    }
+
+    /// The complete object that begins at `start`, and where it ends.
+    fn object<'a>(&mut self, content: &'a [u8], start: usize) -> Option<(Record<'a>, usize)> {
+        if content.get(start) != Some(&b'{') {
+            return None;
+        }
+        let machine = &mut self.machine;
+        machine.reset();
+        machine.step(start, b'{');
+        let mut record = Record::new(View::new(content));
+        let mut key_at = None;
+        let mut key = None;
+        let mut value_at = None;
+        for (at, &byte) in content.iter().enumerate().skip(start + 1) {
+            let step = machine.step(at, byte);
+            let value_end = match step {
+                Step::Nothing => continue,
+                _ if machine.hopeless() && machine.depth() > 0 => return None,
+                Step::KeyBegins => {
+                    key_at = Some(at + 1);
+                    continue;
+                }
+                Step::ValueBegins => {
+                    value_at = Some(at);
+                    continue;
+                }
+                Step::Dropped => return None,
+                Step::ScalarEnded => at,
+                // The root's own bracket may end a scalar too.
+                Step::Closed { .. } if machine.depth() == 0 => at,
+                Step::Closed { .. } if machine.depth() > 1 => continue,
+                Step::Closed { .. } | Step::Ended => at + 1,
+            };
+            if let Some(begin) = key_at.take() {
+                key = key_named(&content[begin..at]);
+            } else if let (Some(begin), Some(key)) = (value_at.take(), key.take()) {
+                record.set(key, begin..value_end);
+            }
+            if let Step::Closed { complete, .. } = step
+                && machine.depth() == 0
+            {
+                return complete.then_some((record, at + 1));
+            }
+        }
+        None
+    }
+}
+
+fn key_named(raw: &[u8]) -> Option<Key> {
+    Key::of(raw).or_else(|| {
+        // A key may be spelled with escapes.
+        memchr::memchr(b'\\', raw)?;
+        Key::of(text::decode(raw)?.as_bytes())
+    })
+}
+
+fn skip_padding(content: &[u8], from: usize) -> usize {
+    from + content[from..].iter().take_while(|byte| is_padding(**byte)).count()
+}
+
+fn nul_runs(content: &[u8], mut visit: impl FnMut(Range<usize>)) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(0, &content[at..]) {
+        let start = at + found;
+        at = start + content[start..].iter().take_while(|byte| **byte == 0).count();
+        visit(start..at);
+    }
+}
+
+/// Where the first run of complete objects begins that reaches the end of the content, begins after `from`
+/// and begins as records do.
+///
+/// One pass, whatever the line holds. A place in it is either outside a string or inside one, depending on
+/// where reading began: the two phases exchange roles at each quote, and a reading can only end up in the
+/// phase of another one through a backslash outside a string, which spoils all that the first one had open.
+/// So two automata see every object there is; a new one begins at the first candidate that none of them
+/// sees. Then, from the right: a run is good if its first object is complete and is followed by the end or by
+/// a good run.
+fn tail(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
+    let rest = &content[from..];
+    let candidates: Vec<usize> = {
+        let mut found: Vec<usize> = memmem::find_iter(rest, br#"{"parentUuid":"#)
+            .chain(memmem::find_iter(rest, br#"{"type":"#))
+            .map(|at| from + at)
+            .collect();
+        found.sort_unstable();
+        found
+    };
+    let first = *candidates.first()?;
+
+    let mut phases: Vec<Machine> = Vec::with_capacity(2);
+    let mut complete: Vec<(usize, usize)> = Vec::new();
+    let mut upcoming = candidates.iter().copied().peekable();
+    for (at, &byte) in content.iter().enumerate().skip(first) {
+        if upcoming.next_if_eq(&at).is_some() && phases.iter().all(Machine::in_string) {
+            phases.push(Machine::new(strictness));
+        }
+        for machine in &mut phases {
+            if let Step::Closed { open, complete: true } = machine.step(at, byte) {
+                complete.push((open, at + 1));
+            }
+        }
+        if let [a, b, ..] = &phases[..]
+            && a.in_string() == b.in_string()
+        {
+            let spoilt = usize::from(a.depth() > 0);
+            debug_assert_eq!(phases[spoilt].depth(), 0, "two readings fell in step with both alive");
+            phases.swap_remove(spoilt);
+        }
+    }
+
+    complete.sort_unstable_by_key(|&(open, _)| std::cmp::Reverse(open));
+    let mut good = HashSet::new();
+    for (open, end) in complete {
+        let next = skip_padding(content, end);
+        if next == content.len() || good.contains(&next) {
+            good.insert(open);
+        }
+    }
+    candidates.into_iter().find(|at| good.contains(at))
+}

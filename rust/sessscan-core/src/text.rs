@@ -1,0 +1,108 @@
+//! JSON strings and white space, as the CLI's own reader and Python see them.
+
+use std::borrow::Cow;
+
+/// Decodes what stands between the quotes of a JSON string.
+///
+/// Bytes that are not UTF-8, and lone surrogate escapes, become U+FFFD. None if an escape is none of JSON's.
+pub(crate) fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let Some(first) = memchr::memchr(b'\\', raw) else {
+        return Some(String::from_utf8_lossy(raw));
+    };
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    let mut next = Some(first);
+    while let Some(at) = next {
+        out.push_str(&String::from_utf8_lossy(&rest[..at]));
+        rest = escape(&rest[at + 1..], &mut out)?;
+        next = memchr::memchr(b'\\', rest);
+    }
+    out.push_str(&String::from_utf8_lossy(rest));
+    Some(Cow::Owned(out))
+}
+
+/// Decodes one escape, its backslash taken off; what is left.
+fn escape<'a>(rest: &'a [u8], out: &mut String) -> Option<&'a [u8]> {
+    let (&kind, mut rest) = rest.split_first()?;
+    out.push(match kind {
+        b'"' | b'\\' | b'/' => kind as char,
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let unit = hex(rest)?;
+            rest = &rest[4..];
+            match unit {
+                0xd800..0xdc00 => match low_half(rest) {
+                    Some(low) => {
+                        rest = &rest[6..];
+                        char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00))?
+                    }
+                    None => char::REPLACEMENT_CHARACTER,
+                },
+                _ => char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
+            }
+        }
+        _ => return None,
+    });
+    Some(rest)
+}
+
+fn low_half(rest: &[u8]) -> Option<u32> {
+    let unit = hex(rest.strip_prefix(b"\\u")?)?;
+    (0xdc00..0xe000).contains(&unit).then_some(unit)
+}
+
+fn hex(rest: &[u8]) -> Option<u32> {
+    rest.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit << 4 | (digit as char).to_digit(16)?))
+}
+
+/// White space as Python's `str.split` knows it: Unicode's, and the four separators U+001C to U+001F.
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// Runs of white space folded to one blank, none at the ends, at most `limit` characters.
+pub(crate) fn fold_space(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    let mut left = limit;
+    for word in text.split(is_space).filter(|word| !word.is_empty()) {
+        if !out.is_empty() && left > 0 {
+            out.push(' ');
+            left -= 1;
+        }
+        for c in word.chars().take(left) {
+            out.push(c);
+            left -= 1;
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes() {
+        assert_eq!(decode(br#"a\n\"\\\/\u0041\ud83d\ude00"#).unwrap(), "a\n\"\\/A😀");
+        assert_eq!(decode(br"\ud83d!\ude00\ud83d\u0041").unwrap(), "\u{fffd}!\u{fffd}\u{fffd}A");
+        assert_eq!(decode(b"\xff\xe2\x82").unwrap(), "\u{fffd}\u{fffd}");
+        for wrong in [&br"\q"[..], br"\u12", br"\u12g4", br"\"] {
+            assert_eq!(decode(wrong), None, "{}", String::from_utf8_lossy(wrong));
+        }
+    }
+
+    #[test]
+    fn folded() {
+        assert_eq!(fold_space(" a \n\u{1c}b\u{a0}c ", 200), "a b c");
+        assert_eq!(fold_space("ab cd", 3), "ab ");
+        assert_eq!(fold_space("ab cd", 2), "ab");
+        assert_eq!(fold_space("", 2), "");
+    }
+}

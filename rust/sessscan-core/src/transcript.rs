@@ -1,0 +1,337 @@
+//! Records folded into what is known of one session.
+
+use crate::event::{self, RecordType, TitleSource};
+use crate::line::DefectKind;
+use crate::record::{Key, Record, View};
+use crate::text;
+use crate::value;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// At most this many characters of the first prompt are kept.
+const PROMPT_CHARACTERS: usize = 200;
+
+/// Something wrong with bytes of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Defect {
+    /// The line it begins on, from 1.
+    pub line: u64,
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+    /// How many bytes it covers.
+    pub length: u64,
+    /// What is wrong.
+    pub kind: DefectKind,
+}
+
+/// The git worktree that a session works in, as its own `worktree-state` line says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Worktree {
+    pub path: Option<String>,
+    pub name: Option<String>,
+    pub branch: Option<String>,
+    pub original_cwd: Option<String>,
+    pub original_branch: Option<String>,
+}
+
+/// What a transcript says of its session. Times are epoch milliseconds UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    /// Bytes scanned.
+    pub size: u64,
+    /// The file's stem.
+    pub session_id: Option<String>,
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// Records; a glued line has several.
+    pub records: u64,
+    /// The last title that the user gave.
+    pub custom_title: Option<String>,
+    /// The last title that the model found.
+    pub ai_title: Option<String>,
+    /// The last summary of a conversation that is in this file.
+    pub summary: Option<String>,
+    /// The first human prompt, white space folded, at most 200 characters.
+    pub first_prompt: Option<String>,
+    /// The first top-level cwd.
+    pub cwd: Option<String>,
+    /// The last one.
+    pub last_cwd: Option<String>,
+    /// The last git branch.
+    pub git_branch: Option<String>,
+    /// The last CLI version that wrote to it.
+    pub version: Option<String>,
+    /// How the session was last entered.
+    pub entrypoint: Option<String>,
+    /// How it was entered first: where it was born.
+    pub born_in: Option<String>,
+    /// The last model that answered.
+    pub model: Option<String>,
+    /// The last worktree.
+    pub worktree: Option<Worktree>,
+    /// Where the session was last moved to.
+    pub relocated_cwd: Option<String>,
+    /// The smallest timestamp of the session's own records; where they have none, of all.
+    pub created_at: Option<i64>,
+    /// The largest one, likewise.
+    pub last_activity_at: Option<i64>,
+    /// Human prompts.
+    pub turns: u64,
+    /// Every record of the chain belongs to a subagent.
+    pub is_sidechain: bool,
+    /// The uuid of the first record that has one.
+    pub first_uuid: Option<String>,
+    /// The uuid of the last one that has.
+    pub last_uuid: Option<String>,
+    /// Records whose sessionId is the file's stem.
+    pub own_records: u64,
+    /// What is wrong with its bytes, in the order of the file.
+    pub defects: Vec<Defect>,
+}
+
+impl Transcript {
+    /// The best title there is, and where it comes from.
+    pub fn title(&self) -> Option<(&str, TitleSource)> {
+        [
+            (&self.custom_title, TitleSource::Custom),
+            (&self.ai_title, TitleSource::Ai),
+            (&self.summary, TitleSource::Summary),
+            (&self.first_prompt, TitleSource::Prompt),
+        ]
+        .into_iter()
+        .find_map(|(title, source)| Some((title.as_deref().filter(|title| !title.is_empty())?, source)))
+    }
+}
+
+/// Smallest and largest time seen.
+#[derive(Clone, Copy, Default)]
+struct Span(Option<(i64, i64)>);
+
+impl Span {
+    fn add(&mut self, time: i64) {
+        self.0 = Some(self.0.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+    }
+}
+
+/// A `summary` record: it titles this session only if its leaf is in this file.
+struct Summary {
+    /// Which one it was of the file's summaries.
+    order: u64,
+    text: String,
+    leaf_seen: bool,
+}
+
+/// A session taking shape, record by record.
+pub(crate) struct Fold {
+    result: Transcript,
+    own_times: Span,
+    all_times: Span,
+    chain_records: u64,
+    main_chain_records: u64,
+    /// By leaf; of those with the same leaf only the last can count.
+    summaries: HashMap<String, Summary>,
+    summaries_read: u64,
+    /// Messages of assistant records since the last `settle`: only the last model counts, so the search for it
+    /// goes backwards.
+    unsettled: Vec<Range<usize>>,
+    scratch: Vec<u8>,
+}
+
+impl Fold {
+    pub(crate) fn new(session_id: Option<String>) -> Fold {
+        Fold {
+            result: Transcript { session_id, ..Transcript::default() },
+            own_times: Span::default(),
+            all_times: Span::default(),
+            chain_records: 0,
+            main_chain_records: 0,
+            summaries: HashMap::new(),
+            summaries_read: 0,
+            unsettled: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(crate) fn line(&mut self) {
+        self.result.lines += 1;
+    }
+
+    pub(crate) fn defect(&mut self, defect: Defect) {
+        self.result.defects.push(defect);
+    }
+
+    /// Takes in a record. `settle` must follow before its bytes go away.
+    pub(crate) fn record(&mut self, record: &Record) {
+        let scratch = &mut self.scratch;
+        let result = &mut self.result;
+        result.records += 1;
+
+        let own = match (&result.session_id, record.string_range(Key::SessionId)) {
+            (Some(stem), Some(range)) => spells(record.view(), range, stem, scratch),
+            _ => false,
+        };
+        result.own_records += u64::from(own);
+        if let Some(time) = event::time_of(record, scratch) {
+            self.all_times.add(time);
+            if own {
+                self.own_times.add(time);
+            }
+        }
+        if record.has(Key::ParentUuid) {
+            self.chain_records += 1;
+            self.main_chain_records += u64::from(!record.is_true(Key::IsSidechain));
+        }
+        for (key, first, last) in [
+            (Key::Cwd, Some(&mut result.cwd), &mut result.last_cwd),
+            (Key::GitBranch, None, &mut result.git_branch),
+            (Key::Version, None, &mut result.version),
+            (Key::Entrypoint, Some(&mut result.born_in), &mut result.entrypoint),
+            (Key::Uuid, Some(&mut result.first_uuid), &mut result.last_uuid),
+        ] {
+            let Some(range) = record.string_range(key).filter(|range| !range.is_empty()) else { continue };
+            if key != Key::Uuid
+                && last.as_deref().is_some_and(|last| same(record.view(), &range, last, scratch))
+            {
+                continue;
+            }
+            if let Some(text) = event::text_at(record.view(), range, scratch) {
+                if let Some(first @ None) = first {
+                    *first = Some(text.clone());
+                }
+                *last = Some(text);
+            }
+        }
+        if !self.summaries.is_empty()
+            && let Some(uuid) = event::text_of(record, Key::Uuid, scratch)
+        {
+            self.leaf_found(&uuid);
+        }
+        self.by_type(record);
+    }
+
+    fn by_type(&mut self, record: &Record) {
+        let scratch = &mut self.scratch;
+        let result = &mut self.result;
+        match RecordType::of(record, scratch) {
+            RecordType::User => {
+                if let Some(prompt) = event::human_prompt(record, scratch) {
+                    result.turns += 1;
+                    if result.first_prompt.is_none() {
+                        result.first_prompt = Some(text::fold_space(&prompt, PROMPT_CHARACTERS));
+                    }
+                }
+            }
+            RecordType::Assistant => self.unsettled.extend(record.range(Key::Message)),
+            of @ (RecordType::CustomTitle | RecordType::AiTitle) => {
+                match event::title_of(record, of, scratch) {
+                    Some((title, TitleSource::Custom)) => result.custom_title = Some(title),
+                    Some((title, _)) => result.ai_title = Some(title),
+                    None => {}
+                }
+            }
+            RecordType::Summary => {
+                let text = event::text_of(record, Key::Summary, scratch);
+                let leaf = event::text_of(record, Key::LeafUuid, scratch);
+                if let (Some(text), Some(leaf)) = (text, leaf) {
+                    let itself = event::text_of(record, Key::Uuid, scratch).as_ref() == Some(&leaf);
+                    self.summaries_read += 1;
+                    let order = self.summaries_read;
+                    let summary = self.summaries.entry(leaf).or_insert(Summary {
+                        order,
+                        text: String::new(),
+                        leaf_seen: false,
+                    });
+                    *summary = Summary { order, text, leaf_seen: summary.leaf_seen || itself };
+                }
+            }
+            RecordType::WorktreeState => {
+                if let Some(range) = record.range(Key::WorktreeSession)
+                    && let Some(worktree) = worktree(record.view().copy(range, scratch))
+                {
+                    result.worktree = Some(worktree);
+                }
+            }
+            RecordType::Relocated => {
+                if let Some(cwd) = event::filled_text_of(record, Key::RelocatedCwd, scratch) {
+                    result.relocated_cwd = Some(cwd);
+                }
+            }
+            RecordType::Other => {}
+        }
+    }
+
+    /// The bytes that records were found in since the last call are about to go away.
+    pub(crate) fn settle(&mut self, view: View) {
+        while let Some(range) = self.unsettled.pop() {
+            if let Some(model) = event::model_of(view.copy(range, &mut self.scratch)) {
+                self.result.model = Some(model);
+                self.unsettled.clear();
+            }
+        }
+    }
+
+    /// Leaves of summaries that might title this session, if only they are in the file: those that no record
+    /// after the summary bears, and that a summary with a known leaf does not beat.
+    pub(crate) fn leaves_in_doubt(&self) -> HashSet<String> {
+        let known =
+            self.summaries.values().filter(|summary| summary.leaf_seen).map(|summary| summary.order).max();
+        self.summaries
+            .iter()
+            .filter(|(_, summary)| Some(summary.order) > known)
+            .map(|(leaf, _)| leaf.clone())
+            .collect()
+    }
+
+    /// A record with this uuid is in the file.
+    pub(crate) fn leaf_found(&mut self, uuid: &str) {
+        if let Some(summary) = self.summaries.get_mut(uuid) {
+            summary.leaf_seen = true;
+        }
+    }
+
+    pub(crate) fn finish(self, size: u64) -> Transcript {
+        let mut result = self.result;
+        result.size = size;
+        result.summary = self
+            .summaries
+            .into_values()
+            .filter(|summary| summary.leaf_seen)
+            .max_by_key(|summary| summary.order)
+            .map(|summary| summary.text);
+        if let Some((first, last)) = self.own_times.0.or(self.all_times.0) {
+            result.created_at = Some(first);
+            result.last_activity_at = Some(last);
+        }
+        result.is_sidechain = self.chain_records > 0 && self.main_chain_records == 0;
+        result
+    }
+}
+
+/// Whether what stands between two quotes spells this text.
+fn spells(view: View, range: Range<usize>, text: &str, scratch: &mut Vec<u8>) -> bool {
+    let raw = view.copy(range, scratch);
+    raw == text.as_bytes()
+        || (raw.contains(&b'\\') && text::decode(raw).is_some_and(|decoded| decoded == text))
+}
+
+/// Whether it is spelled exactly as this text, which saves decoding it again.
+fn same(view: View, range: &Range<usize>, text: &str, scratch: &mut Vec<u8>) -> bool {
+    range.len() == text.len() && !text.contains('\\') && view.copy(range.clone(), scratch) == text.as_bytes()
+}
+
+fn worktree(raw: &[u8]) -> Option<Worktree> {
+    let mut found = Worktree::default();
+    value::members(raw, |key, raw| {
+        let field = match &*key {
+            "worktreePath" => &mut found.path,
+            "worktreeName" => &mut found.name,
+            "worktreeBranch" => &mut found.branch,
+            "originalCwd" => &mut found.original_cwd,
+            "originalBranch" => &mut found.original_branch,
+            _ => return,
+        };
+        *field = value::string(raw).map(|text| text.into_owned());
+    })?;
+    Some(found)
+}
