@@ -220,3 +220,115 @@ fn tail(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
     }
     candidates.into_iter().find(|at| good.contains(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Instant;
+
+    /// What a line reads as: spans of records, and defects.
+    fn read(content: &[u8], strictness: Strictness) -> Vec<(&'static str, Range<usize>)> {
+        let mut items = Vec::new();
+        LineReader::new(strictness).read(content, false, |item| match item {
+            Item::Record(_, range) => items.push(("record", range)),
+            Item::Defect(kind, range) => items.push((kind.name(), range)),
+        });
+        items
+    }
+
+    /// The tail by trying each place in turn.
+    fn tail_by_trial(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
+        let mut reader = LineReader::new(strictness);
+        (from..content.len()).find(|&start| {
+            let candidate = &content[start..];
+            let mut at = start;
+            (candidate.starts_with(br#"{"parentUuid":"#) || candidate.starts_with(br#"{"type":"#))
+                && loop {
+                    let Some((_, end)) = reader.object(content, at) else { break false };
+                    at = skip_padding(content, end);
+                    if at == content.len() {
+                        break true;
+                    }
+                }
+        })
+    }
+
+    /// Lines made of the pieces that matter, in any order.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::sample::select(vec![
+            "{\"type\":", "{\"parentUuid\":", "{}", "{", "}", "[", "]", "\"", "\\", "\\\"", ",", ":", "1", "\"a\"", "\"a\":1",
+            "null", "x", " ", "\0", "\u{1}", "\t", "é", "\\u", "-0.5e1", "{\"type\":1}", "{\"type\":{\"type\":\"{\"}}",
+        ]);
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn one_pass_finds_the_tail_that_trial_finds(content in pieces(), full in any::<bool>()) {
+            let strictness = if full { Strictness::Full } else { Strictness::Structure };
+            prop_assert_eq!(tail(&content, 0, strictness), tail_by_trial(&content, 0, strictness));
+        }
+
+        #[test]
+        fn full_strictness_is_json(content in pieces()) {
+            let ours = LineReader::new(Strictness::Full).object(&content, 0).is_some_and(|(_, end)| end == content.len());
+            // Lone surrogates, which serde_json refuses, are not among the pieces.
+            let theirs = content.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(&content).is_ok();
+            prop_assert_eq!(ours, theirs && !content.ends_with(b" ") && !content.ends_with(b"\t"));
+        }
+
+        #[test]
+        fn what_is_json_has_structure(content in pieces()) {
+            if let Some((_, end)) = LineReader::new(Strictness::Full).object(&content, 0) {
+                prop_assert_eq!(LineReader::new(Strictness::Structure).object(&content, 0).map(|(_, end)| end), Some(end));
+            }
+        }
+    }
+
+    #[test]
+    fn the_shapes_of_a_line() {
+        let cases: [(&[u8], &[(&str, Range<usize>)]); 10] = [
+            (b"", &[]),
+            (b" \t\r", &[]),
+            (b"\0\0 \0", &[("nul-run", 0..2), ("nul-run", 3..4)]),
+            (b"\0{}\0", &[("nul-run", 0..1), ("nul-run", 3..4), ("record", 1..3)]),
+            (b"{}{}", &[("record", 0..2), ("record", 2..4), ("glued", 0..4)]),
+            (b"{\"a\":1,}", &[("invalid", 0..8)]),
+            (b"{} x", &[("record", 0..2), ("invalid", 3..4)]),
+            (b"{\"a\":\"b{\"type\":1}", &[("spliced", 0..7), ("record", 7..17)]),
+            (b"{\"a\":\xff}", &[("invalid-utf8", 0..7), ("invalid", 0..7)]),
+            (b"{\"a\":\"\xff\"}", &[("invalid-utf8", 0..9), ("record", 0..9)]),
+        ];
+        for (content, items) in cases {
+            assert_eq!(read(content, Strictness::Full), items, "{}", String::from_utf8_lossy(content));
+            assert_eq!(read(content, Strictness::Structure), items, "{}", String::from_utf8_lossy(content));
+        }
+    }
+
+    #[test]
+    fn hostile_lines_take_linear_time() {
+        let million = 1_000_000;
+        let lines = [
+            "{\"type\":".repeat(million),
+            "{\"type\":".repeat(million) + "1" + &"}".repeat(million),
+            "{\"type\":\"".repeat(million),
+            "{\"type\":{}\\\"".repeat(million),
+            "x{\"type\":[".repeat(million),
+            "{".repeat(million),
+            "[{\"a\":".repeat(million),
+            "\"{\"type\":\\".repeat(million),
+            "{\"type\":1}x".repeat(million),
+            "{\"type\":1} ".repeat(million) + "x",
+        ];
+        let started = Instant::now();
+        for line in &lines {
+            read(line.as_bytes(), Strictness::Full);
+            read(line.as_bytes(), Strictness::Structure);
+        }
+        // Linear is about ten seconds in a debug build and one in a release; quadratic would be hours.
+        assert!(started.elapsed().as_secs() < 120);
+    }
+}
