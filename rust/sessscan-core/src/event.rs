@@ -67,26 +67,47 @@ pub(crate) enum RecordType {
 }
 
 impl RecordType {
+    #[inline]
     pub(crate) fn of(record: &Record, scratch: &mut Vec<u8>) -> RecordType {
         let Some(range) = record.string_range(Key::Type) else { return RecordType::Other };
-        let raw = record.view().copy(range, scratch);
-        match RecordType::named(raw) {
-            RecordType::Other if raw.contains(&b'\\') => {
-                text::decode(raw).map_or(RecordType::Other, |name| RecordType::named(name.as_bytes()))
+        match record.view().short(range.clone()).map_or(RecordType::Other, RecordType::named) {
+            RecordType::Other if !record.is_plain(Key::Type) => {
+                // It may be spelled with escapes.
+                let raw = record.view().copy(range, scratch);
+                let name = if raw.contains(&b'\\') { text::decode(raw) } else { None };
+                name.and_then(|name| View::new(name.as_bytes()).short(0..name.len()))
+                    .map_or(RecordType::Other, RecordType::named)
             }
             known => known,
         }
     }
 
-    fn named(name: &[u8]) -> RecordType {
+    #[inline]
+    fn named(name: u128) -> RecordType {
+        const fn number(name: &[u8]) -> u128 {
+            let mut bytes = [0; 16];
+            let mut at = 0;
+            while at < name.len() {
+                bytes[at] = name[at];
+                at += 1;
+            }
+            u128::from_le_bytes(bytes)
+        }
+        const USER: u128 = number(b"user");
+        const ASSISTANT: u128 = number(b"assistant");
+        const CUSTOM_TITLE: u128 = number(b"custom-title");
+        const AI_TITLE: u128 = number(b"ai-title");
+        const SUMMARY: u128 = number(b"summary");
+        const WORKTREE_STATE: u128 = number(b"worktree-state");
+        const RELOCATED: u128 = number(b"relocated");
         match name {
-            b"user" => RecordType::User,
-            b"assistant" => RecordType::Assistant,
-            b"custom-title" => RecordType::CustomTitle,
-            b"ai-title" => RecordType::AiTitle,
-            b"summary" => RecordType::Summary,
-            b"worktree-state" => RecordType::WorktreeState,
-            b"relocated" => RecordType::Relocated,
+            USER => RecordType::User,
+            ASSISTANT => RecordType::Assistant,
+            CUSTOM_TITLE => RecordType::CustomTitle,
+            AI_TITLE => RecordType::AiTitle,
+            SUMMARY => RecordType::Summary,
+            WORKTREE_STATE => RecordType::WorktreeState,
+            RELOCATED => RecordType::Relocated,
             _ => RecordType::Other,
         }
     }

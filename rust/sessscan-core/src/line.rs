@@ -43,6 +43,7 @@ impl DefectKind {
 }
 
 /// What a line consists of. Ranges are positions in its content.
+#[expect(clippy::large_enum_variant, reason = "it is handed over once, and most are records")]
 pub(crate) enum Item<'a> {
     Record(Record<'a>, Range<usize>),
     Defect(DefectKind, Range<usize>),
@@ -135,7 +136,7 @@ impl LineReader {
             if let Some(begin) = key_at.take() {
                 key = key_named(&content[begin..at]);
             } else if let (Some(begin), Some(key)) = (value_at.take(), key.take()) {
-                record.set(key, begin..value_end);
+                record.set(key, begin..value_end, false);
             }
             if let Step::Closed { complete, .. } = step
                 && machine.depth() == 0
@@ -257,8 +258,32 @@ mod tests {
     /// Lines made of the pieces that matter, in any order.
     fn pieces() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop::sample::select(vec![
-            "{\"type\":", "{\"parentUuid\":", "{}", "{", "}", "[", "]", "\"", "\\", "\\\"", ",", ":", "1", "\"a\"", "\"a\":1",
-            "null", "x", " ", "\0", "\u{1}", "\t", "é", "\\u", "-0.5e1", "{\"type\":1}", "{\"type\":{\"type\":\"{\"}}",
+            "{\"type\":",
+            "{\"parentUuid\":",
+            "{}",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            "\\\"",
+            ",",
+            ":",
+            "1",
+            "\"a\"",
+            "\"a\":1",
+            "null",
+            "x",
+            " ",
+            "\0",
+            "\u{1}",
+            "\t",
+            "é",
+            "\\u",
+            "-0.5e1",
+            "{\"type\":1}",
+            "{\"type\":{\"type\":\"{\"}}",
         ]);
         prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
     }
@@ -288,9 +313,11 @@ mod tests {
         }
     }
 
+    type Case<'a> = (&'a [u8], &'a [(&'a str, Range<usize>)]);
+
     #[test]
     fn the_shapes_of_a_line() {
-        let cases: [(&[u8], &[(&str, Range<usize>)]); 10] = [
+        let cases: [Case; 10] = [
             (b"", &[]),
             (b" \t\r", &[]),
             (b"\0\0 \0", &[("nul-run", 0..2), ("nul-run", 3..4)]),

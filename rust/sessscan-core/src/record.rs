@@ -3,61 +3,56 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// The keys at depth 1 that say something about a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Key {
-    Type,
-    ParentUuid,
-    Uuid,
-    SessionId,
-    Timestamp,
-    Cwd,
-    GitBranch,
-    Version,
-    Entrypoint,
-    IsSidechain,
-    IsMeta,
-    IsCompactSummary,
-    ToolUseResult,
-    Message,
-    CustomTitle,
-    AiTitle,
-    Summary,
-    LeafUuid,
-    WorktreeSession,
-    RelocatedCwd,
+macro_rules! keys {
+    ($($key:ident = $name:literal,)*) => {
+        /// The keys at depth 1 that say something about a session.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Key { $($key,)* }
+
+        impl Key {
+            pub(crate) const COUNT: usize = [$($name,)*].len();
+
+            #[cfg(test)]
+            pub(crate) const ALL: [Key; Key::COUNT] = [$(Key::$key,)*];
+
+            /// The key that is spelled so, if it is one that counts.
+            pub(crate) fn of(name: &[u8]) -> Option<Key> {
+                $(if name == $name.as_bytes() {
+                    return Some(Key::$key);
+                })*
+                None
+            }
+
+            #[cfg(test)]
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Key::$key => $name,)* }
+            }
+        }
+    };
 }
 
-impl Key {
-    pub(crate) const COUNT: usize = Key::RelocatedCwd as usize + 1;
-
-    /// The key that is spelled so, if it is one that counts.
-    pub(crate) fn of(name: &[u8]) -> Option<Key> {
-        Some(match name {
-            b"type" => Key::Type,
-            b"parentUuid" => Key::ParentUuid,
-            b"uuid" => Key::Uuid,
-            b"sessionId" => Key::SessionId,
-            b"timestamp" => Key::Timestamp,
-            b"cwd" => Key::Cwd,
-            b"gitBranch" => Key::GitBranch,
-            b"version" => Key::Version,
-            b"entrypoint" => Key::Entrypoint,
-            b"isSidechain" => Key::IsSidechain,
-            b"isMeta" => Key::IsMeta,
-            b"isCompactSummary" => Key::IsCompactSummary,
-            b"toolUseResult" => Key::ToolUseResult,
-            b"message" => Key::Message,
-            b"customTitle" => Key::CustomTitle,
-            b"aiTitle" => Key::AiTitle,
-            b"summary" => Key::Summary,
-            b"leafUuid" => Key::LeafUuid,
-            b"worktreeSession" => Key::WorktreeSession,
-            b"relocatedCwd" => Key::RelocatedCwd,
-            _ => return None,
-        })
-    }
+keys! {
+    Type = "type",
+    ParentUuid = "parentUuid",
+    Uuid = "uuid",
+    SessionId = "sessionId",
+    Timestamp = "timestamp",
+    Cwd = "cwd",
+    GitBranch = "gitBranch",
+    Version = "version",
+    Entrypoint = "entrypoint",
+    IsSidechain = "isSidechain",
+    IsMeta = "isMeta",
+    IsCompactSummary = "isCompactSummary",
+    ToolUseResult = "toolUseResult",
+    Message = "message",
+    CustomTitle = "customTitle",
+    AiTitle = "aiTitle",
+    Summary = "summary",
+    LeafUuid = "leafUuid",
+    WorktreeSession = "worktreeSession",
+    RelocatedCwd = "relocatedCwd",
 }
 
 /// Bytes that another process may change while they are looked at: those of a file that is mapped.
@@ -75,14 +70,80 @@ impl<'a> View<'a> {
         View { start: bytes.as_ptr(), len: bytes.len(), life: PhantomData }
     }
 
+    /// # Safety
+    /// `len` bytes from `start` on can be read for 'a; others may change them meanwhile.
+    pub(crate) unsafe fn of_raw(start: *const u8, len: usize) -> View<'a> {
+        View { start, len, life: PhantomData }
+    }
+
+    pub(crate) fn start(self) -> *const u8 {
+        self.start
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
     pub(crate) fn byte(self, at: usize) -> u8 {
         assert!(at < self.len);
         // SAFETY: `at` lies within the `len` bytes that are readable for 'a.
         unsafe { self.start.add(at).read() }
     }
 
+    /// Where this byte is, from `from` on.
+    pub(crate) fn find(self, byte: u8, from: usize) -> Option<usize> {
+        assert!(from <= self.len);
+        let finder = memchr::arch::all::memchr::One::new(byte);
+        // SAFETY: the range lies within the view.
+        let found = unsafe { finder.find_raw(self.start.add(from), self.start.add(self.len)) };
+        found.map(|found| found.addr() - self.start.addr())
+    }
+
+    /// The bytes of a range of at most 16, as a number whose lowest byte comes first.
+    #[inline(always)]
+    pub(crate) fn short(self, range: Range<usize>) -> Option<u128> {
+        if range.len() > 16 || range.end > self.len {
+            return None;
+        }
+        if range.start + 16 <= self.len {
+            // SAFETY: 16 bytes from the range's start lie within the view.
+            let bytes = u128::from_le(unsafe { self.start.add(range.start).cast::<u128>().read_unaligned() });
+            return Some(if range.is_empty() {
+                0
+            } else {
+                bytes << (128 - 8 * range.len()) >> (128 - 8 * range.len())
+            });
+        }
+        Some(range.rev().fold(0, |bytes, at| bytes << 8 | u128::from(self.byte(at))))
+    }
+
+    /// Whether a range holds these bytes.
+    #[inline(always)]
+    pub(crate) fn equals(self, range: Range<usize>, text: &[u8]) -> bool {
+        if range.len() != text.len() || range.end > self.len {
+            return false;
+        }
+        // SAFETY: the range lies within the view.
+        let start = unsafe { self.start.add(range.start) };
+        let mut words = text.chunks_exact(8);
+        let mut at = 0;
+        let mut differs = 0;
+        for word in &mut words {
+            // SAFETY: within the range.
+            let here = unsafe { start.add(at).cast::<u64>().read_unaligned() };
+            differs |= here ^ u64::from_ne_bytes(word.try_into().expect("eight bytes"));
+            at += 8;
+        }
+        differs == 0
+            && words
+                .remainder()
+                .iter()
+                .enumerate()
+                .all(|(rest, byte)| self.byte(range.start + at + rest) == *byte)
+    }
+
     /// Copies a range out, over what `into` held.
-    pub(crate) fn copy<'b>(self, range: Range<usize>, into: &'b mut Vec<u8>) -> &'b [u8] {
+    pub(crate) fn copy(self, range: Range<usize>, into: &mut Vec<u8>) -> &[u8] {
         assert!(range.start <= range.end && range.end <= self.len);
         into.clear();
         into.reserve(range.len());
@@ -99,6 +160,7 @@ impl<'a> View<'a> {
 pub(crate) struct Record<'a> {
     view: View<'a>,
     present: u32,
+    plain: u32,
     values: [(usize, usize); Key::COUNT],
 }
 
@@ -106,17 +168,33 @@ impl<'a> Record<'a> {
     /// A record in `view` whose values are still to be found.
     pub(crate) fn new(view: View<'a>) -> Record<'a> {
         const { assert!(Key::COUNT <= u32::BITS as usize) }
-        Record { view, present: 0, values: [(0, 0); Key::COUNT] }
+        Record { view, present: 0, plain: 0, values: [(0, 0); Key::COUNT] }
     }
 
     pub(crate) fn view(&self) -> View<'a> {
         self.view
     }
 
-    /// The value of `key` is this range of the view; of a key that comes twice the last one counts.
-    pub(crate) fn set(&mut self, key: Key, range: Range<usize>) {
-        self.present |= 1 << key as u32;
+    /// Forgets all values.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.present = 0;
+        self.plain = 0;
+    }
+
+    /// The value of `key` is this range of the view; of a key that comes twice the last one counts. `plain`: it is
+    /// known to be a string without escapes.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, key: Key, range: Range<usize>, plain: bool) {
+        let bit = 1 << key as u32;
+        self.present |= bit;
+        self.plain = self.plain & !bit | (u32::from(plain) << key as u32);
         self.values[key as usize] = (range.start, range.end);
+    }
+
+    /// Whether the value of `key` is known to be a string without escapes, so that it can be decoded whatever it is.
+    pub(crate) fn is_plain(&self, key: Key) -> bool {
+        self.plain & 1 << key as u32 != 0
     }
 
     pub(crate) fn has(&self, key: Key) -> bool {

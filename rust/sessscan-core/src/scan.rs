@@ -4,20 +4,15 @@ use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Key, Record, View};
 use crate::scanner::{Scanner, Sink};
+use crate::source::{Poll, Source};
+use crate::structure::Width;
 use crate::transcript::{Defect, Fold, Transcript};
 use std::collections::{HashSet, VecDeque};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// How much is read at a time: small enough to stay in a core's cache, large enough that the calls cost nothing.
-const CHUNK: usize = 256 * 1024;
-
-/// Called now and then with the bytes read since the last call; to break is to cancel the scan.
-pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 impl Sink for Fold {
     fn line(&mut self) {
@@ -45,27 +40,42 @@ pub fn session_id_of(path: &Path) -> Option<String> {
 /// Scans bytes that are at hand.
 pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictness) -> Transcript {
     let mut fold = Fold::new(session_id);
-    scan_into(&mut Pieces::of(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
+    scan_into(&mut Source::Memory(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
         .expect("memory can be read and nobody cancels");
     let doubt = fold.leaves_in_doubt();
     if !doubt.is_empty() {
-        find_leaves(&mut Pieces::of(data), strictness, doubt, &mut fold, &mut |_| ControlFlow::Continue(()))
-            .expect("memory can be read and nobody cancels");
+        find_leaves(&mut Source::Memory(data), strictness, doubt, &mut fold, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .expect("memory can be read and nobody cancels");
     }
     fold.finish(data.len() as u64)
 }
 
+/// So often a file is scanned anew that becomes shorter meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// Scans a file. An error of kind `Interrupted` means that `poll` cancelled.
 pub fn scan_file(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Transcript> {
+    for _ in 0..ATTEMPTS {
+        if let Some(transcript) = scan_file_once(path, strictness, poll)? {
+            return Ok(transcript);
+        }
+    }
+    Err(io::Error::other("it became shorter each time it was read"))
+}
+
+/// Scans a file; None if it became shorter meanwhile.
+fn scan_file_once(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Option<Transcript>> {
     let mut fold = Fold::new(session_id_of(path));
-    let mut source = Pieces::open(path)?;
+    let mut source = Source::open(path)?;
     let size = scan_into(&mut source, strictness, &mut fold, poll)?;
     let doubt = fold.leaves_in_doubt();
     if !doubt.is_empty() {
         source.rewind(size)?;
         find_leaves(&mut source, strictness, doubt, &mut fold, poll)?;
     }
-    Ok(fold.finish(size))
+    Ok((!source.shrank()).then(|| fold.finish(size)))
 }
 
 /// Scans files on several threads, each file by one. The results are in the order of `paths`.
@@ -138,13 +148,13 @@ pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
         }
     }
     let mut found = Uuids(Vec::new(), Vec::new());
-    scan_into(&mut Pieces::open(path)?, Strictness::Structure, &mut found, poll)?;
+    scan_into(&mut Source::open(path)?, Strictness::Structure, &mut found, poll)?;
     Ok(found.0)
 }
 
 /// Second pass, for old transcripts only: which of these uuids does a record of the file bear?
 fn find_leaves(
-    source: &mut Pieces,
+    source: &mut Source,
     strictness: Strictness,
     wanted: HashSet<String>,
     fold: &mut Fold,
@@ -163,70 +173,16 @@ fn find_leaves(
     scan_into(source, strictness, &mut Leaves(wanted, fold, Vec::new()), poll).map(drop)
 }
 
-/// Feeds a source to a sink; the bytes scanned.
+/// Scans a source into a sink; the bytes scanned.
 fn scan_into(
-    source: &mut Pieces,
+    source: &mut Source,
     strictness: Strictness,
     sink: &mut impl Sink,
     poll: &mut Poll,
 ) -> io::Result<u64> {
-    let mut scanner = Scanner::new(strictness);
-    while let Some(piece) = source.next()? {
-        scanner.feed(piece, sink);
-        if poll(piece.len() as u64).is_break() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-    }
-    let size = scanner.offset();
-    scanner.finish(sink);
-    Ok(size)
-}
-
-/// The bytes of a file or of memory, a piece at a time.
-enum Pieces<'a> {
-    File { file: io::Take<File>, buffer: Vec<u8> },
-    Memory(&'a [u8]),
-}
-
-impl<'a> Pieces<'a> {
-    fn of(data: &'a [u8]) -> Pieces<'a> {
-        Pieces::Memory(data)
-    }
-
-    fn open(path: &Path) -> io::Result<Pieces<'a>> {
-        let file = File::open(path)?;
-        Ok(Pieces::File { file: file.take(u64::MAX), buffer: vec![0; CHUNK] })
-    }
-
-    /// Back to the start, to read no further than `size`: a live file may have grown meanwhile.
-    fn rewind(&mut self, size: u64) -> io::Result<()> {
-        match self {
-            Pieces::File { file, .. } => {
-                io::Seek::rewind(file.get_mut())?;
-                file.set_limit(size);
-            }
-            Pieces::Memory(_) => unreachable!("memory is read by making another one"),
-        }
-        Ok(())
-    }
-
-    fn next(&mut self) -> io::Result<Option<&[u8]>> {
-        match self {
-            Pieces::File { file, buffer } => loop {
-                match file.read(buffer) {
-                    Ok(0) => return Ok(None),
-                    Ok(count) => return Ok(Some(&buffer[..count])),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            },
-            Pieces::Memory(rest) => {
-                let (piece, after) = rest.split_at(rest.len().min(CHUNK));
-                *rest = after;
-                Ok((!piece.is_empty()).then_some(piece))
-            }
-        }
-    }
+    let mut scanner = Scanner::new(strictness, Width::chosen());
+    while source.advance(&mut scanner, sink, poll)? {}
+    Ok(scanner.finish(sink))
 }
 
 /// Which events are wanted.
@@ -240,7 +196,7 @@ pub struct EventKinds {
 
 /// The events of a file, read as they are asked for.
 pub struct Events {
-    source: Pieces<'static>,
+    source: Source<'static>,
     scanner: Option<Scanner>,
     found: Found,
 }
@@ -249,7 +205,11 @@ impl Events {
     /// The events of a file.
     pub fn open(path: &Path, kinds: EventKinds) -> io::Result<Events> {
         let found = Found { kinds, events: VecDeque::new(), cwd: None, scratch: Vec::new() };
-        Ok(Events { source: Pieces::open(path)?, scanner: Some(Scanner::new(Strictness::Structure)), found })
+        Ok(Events {
+            source: Source::open(path)?,
+            scanner: Some(Scanner::new(Strictness::Structure, Width::chosen())),
+            found,
+        })
     }
 
     /// The next event, or None after `poll` broke or at the end.
@@ -259,14 +219,8 @@ impl Events {
                 return Ok(Some(event));
             }
             let Some(scanner) = &mut self.scanner else { return Ok(None) };
-            match self.source.next()? {
-                Some(piece) => {
-                    scanner.feed(piece, &mut self.found);
-                    if poll(piece.len() as u64).is_break() {
-                        return Err(io::ErrorKind::Interrupted.into());
-                    }
-                }
-                None => self.scanner.take().expect("it was there").finish(&mut self.found),
+            if !self.source.advance(scanner, &mut self.found, poll)? {
+                self.scanner.take().expect("it was there").finish(&mut self.found);
             }
         }
     }

@@ -1,9 +1,13 @@
 //! Bytes, in pieces cut anywhere, to records and defects with their places in the file.
 
+use crate::buffer::Buffer;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
+use crate::plain::{PlainReader, Region};
 use crate::record::{Record, View};
+use crate::structure::Width;
 use crate::transcript::Defect;
+use std::io::{self, Read};
 
 /// Takes what a scan finds, in the order of the file.
 pub(crate) trait Sink {
@@ -17,62 +21,116 @@ pub(crate) trait Sink {
     fn settle(&mut self, _view: View) {}
 }
 
-/// Splits lines and reads them. Memory is bounded by the longest line.
+/// Splits lines and reads them: plain ones by the fast reader, the others byte by byte.
+///
+/// Memory is bounded by the longest line.
 pub(crate) struct Scanner {
-    reader: LineReader,
-    /// A line whose end is still to come.
-    partial: Vec<u8>,
-    /// The file offset of the next byte fed.
+    /// None: every line is read byte by byte.
+    plain: Option<PlainReader>,
+    slow: LineReader,
+    /// What was fed and not read yet: the beginning of a line.
+    buffer: Buffer,
+    /// So much of it holds no LF.
+    searched: usize,
+    /// The file offset of the buffer's start.
     offset: u64,
-    /// The line that the next byte fed belongs to.
+    /// The line that begins there.
     line: u64,
+    /// A line that is read byte by byte, copied out.
+    copy: Vec<u8>,
     defects: Vec<Defect>,
 }
 
+/// How much is taken at a time: small enough to stay in a core's cache, large enough that the calls cost nothing.
+const CHUNK: usize = 256 * 1024;
+
 impl Scanner {
-    pub(crate) fn new(strictness: Strictness) -> Scanner {
+    pub(crate) fn new(strictness: Strictness, width: Width) -> Scanner {
         Scanner {
-            reader: LineReader::new(strictness),
-            partial: Vec::new(),
+            plain: (strictness == Strictness::Structure).then(|| PlainReader::new(width)),
+            slow: LineReader::new(strictness),
+            buffer: Buffer::new(),
+            searched: 0,
             offset: 0,
             line: 1,
+            copy: Vec::new(),
             defects: Vec::new(),
         }
     }
 
-    pub(crate) fn offset(&self) -> u64 {
-        self.offset
+    /// One that reads every line byte by byte: the twin that the fast one is held to.
+    #[cfg(test)]
+    pub(crate) fn slow(strictness: Strictness) -> Scanner {
+        Scanner { plain: None, ..Scanner::new(strictness, Width::Scalar) }
     }
 
-    pub(crate) fn feed(&mut self, mut chunk: &[u8], sink: &mut impl Sink) {
-        while let Some(end) = memchr::memchr(b'\n', chunk) {
-            let (head, rest) = chunk.split_at(end + 1);
-            self.offset += head.len() as u64;
-            if self.partial.is_empty() {
-                self.read_line(head, sink);
-            } else {
-                let mut line = std::mem::take(&mut self.partial);
-                line.extend_from_slice(head);
-                self.read_line(&line, sink);
-                line.clear();
-                self.partial = line;
-            }
-            self.line += 1;
-            chunk = rest;
+    /// Takes in bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
+        for chunk in bytes.chunks(CHUNK) {
+            self.buffer.append(chunk);
+            self.read_buffer(sink);
         }
-        self.offset += chunk.len() as u64;
-        self.partial.extend_from_slice(chunk);
     }
 
-    pub(crate) fn finish(mut self, sink: &mut impl Sink) {
-        let line = std::mem::take(&mut self.partial);
-        self.read_line(&line, sink);
+    /// Takes in what one read gives; how many bytes that was, 0 at the end.
+    pub(crate) fn feed_from(&mut self, file: &mut impl Read, sink: &mut impl Sink) -> io::Result<usize> {
+        let count = self.buffer.append_from(file, CHUNK)?;
+        self.read_buffer(sink);
+        Ok(count)
     }
 
-    /// Reads a line that ends at `self.offset`, its LF included if it has one.
+    fn read_buffer(&mut self, sink: &mut impl Sink) {
+        if memchr::memchr(b'\n', &self.buffer.bytes()[self.searched..]).is_none() {
+            self.searched = self.buffer.bytes().len();
+            return;
+        }
+        let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
+        let read = self.read_region(buffer.region(), 0, sink);
+        self.buffer = buffer;
+        self.buffer.consume(read);
+        self.searched = self.buffer.bytes().len();
+    }
+
+    /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes fed.
+    pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
+        let view = region.view();
+        let base = self.offset;
+        let mut at = from;
+        loop {
+            if let Some(plain) = &mut self.plain {
+                let line = &mut self.line;
+                at = plain.read_lines(region, at, |record, start, _| {
+                    sink.line();
+                    sink.record(record, *line, base + (start - from) as u64);
+                    *line += 1;
+                });
+            }
+            let Some(end) = view.find(b'\n', at) else { break };
+            sink.settle(view);
+            let mut copy = std::mem::take(&mut self.copy);
+            view.copy(at..end + 1, &mut copy);
+            self.offset = base + (at - from) as u64;
+            self.read_line(&copy, sink);
+            self.copy = copy;
+            self.line += 1;
+            at = end + 1;
+        }
+        sink.settle(view);
+        self.offset = base + (at - from) as u64;
+        at - from
+    }
+
+    /// Reads what is left: the file's last line, if it has no LF. The bytes scanned in all.
+    pub(crate) fn finish(mut self, sink: &mut impl Sink) -> u64 {
+        let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
+        self.read_line(buffer.bytes(), sink);
+        self.offset + buffer.bytes().len() as u64
+    }
+
+    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte.
     fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) {
         const BOM: &[u8] = b"\xef\xbb\xbf";
-        let mut begin = self.offset - line.len() as u64;
+        let mut begin = self.offset;
         let mut content = line;
         let open_ended = match content.strip_suffix(b"\n") {
             Some(stripped) => {
@@ -90,7 +148,7 @@ impl Scanner {
         let number = self.line;
         let defects = &mut self.defects;
         let mut blank = true;
-        self.reader.read(content, open_ended, |item| match item {
+        self.slow.read(content, open_ended, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
                 sink.record(&record, number, begin + range.start as u64);
@@ -111,5 +169,175 @@ impl Scanner {
         sink.settle(View::new(content));
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Key;
+    use proptest::prelude::*;
+
+    /// A record: its line, its offset, its values.
+    type SaidOfRecord = (u64, u64, Vec<(Key, Vec<u8>)>);
+
+    /// All that a scan says.
+    #[derive(Debug, Default, PartialEq)]
+    struct Said {
+        lines: u64,
+        records: Vec<SaidOfRecord>,
+        defects: Vec<Defect>,
+    }
+
+    impl Sink for Said {
+        fn line(&mut self) {
+            self.lines += 1;
+        }
+
+        fn record(&mut self, record: &Record, line: u64, offset: u64) {
+            let values = Key::ALL.into_iter().filter_map(|key| {
+                let mut value = Vec::new();
+                record.view().copy(record.range(key)?, &mut value);
+                assert!(
+                    !record.is_plain(key) || (value[0] == b'"' && !value.contains(&b'\\')),
+                    "plain, but {value:?}"
+                );
+                Some((key, value))
+            });
+            self.records.push((line, offset, values.collect()));
+        }
+
+        fn defect(&mut self, defect: Defect) {
+            self.defects.push(defect);
+        }
+    }
+
+    fn said(mut scanner: Scanner, data: &[u8], chunk: usize) -> Said {
+        let mut said = Said::default();
+        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut said));
+        assert_eq!(scanner.finish(&mut said), data.len() as u64);
+        said
+    }
+
+    fn check(data: &[u8], chunk: usize) {
+        let slow = said(Scanner::slow(Strictness::Structure), data, data.len());
+        for width in Width::available() {
+            for chunk in [chunk, data.len()] {
+                let fast = said(Scanner::new(Strictness::Structure, width), data, chunk);
+                assert_eq!(
+                    fast,
+                    slow,
+                    "{width:?}, in pieces of {chunk}: {:?}",
+                    String::from_utf8_lossy(data)
+                );
+            }
+        }
+    }
+
+    /// Lines as they are written, lines with everything in them that may trip a reader, and damage.
+    fn transcript() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop_oneof![
+            4 => prop::sample::select(vec!["", "a", "{", "}]", "\\\"", "\\\\", "\\n", "é", "\u{2028}", "\\ud83d", "x\\u0041", ", \\\"type\\\":1"]).prop_map(str::to_owned),
+            1 => (0..300_usize).prop_map(|length| "lorem ipsum ".repeat(length / 12 + 1)[..length].to_owned()),
+            1 => (0..140_usize).prop_map(|length| "\\\\".repeat(length)),
+            1 => (0..140_usize).prop_map(|length| "é".repeat(length)),
+        ];
+        let string = prop::collection::vec(text, 0..6).prop_map(|texts| format!("\"{}\"", texts.concat()));
+        let scalar = prop::sample::select(vec![
+            "1",
+            "-0.5e+10",
+            "0",
+            "null",
+            "true",
+            "false",
+            "12345678901234567890123456789012345",
+            "01",
+            "nul",
+            "1.",
+            "",
+        ]);
+        let value = prop_oneof![string.clone(), string, scalar.prop_map(str::to_owned)].prop_recursive(
+            6,
+            40,
+            6,
+            |inner| {
+                prop_oneof![
+                    prop::collection::vec(inner.clone(), 0..6)
+                        .prop_map(|values| format!("[{}]", values.join(","))),
+                    prop::collection::vec((any_key(), inner), 0..6).prop_map(|members| object(&members)),
+                    (0..70_usize).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
+                ]
+            },
+        );
+        let record = prop::collection::vec((any_key(), value), 0..9).prop_map(|members| object(&members));
+        let end =
+            prop::sample::select(vec!["\n", "\n", "\n", "\n", "\r\n", "\n\n", "", " \n", "\0\n", "\n\0\0\n"]);
+        prop::collection::vec((record, end).prop_map(|(record, end)| record + end), 0..8)
+            .prop_map(|lines| lines.concat().into_bytes())
+    }
+
+    fn any_key() -> impl Strategy<Value = String> {
+        let known = Key::ALL.map(|key| key.name().to_owned()).to_vec();
+        prop_oneof![
+            6 => prop::sample::select(known),
+            1 => prop::sample::select(vec!["", "userType", "t\\u0079pe", "é", "a key that is far longer than those that are remembered", "typ", "types"]).prop_map(str::to_owned),
+        ]
+    }
+
+    fn object(members: &[(String, String)]) -> String {
+        let members: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_500 } else { 40_000 }))]
+
+        #[test]
+        fn fast_is_slow(data in transcript(), chunk in 1..400_usize) {
+            check(&data, chunk);
+        }
+
+        #[test]
+        fn fast_is_slow_on_what_is_broken(
+            mut data in transcript(),
+            hits in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"\"\\{}[],: \r\n\0\x01\t1tn\x80\xff\xe2a".to_vec()), 0..3_u8), 1..5),
+            chunk in 1..400_usize,
+        ) {
+            for (at, byte, how) in hits {
+                if data.is_empty() { break }
+                let at = at.index(data.len());
+                match how {
+                    0 => data[at] = byte,
+                    1 => data.insert(at, byte),
+                    _ => drop(data.remove(at)),
+                }
+            }
+            check(&data, chunk);
+        }
+    }
+
+    #[test]
+    fn fast_is_slow_on_all_short_values() {
+        const BYTES: &[u8] = b"\"\\{}[],:1 \x01\xc3";
+        let length = if cfg!(debug_assertions) { 4 } else { 5 };
+        let mut lines = Vec::new();
+        for number in 0..BYTES.len().pow(length) {
+            // Lines of changing lengths come at every alignment.
+            lines.extend_from_slice(b"{\"cwd\":[\"");
+            let mut rest = number;
+            for _ in 0..length {
+                lines.push(BYTES[rest % BYTES.len()]);
+                rest /= BYTES.len();
+            }
+            lines.extend_from_slice(b"\"],\"type\":\"x\"}\n");
+            if number % 7 == 0 {
+                lines.extend_from_slice(b"{\"a\":0}\n");
+            }
+            if lines.len() > 100_000 {
+                check(&lines, 77_777);
+                lines.clear();
+            }
+        }
+        check(&lines, 7);
     }
 }

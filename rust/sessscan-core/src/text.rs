@@ -7,18 +7,25 @@ use std::borrow::Cow;
 /// Bytes that are not UTF-8, and lone surrogate escapes, become U+FFFD. None if an escape is none of JSON's.
 pub(crate) fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
     let Some(first) = memchr::memchr(b'\\', raw) else {
-        return Some(String::from_utf8_lossy(raw));
+        return Some(lossy(raw));
     };
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     let mut next = Some(first);
     while let Some(at) = next {
-        out.push_str(&String::from_utf8_lossy(&rest[..at]));
+        out.push_str(&lossy(&rest[..at]));
         rest = escape(&rest[at + 1..], &mut out)?;
         next = memchr::memchr(b'\\', rest);
     }
-    out.push_str(&String::from_utf8_lossy(rest));
+    out.push_str(&lossy(rest));
     Some(Cow::Owned(out))
+}
+
+fn lossy(raw: &[u8]) -> Cow<'_, str> {
+    match simdutf8::basic::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(raw),
+    }
 }
 
 /// Decodes one escape, its backslash taken off; what is left.

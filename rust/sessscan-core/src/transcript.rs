@@ -106,12 +106,50 @@ impl Transcript {
 
 /// Smallest and largest time seen.
 #[derive(Clone, Copy, Default)]
-struct Span(Option<(i64, i64)>);
+struct Span {
+    millis: Option<(i64, i64)>,
+    /// Two of the times seen, as they are spelled. What is spelled alike and lies between them changes nothing.
+    spelled: Option<(Spelling, Spelling)>,
+}
+
+/// The 24 bytes of `YYYY-MM-DDTHH:MM:SS.mmmZ`, as numbers in the order of time.
+type Spelling = [u64; 3];
 
 impl Span {
-    fn add(&mut self, time: i64) {
-        self.0 = Some(self.0.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+    fn add(&mut self, millis: i64, spelling: Option<Spelling>) {
+        let (first, last) = self.millis.unwrap_or((millis, millis));
+        self.millis = Some((first.min(millis), last.max(millis)));
+        if let Some(spelling) = spelling {
+            let (first, last) = self.spelled.unwrap_or((spelling, spelling));
+            self.spelled = Some((first.min(spelling), last.max(spelling)));
+        }
     }
+
+    /// Whether a time so spelled, if it is one at all, lies between two that were seen.
+    #[inline]
+    fn covers(&self, spelling: Spelling) -> bool {
+        self.spelled.is_some_and(|(first, last)| first <= spelling && spelling <= last)
+    }
+}
+
+/// How the timestamp is spelled, if it is in the usual way.
+#[inline]
+fn spelling(record: &Record) -> Option<Spelling> {
+    let range = record.string_range(Key::Timestamp)?;
+    if range.len() != 24 {
+        return None;
+    }
+    let (date, rest) = (
+        record.view().short(range.start..range.start + 16)?,
+        record.view().short(range.start + 16..range.end)?,
+    );
+    let spelling =
+        [(date as u64).swap_bytes(), ((date >> 64) as u64).swap_bytes(), (rest as u64).swap_bytes()];
+    // Of all that is a time and has 24 bytes, only these two are not in the order of their bytes: local offsets,
+    // and the leap second, which counts as the next minute's first.
+    let zulu = spelling[2] as u8 == b'Z';
+    let leap = (spelling[2] >> 48) as u8 == b'6';
+    (zulu && !leap).then_some(spelling)
 }
 
 /// A `summary` record: it titles this session only if its leaf is in this file.
@@ -122,6 +160,28 @@ struct Summary {
     leaf_seen: bool,
 }
 
+/// The keys of which the first and the last value that is not empty are kept.
+const LAST_ONES: [Key; 5] = [Key::Cwd, Key::GitBranch, Key::Version, Key::Entrypoint, Key::Uuid];
+
+/// The first and the last value of a key.
+#[derive(Default)]
+struct FirstAndLast {
+    first: Option<String>,
+    last: Option<String>,
+    /// A later last one, in bytes that are still there.
+    pending: Option<Range<usize>>,
+}
+
+impl FirstAndLast {
+    fn set(&mut self, text: String) {
+        self.pending = None;
+        if self.first.is_none() {
+            self.first = Some(text.clone());
+        }
+        self.last = Some(text);
+    }
+}
+
 /// A session taking shape, record by record.
 pub(crate) struct Fold {
     result: Transcript,
@@ -129,6 +189,7 @@ pub(crate) struct Fold {
     all_times: Span,
     chain_records: u64,
     main_chain_records: u64,
+    lasts: [FirstAndLast; LAST_ONES.len()],
     /// By leaf; of those with the same leaf only the last can count.
     summaries: HashMap<String, Summary>,
     summaries_read: u64,
@@ -146,6 +207,7 @@ impl Fold {
             all_times: Span::default(),
             chain_records: 0,
             main_chain_records: 0,
+            lasts: Default::default(),
             summaries: HashMap::new(),
             summaries_read: 0,
             unsettled: Vec::new(),
@@ -168,38 +230,33 @@ impl Fold {
         result.records += 1;
 
         let own = match (&result.session_id, record.string_range(Key::SessionId)) {
-            (Some(stem), Some(range)) => spells(record.view(), range, stem, scratch),
+            (Some(stem), Some(range)) => {
+                spells(record.view(), range, stem, record.is_plain(Key::SessionId), scratch)
+            }
             _ => false,
         };
         result.own_records += u64::from(own);
-        if let Some(time) = event::time_of(record, scratch) {
-            self.all_times.add(time);
+        let spelling = spelling(record);
+        let times = if own { &self.own_times } else { &self.all_times };
+        if !spelling.is_some_and(|spelling| times.covers(spelling))
+            && let Some(millis) = event::time_of(record, scratch)
+        {
+            self.all_times.add(millis, spelling);
             if own {
-                self.own_times.add(time);
+                self.own_times.add(millis, spelling);
             }
         }
         if record.has(Key::ParentUuid) {
             self.chain_records += 1;
             self.main_chain_records += u64::from(!record.is_true(Key::IsSidechain));
         }
-        for (key, first, last) in [
-            (Key::Cwd, Some(&mut result.cwd), &mut result.last_cwd),
-            (Key::GitBranch, None, &mut result.git_branch),
-            (Key::Version, None, &mut result.version),
-            (Key::Entrypoint, Some(&mut result.born_in), &mut result.entrypoint),
-            (Key::Uuid, Some(&mut result.first_uuid), &mut result.last_uuid),
-        ] {
+        for (at, key) in LAST_ONES.into_iter().enumerate() {
             let Some(range) = record.string_range(key).filter(|range| !range.is_empty()) else { continue };
-            if key != Key::Uuid
-                && last.as_deref().is_some_and(|last| same(record.view(), &range, last, scratch))
-            {
-                continue;
-            }
-            if let Some(text) = event::text_at(record.view(), range, scratch) {
-                if let Some(first @ None) = first {
-                    *first = Some(text.clone());
-                }
-                *last = Some(text);
+            if record.is_plain(key) && self.lasts[at].first.is_some() {
+                // It can be decoded, so it is the last one so far; whether to bother is seen when its bytes go away.
+                self.lasts[at].pending = Some(range);
+            } else if let Some(text) = event::text_at(record.view(), range, scratch) {
+                self.lasts[at].set(text);
             }
         }
         if !self.summaries.is_empty()
@@ -263,6 +320,13 @@ impl Fold {
 
     /// The bytes that records were found in since the last call are about to go away.
     pub(crate) fn settle(&mut self, view: View) {
+        for value in &mut self.lasts {
+            if let Some(range) = value.pending.take()
+                && let Some(text) = event::text_at(view, range, &mut self.scratch)
+            {
+                value.set(text);
+            }
+        }
         while let Some(range) = self.unsettled.pop() {
             if let Some(model) = event::model_of(view.copy(range, &mut self.scratch)) {
                 self.result.model = Some(model);
@@ -299,7 +363,12 @@ impl Fold {
             .filter(|summary| summary.leaf_seen)
             .max_by_key(|summary| summary.order)
             .map(|summary| summary.text);
-        if let Some((first, last)) = self.own_times.0.or(self.all_times.0) {
+        let [cwd, git_branch, version, entrypoint, uuid] = self.lasts;
+        (result.cwd, result.last_cwd) = (cwd.first, cwd.last);
+        (result.git_branch, result.version) = (git_branch.last, version.last);
+        (result.born_in, result.entrypoint) = (entrypoint.first, entrypoint.last);
+        (result.first_uuid, result.last_uuid) = (uuid.first, uuid.last);
+        if let Some((first, last)) = self.own_times.millis.or(self.all_times.millis) {
             result.created_at = Some(first);
             result.last_activity_at = Some(last);
         }
@@ -309,15 +378,13 @@ impl Fold {
 }
 
 /// Whether what stands between two quotes spells this text.
-fn spells(view: View, range: Range<usize>, text: &str, scratch: &mut Vec<u8>) -> bool {
-    let raw = view.copy(range, scratch);
-    raw == text.as_bytes()
-        || (raw.contains(&b'\\') && text::decode(raw).is_some_and(|decoded| decoded == text))
-}
-
-/// Whether it is spelled exactly as this text, which saves decoding it again.
-fn same(view: View, range: &Range<usize>, text: &str, scratch: &mut Vec<u8>) -> bool {
-    range.len() == text.len() && !text.contains('\\') && view.copy(range.clone(), scratch) == text.as_bytes()
+#[inline]
+fn spells(view: View, range: Range<usize>, text: &str, plain: bool, scratch: &mut Vec<u8>) -> bool {
+    view.equals(range.clone(), text.as_bytes())
+        || !plain && {
+            let raw = view.copy(range, scratch);
+            raw.contains(&b'\\') && text::decode(raw).is_some_and(|decoded| decoded == text)
+        }
 }
 
 fn worktree(raw: &[u8]) -> Option<Worktree> {

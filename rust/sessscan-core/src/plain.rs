@@ -1,0 +1,621 @@
+//! The fast reader of plain lines: one whole record, and nothing else, from the line's start to its LF.
+//!
+//! It does not decide what a line is. It *proves* that a line is plain, by the rules of [`crate::grammar`], and
+//! stops at the first one that it cannot prove to be; that one is read by [`crate::line`], byte by byte. So
+//! whatever is rare (padding, damage, nesting deeper than 63, keys spelled with escapes) needs no code here,
+//! and the two can only differ where this one proves something false. In outline:
+//!
+//! ```text
+//! at the line's start there is a {
+//! for each member:
+//!     a key, which is very likely one of two that followed the last key in earlier lines, and a colon
+//!     a value:
+//!         a string:     to its closing quote, a block of 64 bytes at a time
+//!         { or [:       to the bracket that closes it, likewise; only brackets outside strings are looked at
+//!         else:         a number or literal, whole
+//!     a comma, or } and LF
+//! ```
+//!
+//! Blocks are always whole and lie within `readable` bytes, so nothing is read beyond the region's end. A
+//! control character in or between values ends the proof, LF among them: a raw LF cannot stand inside an object,
+//! so a cut line never swallows the next.
+//!
+//! All bytes are read through [`View`], once each: those of a mapped file may change meanwhile, and then the
+//! proof may hold of no single moment; what is taken from it is copied before it is looked at.
+
+use crate::record::{Key, Record, View};
+use crate::structure::{BLOCK, Block, Scalar, Width, escaped};
+
+/// So many bytes must be readable from a place between tokens: the longest key of the memory, an opening quote
+/// and a block.
+pub(crate) const AHEAD: usize = 2 * BLOCK;
+
+/// Bytes to be read, and how many of those behind them may be loaded with them.
+#[derive(Clone, Copy)]
+pub(crate) struct Region<'a> {
+    view: View<'a>,
+    /// The view's length rounded up to what may be loaded; a multiple of [`BLOCK`].
+    readable: usize,
+}
+
+impl<'a> Region<'a> {
+    /// # Safety
+    /// `readable` bytes from the view's start on can be loaded for 'a, and the start is aligned to [`BLOCK`].
+    pub(crate) unsafe fn new(view: View<'a>, readable: usize) -> Region<'a> {
+        debug_assert!(view.len() <= readable && readable.is_multiple_of(BLOCK));
+        debug_assert!(view.start().addr().is_multiple_of(BLOCK));
+        Region { view, readable }
+    }
+
+    pub(crate) fn view(self) -> View<'a> {
+        self.view
+    }
+
+    /// The byte at `at`, which is known to be readable.
+    #[inline(always)]
+    fn byte(self, at: usize) -> u8 {
+        debug_assert!(at < self.readable);
+        // SAFETY: within `readable`, as each caller has checked.
+        unsafe { self.view.start().add(at).read() }
+    }
+
+    /// The 64 bytes from `at`, which are known to be readable.
+    #[inline(always)]
+    fn block<B: Block>(self, at: usize) -> B {
+        debug_assert!(at + BLOCK <= self.readable);
+        // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
+        unsafe { B::load(self.view.start().add(at)) }
+    }
+
+    /// The eight bytes from `at`, which are known to be readable.
+    #[inline(always)]
+    fn word(self, at: usize) -> u64 {
+        debug_assert!(at + 8 <= self.readable);
+        // SAFETY: within `readable`, as each caller has checked.
+        u64::from_le(unsafe { self.view.start().add(at).cast::<u64>().read_unaligned() })
+    }
+}
+
+/// Reads plain lines. Remembers which keys follow which, since the next lines will be alike.
+pub(crate) struct PlainReader {
+    width: Width,
+    keys: KeyMemory,
+    /// Where bytes that are not ASCII may be, in the line at hand, that are still to be checked.
+    high: Extent,
+    scratch: Vec<u8>,
+}
+
+impl PlainReader {
+    pub(crate) fn new(width: Width) -> PlainReader {
+        PlainReader { width, keys: KeyMemory::new(), high: Extent::NONE, scratch: Vec::new() }
+    }
+
+    /// Reads lines from `at` on, where one begins, while they are plain; where the first one begins that is not,
+    /// or is not whole.
+    ///
+    /// `sink` gets each record, where it begins and where the next line does.
+    pub(crate) fn read_lines<'a>(
+        &mut self,
+        region: Region<'a>,
+        at: usize,
+        sink: impl FnMut(&Record<'a>, usize, usize),
+    ) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::structure::{Avx2, Avx512};
+
+            #[target_feature(enable = "avx512bw,avx512f,avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx512<'a>(
+                reader: &mut PlainReader,
+                region: Region<'a>,
+                at: usize,
+                sink: impl FnMut(&Record<'a>, usize, usize),
+            ) -> usize {
+                reader.lines::<Avx512>(region, at, sink)
+            }
+
+            #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2<'a>(
+                reader: &mut PlainReader,
+                region: Region<'a>,
+                at: usize,
+                sink: impl FnMut(&Record<'a>, usize, usize),
+            ) -> usize {
+                reader.lines::<Avx2>(region, at, sink)
+            }
+
+            match self.width {
+                // SAFETY: `Width::available` found these instructions in this processor.
+                Width::Avx512 => return unsafe { avx512(self, region, at, sink) },
+                // SAFETY: likewise.
+                Width::Avx2 => return unsafe { avx2(self, region, at, sink) },
+                _ => {}
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if self.width == Width::Neon {
+            return self.lines::<crate::structure::Neon>(region, at, sink);
+        }
+        self.lines::<Scalar>(region, at, sink)
+    }
+
+    #[inline(always)]
+    fn lines<'a, B: Block>(
+        &mut self,
+        region: Region<'a>,
+        mut at: usize,
+        mut sink: impl FnMut(&Record<'a>, usize, usize),
+    ) -> usize {
+        let mut record = Record::new(region.view);
+        while let Some(next) = self.line::<B>(region, at, &mut record) {
+            sink(&record, at, next);
+            at = next;
+        }
+        at
+    }
+
+    /// Where the next line begins, if the one at `line` is plain.
+    #[inline(always)]
+    fn line<B: Block>(&mut self, region: Region, line: usize, record: &mut Record) -> Option<usize> {
+        record.clear();
+        self.high = Extent::NONE;
+        if line + AHEAD > region.readable || region.byte(line) != b'{' {
+            return None;
+        }
+        let mut at = line + 1;
+        let mut last = KeyMemory::START;
+        loop {
+            if at + AHEAD > region.readable {
+                return None;
+            }
+            let (key, mut value) = match self.keys.expected(last, region, at) {
+                Some(place) => {
+                    last = place;
+                    let known = &self.keys.known[place];
+                    (known.key, at + known.length)
+                }
+                None => {
+                    let (key, after, place) = self.unexpected_key::<B>(region, at, last)?;
+                    last = place;
+                    (key, after)
+                }
+            };
+            if region.byte(value) <= b' ' {
+                value = skip_blanks(region, value)?;
+            }
+            let (mut end, without_escapes) = match region.byte(value) {
+                b'"' => self.string::<B>(region, value)?,
+                b'{' | b'[' => (self.container::<B>(region, value)?, false),
+                _ => (scalar(region, value)?, false),
+            };
+            if let Some(key) = key {
+                record.set(key, value..end, without_escapes);
+            }
+            if end + AHEAD > region.readable {
+                return None;
+            }
+            if region.byte(end) <= b' ' {
+                end = skip_blanks(region, end)?;
+            }
+            at = end + 1;
+            match region.byte(end) {
+                b',' if region.byte(at) > b' ' => {}
+                b',' => at = skip_blanks(region, at)?,
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        if region.byte(at) == b'\r' {
+            at += 1;
+        }
+        if at >= region.view.len() || region.byte(at) != b'\n' {
+            return None;
+        }
+        self.check_utf8(region, at).then_some(at + 1)
+    }
+
+    /// A key that was never seen, or not here: the key, the place after its colon, its place in the memory.
+    #[inline(always)]
+    fn unexpected_key<B: Block>(
+        &mut self,
+        region: Region,
+        at: usize,
+        last: usize,
+    ) -> Option<(Option<Key>, usize, usize)> {
+        if let Some(place) = self.keys.known_at(region, at) {
+            self.keys.follows(last, place);
+            let known = &self.keys.known[place];
+            return Some((known.key, at + known.length, place));
+        }
+        if region.byte(at) != b'"' {
+            return None;
+        }
+        let block = region.block::<B>(at + 1);
+        let stop = block.equal(b'"') | block.equal(b'\\') | block.control() | block.high();
+        let length = stop.trailing_zeros() as usize;
+        // Behind the region's end there may be anything, keys too.
+        if length == BLOCK || at + 1 + length >= region.view.len() || region.byte(at + 1 + length) != b'"' {
+            return None;
+        }
+        self.new_key(region, at, length, last)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_key(
+        &mut self,
+        region: Region,
+        at: usize,
+        length: usize,
+        last: usize,
+    ) -> Option<(Option<Key>, usize, usize)> {
+        let name = region.view.copy(at + 1..at + 1 + length, &mut self.scratch);
+        let key = Key::of(name);
+        let colon = skip_blanks(region, at + length + 2)?;
+        if region.byte(colon) != b':' {
+            return None;
+        }
+        // Were there blanks before the colon, it is remembered for nothing: it is looked for without.
+        let place = self.keys.learn(name, key);
+        self.keys.follows(last, place);
+        Some((key, colon + 1, place))
+    }
+
+    /// The end of the string whose opening quote is at `at`, and whether it is known to have no escapes.
+    #[inline(always)]
+    fn string<B: Block>(&mut self, region: Region, at: usize) -> Option<(usize, bool)> {
+        let from = at + 1;
+        let block = region.block::<B>(from);
+        let quotes = block.equal(b'"');
+        let others = block.equal(b'\\') | block.control();
+        let high = block.high();
+        self.high.extend(high != 0, from, from + BLOCK);
+        // The first quote comes before anything else: neither end nor escape is in doubt.
+        let before = quotes & quotes.wrapping_neg();
+        if quotes != 0 && others & before.wrapping_sub(1) == 0 {
+            return Some((from + quotes.trailing_zeros() as usize + 1, true));
+        }
+        Some((self.long_string::<B>(region, from)?, false))
+    }
+
+    /// The end of the string that `from` is inside of.
+    #[inline(always)]
+    fn long_string<B: Block>(&mut self, region: Region, from: usize) -> Option<usize> {
+        let mut carry = false;
+        let mut high = Extent::NONE;
+        let mut at = from & !(BLOCK - 1);
+        let mut mask = u64::MAX << (from - at);
+        let end = loop {
+            if at + BLOCK > region.readable {
+                return None;
+            }
+            let block = region.block::<B>(at);
+            high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
+            let control = block.control() & mask;
+            let quotes = block.equal(b'"') & mask & !escaped(block.equal(b'\\') & mask, &mut carry);
+            if quotes | control != 0 {
+                let end = quotes.trailing_zeros();
+                if control.trailing_zeros() <= end {
+                    return None;
+                }
+                break at + end as usize + 1;
+            }
+            mask = u64::MAX;
+            at = skip_quiet::<B>(region, at + BLOCK, &mut carry, &mut high);
+        };
+        self.high.extend(high.end > 0, high.start, high.end);
+        Some(end)
+    }
+
+    /// The end of the container whose bracket is at `from`.
+    ///
+    /// What a block looks like is hard to foresee, so there are few branches here: whether a string goes on all
+    /// through it, whether brackets stand in it, whether the container ends.
+    #[inline(always)]
+    fn container<B: Block>(&mut self, region: Region, from: usize) -> Option<usize> {
+        let mut carry = false;
+        // All ones while a string is open at the block's start.
+        let mut open_string = 0_u64;
+        let mut open = Open::default();
+        let mut high = Extent::NONE;
+        let mut quiet_blocks = 0;
+        let mut at = from & !(BLOCK - 1);
+        let mut mask = u64::MAX << (from - at);
+        let end = loop {
+            if at + BLOCK > region.readable {
+                return None;
+            }
+            let block = region.block::<B>(at);
+            high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
+            let control = block.control() & mask;
+            let backslashes = block.equal(b'\\') & mask;
+            let quotes = block.equal(b'"') & mask & !escaped(backslashes, &mut carry);
+            mask = u64::MAX;
+            if open_string & !(quotes | control) == u64::MAX {
+                // The string that was open is open still: nothing else can be in the block.
+                at += BLOCK;
+                quiet_blocks += 1;
+                if quiet_blocks >= QUIET_BLOCKS {
+                    at = skip_quiet::<B>(region, at, &mut carry, &mut high);
+                    quiet_blocks = 0;
+                }
+                continue;
+            }
+            quiet_blocks = 0;
+            let strings = B::prefix_xor(quotes) ^ open_string;
+            // What comes first decides: the closing bracket that we look for, or a control character.
+            let valid = control.wrapping_sub(1) & !control;
+            let (opening, closing) = block.brackets();
+            let mut brackets = (opening | closing) & !strings & valid;
+            if at < from {
+                brackets &= u64::MAX << (from - at);
+            }
+            let outside = backslashes & !strings;
+            if brackets != 0 {
+                let curly = block.curly();
+                if let Some(bit) = open.take(brackets, opening, curly) {
+                    if open.broken || outside & (bit - 1) != 0 {
+                        return None;
+                    }
+                    break at + bit.trailing_zeros() as usize + 1;
+                }
+            }
+            if control | outside != 0 {
+                return None;
+            }
+            open_string = (strings >> 63).wrapping_neg();
+            at += BLOCK;
+        };
+        self.high.extend(high.end > 0, high.start, high.end);
+        Some(end)
+    }
+
+    /// Whether what was noted is UTF-8, as far as `end`.
+    #[inline(always)]
+    fn check_utf8(&mut self, region: Region, end: usize) -> bool {
+        // What was noted may belong to the next line, whose first bytes were loaded with this one's last.
+        let range = self.high.start..self.high.end.min(end);
+        if range.is_empty() {
+            return true;
+        }
+        simdutf8::basic::from_utf8(region.view.copy(range, &mut self.scratch)).is_ok()
+    }
+}
+
+/// After so many blocks without anything of interest it is worth looking at four at a time.
+const QUIET_BLOCKS: u32 = 4;
+
+/// Inside a string, passes over what holds no quote and no control character, four blocks at a time.
+#[inline(always)]
+fn skip_quiet<B: Block>(region: Region, mut at: usize, carry: &mut bool, high: &mut Extent) -> usize {
+    while at + 4 * BLOCK <= region.readable {
+        // SAFETY: 256 readable bytes, as was just checked; `read_lines` chose a B that the processor has.
+        let (quiet, has_high) = unsafe { B::quiet(region.view.start().add(at)) };
+        // Whether the byte after these is escaped must be known; that is asked of single blocks.
+        if !quiet || region.byte(at + 4 * BLOCK - 1) == b'\\' {
+            break;
+        }
+        high.extend(has_high, at, at + 4 * BLOCK);
+        *carry = false;
+        at += 4 * BLOCK;
+    }
+    at
+}
+
+/// A range that grows.
+#[derive(Clone, Copy)]
+struct Extent {
+    start: usize,
+    end: usize,
+}
+
+impl Extent {
+    const NONE: Extent = Extent { start: usize::MAX, end: 0 };
+
+    /// Takes in a range that begins no earlier than the last one; without a branch, since it is hard to foresee
+    /// whether one does.
+    #[inline(always)]
+    fn extend(&mut self, really: bool, start: usize, end: usize) {
+        self.start = if really { self.start.min(start) } else { self.start };
+        self.end = if really { self.end.max(end) } else { self.end };
+    }
+}
+
+/// The open brackets of a container.
+#[derive(Default)]
+struct Open {
+    /// Their kinds, the innermost lowest: 1 is curly.
+    kinds: u64,
+    depth: u64,
+    /// One was closed by the other kind, or they are too many.
+    broken: bool,
+}
+
+impl Open {
+    /// Takes the brackets of a block in turn; the bit of the one that closes the container.
+    #[inline(always)]
+    fn take(&mut self, mut brackets: u64, opening: u64, curly: u64) -> Option<u64> {
+        while brackets != 0 {
+            let bit = brackets & brackets.wrapping_neg();
+            let kind = u64::from(curly & bit != 0);
+            let opens = opening & bit != 0;
+            self.broken |= !opens && self.kinds & 1 != kind;
+            self.kinds = if opens { self.kinds << 1 | kind } else { self.kinds >> 1 };
+            self.depth = if opens { self.depth + 1 } else { self.depth - 1 };
+            if self.depth == 0 {
+                return Some(bit);
+            }
+            self.broken |= self.depth >= 64;
+            brackets ^= bit;
+        }
+        None
+    }
+}
+
+/// The place of the first byte from `at` on that is no blank, if so much can be read from there.
+#[cold]
+fn skip_blanks(region: Region, mut at: usize) -> Option<usize> {
+    while at + AHEAD <= region.readable {
+        if !matches!(region.byte(at), b' ' | b'\t' | b'\r') {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The end of the number or literal at `at`, where [`AHEAD`] bytes can be read. Longer numbers are not for here.
+#[inline(always)]
+fn scalar(region: Region, at: usize) -> Option<usize> {
+    const WORD: u64 = 0xffff_ffff;
+    let literal = |text: [u8; 4], at: usize| region.word(at) & WORD == u64::from(u32::from_le_bytes(text));
+    match region.byte(at) {
+        b't' if literal(*b"true", at) => Some(at + 4),
+        b'n' if literal(*b"null", at) => Some(at + 4),
+        b'f' if literal(*b"alse", at + 1) => Some(at + 5),
+        b'-' | b'0'..=b'9' => number(region, at),
+        _ => None,
+    }
+}
+
+fn number(region: Region, start: usize) -> Option<usize> {
+    // So many digits at the most, three times, stay within what can be read.
+    let digits = |from: usize| (from..from + AHEAD / 4).find(|at| !region.byte(*at).is_ascii_digit());
+    let whole = start + usize::from(region.byte(start) == b'-');
+    let mut end = digits(whole)?;
+    if end == whole || (region.byte(whole) == b'0' && end > whole + 1) {
+        return None;
+    }
+    if region.byte(end) == b'.' {
+        let fraction = end + 1;
+        end = digits(fraction)?;
+        if end == fraction {
+            return None;
+        }
+    }
+    if matches!(region.byte(end), b'e' | b'E') {
+        let exponent = end + 1 + usize::from(matches!(region.byte(end + 1), b'+' | b'-'));
+        end = digits(exponent)?;
+        if end == exponent {
+            return None;
+        }
+    }
+    Some(end)
+}
+
+/// The keys seen so far, and which of them followed which.
+struct KeyMemory {
+    known: Vec<KnownKey>,
+    /// Places of keys, by hash. 0 is none.
+    places: [u8; KeyMemory::SLOTS],
+}
+
+/// A key as compact JSON spells it, with its quotes and its colon.
+struct KnownKey {
+    text: [u64; KeyMemory::WORDS],
+    mask: [u64; KeyMemory::WORDS],
+    length: usize,
+    key: Option<Key>,
+    /// The two keys that followed last.
+    next: [u8; 2],
+}
+
+impl KnownKey {
+    #[inline(always)]
+    fn is_at(&self, words: &[u64; KeyMemory::WORDS]) -> bool {
+        (0..KeyMemory::WORDS).fold(0, |differs, at| differs | (words[at] ^ self.text[at]) & self.mask[at])
+            == 0
+    }
+}
+
+impl KeyMemory {
+    /// What comes before a line's first key.
+    const START: usize = 0;
+    const CAPACITY: usize = 255;
+    /// Twice as many, so that a search for a key soon comes to an empty slot.
+    const SLOTS: usize = 512;
+    const WORDS: usize = 4;
+
+    fn new() -> KeyMemory {
+        // Nothing is spelled like the start, so that it is never found.
+        let start = KnownKey { text: [1; 4], mask: [0; 4], length: 0, key: None, next: [0; 2] };
+        let mut known = Vec::with_capacity(64);
+        known.push(KnownKey { mask: [u64::MAX; 4], ..start });
+        KeyMemory { known, places: [0; KeyMemory::SLOTS] }
+    }
+
+    #[inline(always)]
+    fn words(region: Region, at: usize) -> [u64; KeyMemory::WORDS] {
+        std::array::from_fn(|word| region.word(at + 8 * word))
+    }
+
+    /// The key at `at` if it is one of those that followed `last`.
+    #[inline(always)]
+    fn expected(&mut self, last: usize, region: Region, at: usize) -> Option<usize> {
+        let words = KeyMemory::words(region, at);
+        let [first, second] = self.known[last].next;
+        if self.known[usize::from(first)].is_at(&words) {
+            return Some(usize::from(first));
+        }
+        if self.known[usize::from(second)].is_at(&words) {
+            self.known[last].next = [second, first];
+            return Some(usize::from(second));
+        }
+        None
+    }
+
+    /// The key at `at`, if it is known.
+    #[inline(always)]
+    fn known_at(&self, region: Region, at: usize) -> Option<usize> {
+        let words = KeyMemory::words(region, at);
+        let mut slot = KeyMemory::hash(words[0]);
+        loop {
+            match usize::from(self.places[slot]) {
+                0 => return None,
+                place if self.known[place].is_at(&words) => return Some(place),
+                _ => slot = (slot + 1) % KeyMemory::SLOTS,
+            }
+        }
+    }
+
+    /// A hash of the first seven bytes of a key, or of those before its closing quote.
+    #[inline(always)]
+    fn hash(first: u64) -> usize {
+        const LOW: u64 = 0x0101_0101_0101_0101;
+        let name = first >> 8;
+        let quotes = name ^ (LOW * u64::from(b'"'));
+        // The lowest byte that is a quote has its high bit set; so may higher ones that are none.
+        let ends = quotes.wrapping_sub(LOW) & !quotes & (LOW << 7);
+        let name = name & (ends ^ ends.wrapping_sub(1)) >> 8;
+        (name.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+    }
+
+    fn follows(&mut self, last: usize, place: usize) {
+        let next = &mut self.known[last].next;
+        *next = [place as u8, next[0]];
+    }
+
+    /// Remembers a key; its place, or `START` if there is none left.
+    fn learn(&mut self, name: &[u8], key: Option<Key>) -> usize {
+        let length = name.len() + 3;
+        if length > 8 * KeyMemory::WORDS || self.known.len() == KeyMemory::CAPACITY {
+            return KeyMemory::START;
+        }
+        let mut text = [0; 8 * KeyMemory::WORDS];
+        text[0] = b'"';
+        text[1..=name.len()].copy_from_slice(name);
+        text[length - 2..length].copy_from_slice(b"\":");
+        let mask = std::array::from_fn(|at| if at < length { 0xff } else { 0 });
+        let words = |bytes: [u8; 8 * KeyMemory::WORDS]| -> [u64; KeyMemory::WORDS] {
+            std::array::from_fn(|word| u64::from_le_bytes(std::array::from_fn(|byte| bytes[8 * word + byte])))
+        };
+        self.known.push(KnownKey { text: words(text), mask: words(mask), length, key, next: [0; 2] });
+        let place = self.known.len() - 1;
+        let mut slot = KeyMemory::hash(words(text)[0]);
+        while self.places[slot] != 0 {
+            slot = (slot + 1) % KeyMemory::SLOTS;
+        }
+        self.places[slot] = place as u8;
+        place
+    }
+}

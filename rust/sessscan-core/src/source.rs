@@ -1,0 +1,239 @@
+//! Where the bytes of a scan come from: a file that is mapped, one that is read, or memory. The only mmap.
+
+use crate::plain::Region;
+use crate::record::View;
+use crate::scanner::{Scanner, Sink};
+#[cfg(unix)]
+use crate::sigbus::Guard;
+use crate::structure::BLOCK;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::ptr::NonNull;
+
+/// Called now and then with the bytes read since the last call; to break is to cancel the scan.
+pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
+
+/// Files from this size on are mapped: below it, setting up a map costs more than copying the bytes.
+#[cfg(unix)]
+const MAP_FROM: u64 = 1024 * 1024;
+
+/// How much is mapped at a time; a longer line gets a larger window.
+#[cfg(unix)]
+const WINDOW: usize = 8 * 1024 * 1024;
+
+/// How much of memory is taken between two polls.
+const MEMORY_PIECE: usize = 1024 * 1024;
+
+/// The bytes of a scan, and how far it is.
+pub(crate) enum Source<'a> {
+    /// A file that is read.
+    Read(io::Take<File>),
+    /// A file that is mapped, a window at a time.
+    #[cfg(unix)]
+    Mapped(Mapped),
+    Memory(&'a [u8]),
+}
+
+impl Source<'_> {
+    pub(crate) fn open(path: &Path) -> io::Result<Source<'static>> {
+        let file = File::open(path)?;
+        #[cfg(unix)]
+        {
+            let metadata = file.metadata()?;
+            if metadata.is_file() && metadata.len() >= MAP_FROM {
+                return Ok(Source::Mapped(Mapped {
+                    file,
+                    size: metadata.len(),
+                    at: 0,
+                    window: WINDOW,
+                    shrank: false,
+                }));
+            }
+        }
+        Ok(Source::Read(file.take(u64::MAX)))
+    }
+
+    /// Back to the start, to read no further than `size`: a live file may have grown meanwhile.
+    pub(crate) fn rewind(&mut self, size: u64) -> io::Result<()> {
+        match self {
+            Source::Read(file) => {
+                io::Seek::rewind(file.get_mut())?;
+                file.set_limit(size);
+            }
+            #[cfg(unix)]
+            Source::Mapped(mapped) => (mapped.at, mapped.size) = (0, size),
+            Source::Memory(_) => unreachable!("memory is read by making another one"),
+        }
+        Ok(())
+    }
+
+    /// Whether the file was seen to become shorter while it was scanned: what was read is then of no one moment.
+    pub(crate) fn shrank(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Source::Mapped(mapped) => mapped.shrank,
+            _ => false,
+        }
+    }
+
+    /// Scans the next piece; false at the end. An error of kind `Interrupted` means that `poll` cancelled.
+    pub(crate) fn advance(
+        &mut self,
+        scanner: &mut Scanner,
+        sink: &mut impl Sink,
+        poll: &mut Poll,
+    ) -> io::Result<bool> {
+        let (count, more) = match self {
+            Source::Read(file) => {
+                let count = scanner.feed_from(file, sink)?;
+                (count, count > 0)
+            }
+            #[cfg(unix)]
+            Source::Mapped(mapped) => (mapped.advance(scanner, sink)?, mapped.at < mapped.size),
+            Source::Memory(rest) => {
+                let (piece, after) = rest.split_at(rest.len().min(MEMORY_PIECE));
+                *rest = after;
+                scanner.feed(piece, sink);
+                (piece.len(), !after.is_empty())
+            }
+        };
+        match poll(count as u64) {
+            ControlFlow::Continue(()) => Ok(more),
+            ControlFlow::Break(()) => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+#[cfg(unix)]
+pub(crate) struct Mapped {
+    file: File,
+    /// So much of the file is scanned: what there was when it was opened, or is left.
+    size: u64,
+    /// Where the first line begins that was not scanned yet.
+    at: u64,
+    window: usize,
+    shrank: bool,
+}
+
+#[cfg(unix)]
+impl Mapped {
+    /// Scans the whole lines of a window; how many bytes they are.
+    fn advance(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+        self.see_size()?;
+        if self.at >= self.size {
+            return Ok(0);
+        }
+        let from = (self.at % Map::ALIGNMENT) as usize;
+        let offset = self.at - from as u64;
+        let len = usize::try_from(self.size - offset).unwrap_or(usize::MAX).min(self.window);
+        let Ok(map) = Map::new(&self.file, offset, len) else { return self.read(scanner, sink) };
+        let region = map.region();
+        let mut count = scanner.read_region(region, from, sink);
+        self.see_size()?;
+        if let Some(cut) = map.cut() {
+            self.shrank = true;
+            self.size = self.size.min(offset + cut as u64).max(self.at + count as u64);
+        }
+        if offset + len as u64 >= self.size {
+            // What is left is the last line, without an LF: it is kept as what is fed is. What a cut took from it
+            // reads as zeros, and is not kept.
+            let end = (self.size - offset) as usize;
+            let mut rest = Vec::new();
+            scanner.feed(region.view().copy(from + count..end.max(from + count), &mut rest), sink);
+            count += rest.len();
+        } else if count == 0 {
+            self.window *= 2;
+        } else {
+            self.window = WINDOW;
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+
+    /// The same by reading, where mapping is not to be had.
+    fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+        io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.at))?;
+        let mut rest = (&self.file).take(self.size - self.at);
+        let mut count = 0;
+        loop {
+            match scanner.feed_from(&mut rest, sink)? {
+                0 => break,
+                some => count += some,
+            }
+        }
+        self.at = self.size;
+        Ok(count)
+    }
+
+    /// Looks whether the file became shorter.
+    fn see_size(&mut self) -> io::Result<()> {
+        let now = self.file.metadata()?.len();
+        if now < self.size {
+            self.shrank = true;
+            self.size = now.max(self.at);
+        }
+        Ok(())
+    }
+}
+
+/// A window of a file, mapped.
+#[cfg(unix)]
+struct Map {
+    /// Until the map goes away.
+    guard: Option<Guard>,
+    start: NonNull<u8>,
+    len: usize,
+}
+
+#[cfg(unix)]
+impl Map {
+    /// Where a window may begin: at multiples of this, which no system's page size exceeds.
+    const ALIGNMENT: u64 = 64 * 1024;
+
+    /// Maps `len` bytes of a file from `offset` on, which is a multiple of `ALIGNMENT`.
+    fn new(file: &File, offset: u64, len: usize) -> io::Result<Map> {
+        use rustix::mm::{MapFlags, ProtFlags, mmap};
+        // Not populated beforehand: the kernel maps sixteen pages around each fault, and to populate it walks them all
+        // once more.
+        // SAFETY: a new mapping, which overlays nothing.
+        let start =
+            unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, file, offset)? };
+        match Guard::new(start.cast(), len) {
+            Ok(guard) => Ok(Map {
+                guard: Some(guard),
+                start: NonNull::new(start.cast()).expect("no map is at null"),
+                len,
+            }),
+            Err(error) => {
+                // SAFETY: just mapped, and nobody has seen it.
+                let _ = unsafe { rustix::mm::munmap(start, len) };
+                Err(error)
+            }
+        }
+    }
+
+    /// From where on the bytes are not the file's, if it was cut.
+    fn cut(&self) -> Option<usize> {
+        self.guard.as_ref().and_then(Guard::cut)
+    }
+
+    fn region(&self) -> Region<'_> {
+        // A map is whole pages and a page whole blocks: what is loaded behind the file's end is on its last page.
+        // SAFETY: mapped while this lives, guarded against the file's becoming shorter; pages are aligned to more than
+        // a block.
+        unsafe { Region::new(View::of_raw(self.start.as_ptr(), self.len), self.len.next_multiple_of(BLOCK)) }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Map {
+    fn drop(&mut self) {
+        // First: what is mapped next may come to the same place, and is not ours to guard.
+        self.guard = None;
+        // SAFETY: mapped by `new`, and no region outlives this.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}

@@ -1,0 +1,95 @@
+//! Sixty-four bytes as two AVX2 registers.
+
+use super::Block;
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256i, __m256i);
+
+// SAFETY, for every block of this file: `load` is only called where the processor has AVX2 (and carry-less
+// multiplication), as `plain::read_lines` makes sure, and without a loaded block there is nothing to call the
+// other functions with.
+
+impl Avx2 {
+    #[inline(always)]
+    fn mask(self, of: impl Fn(__m256i) -> __m256i) -> u64 {
+        // SAFETY: see above.
+        let (low, high) = unsafe { (_mm256_movemask_epi8(of(self.0)), _mm256_movemask_epi8(of(self.1))) };
+        u64::from(low as u32) | u64::from(high as u32) << 32
+    }
+}
+
+#[inline(always)]
+fn all(byte: u8) -> __m256i {
+    // SAFETY: see above.
+    unsafe { _mm256_set1_epi8(byte as i8) }
+}
+
+impl Block for Avx2 {
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Avx2 {
+        // SAFETY: the caller promises 64 readable bytes; see above.
+        unsafe { Avx2(_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(32).cast())) }
+    }
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        self.mask(|half| unsafe { _mm256_cmpeq_epi8(half, all(byte)) })
+    }
+
+    #[inline(always)]
+    fn control(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|half| unsafe { _mm256_cmpeq_epi8(_mm256_min_epu8(half, all(0x1f)), half) })
+    }
+
+    #[inline(always)]
+    fn high(self) -> u64 {
+        self.mask(|half| half)
+    }
+
+    #[inline(always)]
+    fn brackets(self) -> (u64, u64) {
+        // SAFETY: see above.
+        let folded = unsafe { Avx2(_mm256_or_si256(self.0, all(0x20)), _mm256_or_si256(self.1, all(0x20))) };
+        (folded.equal(b'{'), folded.equal(b'}'))
+    }
+
+    #[inline(always)]
+    fn curly(self) -> u64 {
+        // SAFETY: see above. Bit 5 is moved to where a mask is taken from.
+        self.mask(|half| unsafe { _mm256_slli_epi16(half, 2) })
+    }
+
+    #[inline(always)]
+    fn prefix_xor(mask: u64) -> u64 {
+        clmul_prefix_xor(mask)
+    }
+
+    #[inline(always)]
+    unsafe fn quiet(from: *const u8) -> (bool, bool) {
+        // SAFETY: the caller promises 256 readable bytes; see above.
+        unsafe {
+            let (mut loud, mut high) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+            for at in 0..8 {
+                let half = _mm256_loadu_si256(from.add(32 * at).cast());
+                let quote = _mm256_cmpeq_epi8(half, all(b'"'));
+                let control = _mm256_cmpeq_epi8(_mm256_min_epu8(half, all(0x1f)), half);
+                loud = _mm256_or_si256(loud, _mm256_or_si256(quote, control));
+                high = _mm256_or_si256(high, half);
+            }
+            (_mm256_testz_si256(loud, loud) != 0, _mm256_movemask_epi8(high) != 0)
+        }
+    }
+}
+
+/// Parity by carry-less multiplication with all ones.
+#[inline(always)]
+pub(super) fn clmul_prefix_xor(mask: u64) -> u64 {
+    // SAFETY: see above; AVX-512 is only chosen where the processor has this too.
+    unsafe {
+        let product = _mm_clmulepi64_si128(_mm_set_epi64x(0, mask as i64), _mm_set1_epi8(-1), 0);
+        _mm_cvtsi128_si64(product) as u64
+    }
+}

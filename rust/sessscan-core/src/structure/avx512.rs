@@ -1,0 +1,62 @@
+//! Sixty-four bytes as one AVX-512 register, whose comparisons give masks at once.
+
+use super::Block;
+use super::avx2::clmul_prefix_xor;
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(__m512i);
+
+// SAFETY, for every block of this file: `load` is only called where the processor has AVX-512BW (and carry-less
+// multiplication), as `plain::read_lines` makes sure, and without a loaded block there is nothing to call the
+// other functions with.
+
+#[inline(always)]
+fn all(byte: u8) -> __m512i {
+    // SAFETY: see above.
+    unsafe { _mm512_set1_epi8(byte as i8) }
+}
+
+impl Block for Avx512 {
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Avx512 {
+        // SAFETY: the caller promises 64 readable bytes; see above.
+        Avx512(unsafe { _mm512_loadu_si512(from.cast()) })
+    }
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmpeq_epi8_mask(self.0, all(byte)) }
+    }
+
+    #[inline(always)]
+    fn control(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmplt_epu8_mask(self.0, all(0x20)) }
+    }
+
+    #[inline(always)]
+    fn high(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_movepi8_mask(self.0) }
+    }
+
+    #[inline(always)]
+    fn brackets(self) -> (u64, u64) {
+        // SAFETY: see above.
+        let folded = Avx512(unsafe { _mm512_or_si512(self.0, all(0x20)) });
+        (folded.equal(b'{'), folded.equal(b'}'))
+    }
+
+    #[inline(always)]
+    fn curly(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_test_epi8_mask(self.0, all(0x20)) }
+    }
+
+    #[inline(always)]
+    fn prefix_xor(mask: u64) -> u64 {
+        clmul_prefix_xor(mask)
+    }
+}

@@ -1,0 +1,215 @@
+//! Sixty-four bytes at a time to bit masks, one bit a byte: where the quotes are, the brackets, the controls.
+//!
+//! One algorithm ([`crate::plain`]) runs on one implementation of [`Block`] per instruction set. Which one is
+//! chosen here, once, at run time, so that one wheel is fast everywhere.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
+pub(crate) use scalar::Scalar;
+
+use std::sync::OnceLock;
+
+/// How many bytes a block has, and a mask bits.
+pub(crate) const BLOCK: usize = 64;
+
+/// Sixty-four bytes.
+pub(crate) trait Block: Copy {
+    /// Loads a block, from any alignment.
+    ///
+    /// # Safety
+    /// All 64 bytes are readable, and the processor has the instructions.
+    unsafe fn load(from: *const u8) -> Self;
+
+    /// Where this byte is.
+    fn equal(self, byte: u8) -> u64;
+
+    /// Where the bytes below 0x20 are.
+    fn control(self) -> u64;
+
+    /// Where the bytes from 0x80 are.
+    fn high(self) -> u64;
+
+    /// Where the opening brackets are, and the closing ones: square or curly.
+    fn brackets(self) -> (u64, u64);
+
+    /// Where, among brackets, the curly ones are.
+    fn curly(self) -> u64;
+
+    /// Each bit becomes the parity of itself and those below: what is inside quotes, from where they are.
+    fn prefix_xor(mask: u64) -> u64 {
+        let mut parity = mask;
+        for shift in [1, 2, 4, 8, 16, 32] {
+            parity ^= parity << shift;
+        }
+        parity
+    }
+
+    /// Whether there is neither a quote nor a control character in four blocks, and whether there is a byte
+    /// from 0x80.
+    ///
+    /// # Safety
+    /// As of `load`, for 256 bytes.
+    #[inline(always)]
+    unsafe fn quiet(from: *const u8) -> (bool, bool) {
+        let (mut loud, mut high) = (0, 0);
+        for at in [0, 64, 128, 192] {
+            // SAFETY: what the caller promises.
+            let block = unsafe { Self::load(from.add(at)) };
+            loud |= block.equal(b'"') | block.control();
+            high |= block.high();
+        }
+        (loud == 0, high != 0)
+    }
+}
+
+/// The instruction sets that the scanner can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Width {
+    Avx512,
+    Avx2,
+    Neon,
+    Scalar,
+}
+
+impl Width {
+    /// Those that this processor has, the fastest first. `Scalar` is everywhere.
+    pub fn available() -> Vec<Width> {
+        let mut widths = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("pclmulqdq") {
+                widths.push(Width::Avx512);
+            }
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("pclmulqdq") {
+                widths.push(Width::Avx2);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        widths.push(Width::Neon);
+        widths.push(Width::Scalar);
+        widths
+    }
+
+    /// The fastest one, or the one that `SESSSCAN_WIDTH` names, if this processor has it: for measuring and for
+    /// ruling the vector code out.
+    pub fn chosen() -> Width {
+        static CHOSEN: OnceLock<Width> = OnceLock::new();
+        *CHOSEN.get_or_init(|| {
+            let available = Width::available();
+            let wanted = std::env::var("SESSSCAN_WIDTH").unwrap_or_default();
+            let named = available.iter().find(|width| width.name() == wanted);
+            *named.unwrap_or(&available[0])
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Width::Avx512 => "avx512",
+            Width::Avx2 => "avx2",
+            Width::Neon => "neon",
+            Width::Scalar => "scalar",
+        }
+    }
+}
+
+/// Which bytes are escaped, given where the backslashes are: every second one of a run of them, and what
+/// follows a run of odd length. `carry` says whether the first byte is, and takes whether the next block's
+/// first one will be.
+#[inline(always)]
+pub(crate) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let first = u64::from(*carry);
+    // An escaped backslash escapes nothing.
+    let may_escape = backslashes & !first;
+    // Subtracting each run from the bits above it, on a background of all odd bits, leaves a run's bits
+    // alternating from its start, whichever parity that has, and carries the alternation to the byte after it.
+    let alternating = ((may_escape << 1) | ODD).wrapping_sub(may_escape) ^ ODD;
+    *carry = (alternating & backslashes) >> 63 != 0;
+    alternating ^ (backslashes | first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a block says, byte by byte.
+    fn check<B: Block>(bytes: &[u8; 256]) {
+        let mask = |of: fn(u8) -> bool| (0..64).fold(0_u64, |mask, at| mask | u64::from(of(bytes[at])) << at);
+        // SAFETY: the array has the bytes; the callers run what the processor has.
+        let (block, quiet) = unsafe { (B::load(bytes.as_ptr()), B::quiet(bytes.as_ptr())) };
+        assert_eq!(block.equal(b'"'), mask(|byte| byte == b'"'));
+        assert_eq!(block.equal(0xff), mask(|byte| byte == 0xff));
+        assert_eq!(block.control(), mask(|byte| byte < 0x20));
+        assert_eq!(block.high(), mask(|byte| byte >= 0x80));
+        let (open, close) = block.brackets();
+        assert_eq!(open, mask(|byte| byte == b'{' || byte == b'['));
+        assert_eq!(close, mask(|byte| byte == b'}' || byte == b']'));
+        assert_eq!(block.curly() & (open | close), mask(|byte| byte == b'{' || byte == b'}'));
+        let quotes = block.equal(b'"');
+        let inside = (0..64).scan(false, |inside, at| {
+            *inside ^= quotes >> at & 1 == 1;
+            Some(u64::from(*inside) << at)
+        });
+        assert_eq!(B::prefix_xor(quotes), inside.fold(0, |mask, bit| mask | bit));
+        let loud = bytes.iter().any(|byte| *byte == b'"' || *byte < 0x20);
+        assert_eq!(quiet, (!loud, bytes.iter().any(|byte| *byte >= 0x80)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn each_width_says_what_the_bytes_say(
+            few in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()), 256),
+            any in prop::collection::vec(any::<u8>(), 256),
+            letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), 256),
+        ) {
+            for bytes in [few, any, letters] {
+                let bytes: &[u8; 256] = bytes[..].try_into().unwrap();
+                for width in Width::available() {
+                    match width {
+                        #[cfg(target_arch = "x86_64")]
+                        Width::Avx512 => check::<Avx512>(bytes),
+                        #[cfg(target_arch = "x86_64")]
+                        Width::Avx2 => check::<Avx2>(bytes),
+                        #[cfg(target_arch = "aarch64")]
+                        Width::Neon => check::<Neon>(bytes),
+                        _ => check::<Scalar>(bytes),
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn escapes_as_a_reader_sees_them(blocks in prop::collection::vec((any::<u64>(), any::<u64>()), 1..6)) {
+            let mut carry = false;
+            let mut expected_carry = false;
+            for (a, b) in blocks {
+                let backslashes = a & b | a & 0xff00_0000_0000_00ff;
+                let mut expected = 0;
+                for at in 0..64 {
+                    let is_escaped = std::mem::take(&mut expected_carry);
+                    expected |= u64::from(is_escaped) << at;
+                    expected_carry = backslashes >> at & 1 == 1 && !is_escaped;
+                }
+                prop_assert_eq!(escaped(backslashes, &mut carry), expected);
+                prop_assert_eq!(carry, expected_carry);
+            }
+        }
+    }
+}

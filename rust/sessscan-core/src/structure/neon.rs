@@ -1,0 +1,81 @@
+//! Sixty-four bytes as four NEON registers.
+
+use super::Block;
+use std::arch::aarch64::*;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Neon([uint8x16_t; 4]);
+
+// SAFETY, for every block of this file: NEON is part of every aarch64 that Rust's standard library runs on.
+
+impl Neon {
+    /// A bit for each byte that `of` makes all ones; it makes the others zero.
+    #[inline(always)]
+    fn mask(self, of: impl Fn(uint8x16_t) -> uint8x16_t) -> u64 {
+        const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+        // SAFETY: see above. Each byte keeps its own bit of eight; adding neighbours three times gathers them.
+        unsafe {
+            let bits = vld1q_u8(BITS.as_ptr());
+            let [a, b, c, d] = self.0.map(|quarter| vandq_u8(of(quarter), bits));
+            let pairs = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
+            vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(pairs, pairs)), 0)
+        }
+    }
+}
+
+impl Block for Neon {
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Neon {
+        // SAFETY: the caller promises 64 readable bytes.
+        Neon(unsafe {
+            [vld1q_u8(from), vld1q_u8(from.add(16)), vld1q_u8(from.add(32)), vld1q_u8(from.add(48))]
+        })
+    }
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        self.mask(|quarter| unsafe { vceqq_u8(quarter, vdupq_n_u8(byte)) })
+    }
+
+    #[inline(always)]
+    fn control(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|quarter| unsafe { vcltq_u8(quarter, vdupq_n_u8(0x20)) })
+    }
+
+    #[inline(always)]
+    fn high(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|quarter| unsafe { vcgeq_u8(quarter, vdupq_n_u8(0x80)) })
+    }
+
+    #[inline(always)]
+    fn brackets(self) -> (u64, u64) {
+        // SAFETY: see above.
+        let folded = Neon(self.0.map(|quarter| unsafe { vorrq_u8(quarter, vdupq_n_u8(0x20)) }));
+        (folded.equal(b'{'), folded.equal(b'}'))
+    }
+
+    #[inline(always)]
+    fn curly(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|quarter| unsafe { vtstq_u8(quarter, vdupq_n_u8(0x20)) })
+    }
+
+    #[inline(always)]
+    unsafe fn quiet(from: *const u8) -> (bool, bool) {
+        // SAFETY: the caller promises 256 readable bytes.
+        unsafe {
+            let (mut loud, mut high) = (vdupq_n_u8(0), vdupq_n_u8(0));
+            for at in 0..16 {
+                let quarter = vld1q_u8(from.add(16 * at));
+                let quote = vceqq_u8(quarter, vdupq_n_u8(b'"'));
+                let control = vcltq_u8(quarter, vdupq_n_u8(0x20));
+                loud = vorrq_u8(loud, vorrq_u8(quote, control));
+                high = vorrq_u8(high, quarter);
+            }
+            (vmaxvq_u8(loud) == 0, vmaxvq_u8(high) >= 0x80)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Sixty-four bytes on any processor: eight words of eight.
+
+use super::Block;
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar([u64; 8]);
+
+impl Scalar {
+    /// A bit for each byte whose highest bit `of` leaves set.
+    #[inline(always)]
+    fn mask(self, of: impl Fn(u64) -> u64) -> u64 {
+        self.0.iter().enumerate().fold(0, |mask, (at, word)| {
+            // The multiplication gathers the eight high bits in the highest byte; no two of them meet on the way.
+            let gathered = ((of(*word) & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            mask | gathered << (8 * at)
+        })
+    }
+}
+
+/// The high bit of each byte that is zero.
+#[inline(always)]
+fn zero(word: u64) -> u64 {
+    !(((word & !HIGH) + !HIGH) | word)
+}
+
+impl Block for Scalar {
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Scalar {
+        // SAFETY: the caller promises 64 readable bytes.
+        Scalar(unsafe { from.cast::<[u64; 8]>().read_unaligned() }.map(u64::from_le))
+    }
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> u64 {
+        self.mask(|word| zero(word ^ (LOW * u64::from(byte))))
+    }
+
+    #[inline(always)]
+    fn control(self) -> u64 {
+        self.mask(|word| zero(word & (LOW * 0xe0)))
+    }
+
+    #[inline(always)]
+    fn high(self) -> u64 {
+        self.mask(|word| word)
+    }
+
+    #[inline(always)]
+    fn brackets(self) -> (u64, u64) {
+        let folded = |word: u64| word | (LOW * 0x20);
+        (
+            self.mask(|word| zero(folded(word) ^ (LOW * u64::from(b'{')))),
+            self.mask(|word| zero(folded(word) ^ (LOW * u64::from(b'}')))),
+        )
+    }
+
+    #[inline(always)]
+    fn curly(self) -> u64 {
+        self.mask(|word| word << 2)
+    }
+}
