@@ -2,12 +2,20 @@
 //!
 //! No Python, no printing, no policy: what the facts *mean* is decided in `python/sessscan`.
 
+mod buffer;
 mod event;
 mod grammar;
 mod line;
+mod plain;
 mod record;
+mod replace;
+mod row;
 mod scan;
 mod scanner;
+#[cfg(unix)]
+mod sigbus;
+mod source;
+mod structure;
 mod text;
 mod time;
 mod transcript;
@@ -16,5 +24,9 @@ mod value;
 pub use event::{Event, EventKind, TitleSource};
 pub use grammar::Strictness;
 pub use line::DefectKind;
-pub use scan::{EventKinds, Events, Poll, scan_bytes, scan_file, scan_many, session_id_of, uuids};
+pub use replace::{Digest, Expected, ReplaceError, append_durable, remove, replace, sweep};
+pub use row::{MAX_ROW, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members};
+pub use scan::{EventKinds, Events, scan_bytes, scan_file, scan_many, session_id_of, uuids};
+pub use source::Poll;
+pub use structure::Width;
 pub use transcript::{Defect, Transcript, Worktree};

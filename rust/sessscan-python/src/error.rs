@@ -1,14 +1,62 @@
-//! Errors of the core as exceptions: Python's own where Python has one.
+//! Errors of the core as exceptions: Python's own where Python has one, else those of `sessscan.errors`.
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
+use sessscan_core::ReplaceError;
 use std::io;
 use std::path::Path;
 
+pyo3::import_exception!(sessscan.errors, ConflictError);
+pyo3::import_exception!(sessscan.errors, UnconfirmedError);
+
 /// An `OSError` of the right subclass, with errno, text and filename.
 pub fn os_error(error: &io::Error, path: &Path) -> PyErr {
+    let path = path.as_os_str().to_owned();
+    let Some(code) = error.raw_os_error() else {
+        return Python::attach(|py| match errno(py, error.kind()) {
+            Ok((code, text)) => PyOSError::new_err((code, text, path)),
+            Err(error) => error,
+        });
+    };
     let text = error.to_string();
     // Rust appends the number to the text; Python puts it in front itself.
     let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
-    PyOSError::new_err((error.raw_os_error().unwrap_or(0), text, path.as_os_str().to_owned()))
+    if cfg!(windows) {
+        // The number is Windows' own there; Python makes an errno of it.
+        PyOSError::new_err((0, text, path, code))
+    } else {
+        PyOSError::new_err((code, text, path))
+    }
+}
+
+/// The number and text for an error that did not come from the system and so bears none.
+fn errno(py: Python<'_>, kind: io::ErrorKind) -> PyResult<(i32, String)> {
+    let name = match kind {
+        io::ErrorKind::NotFound => "ENOENT",
+        io::ErrorKind::PermissionDenied => "EACCES",
+        io::ErrorKind::AlreadyExists => "EEXIST",
+        io::ErrorKind::IsADirectory => "EISDIR",
+        io::ErrorKind::NotADirectory => "ENOTDIR",
+        io::ErrorKind::InvalidInput => "EINVAL",
+        io::ErrorKind::ResourceBusy => "EBUSY",
+        io::ErrorKind::Unsupported => "EOPNOTSUPP",
+        _ => "EIO",
+    };
+    let code = py.import("errno")?.getattr(name)?.extract()?;
+    let text = py.import("os")?.call_method1("strerror", (code,))?.extract()?;
+    Ok((code, text))
+}
+
+/// What the writer could not do.
+pub fn replace_error(py: Python<'_>, error: ReplaceError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        ReplaceError::Conflict { .. } => ConflictError::new_err(text),
+        ReplaceError::Unconfirmed { path, source } => {
+            let error = UnconfirmedError::new_err(text);
+            error.set_cause(py, Some(os_error(&source, &path)));
+            error
+        }
+        ReplaceError::Io { path, source } => os_error(&source, &path),
+    }
 }

@@ -68,7 +68,7 @@ impl EventIterator {
 
 /// The events of a transcript, in the order of the file.
 #[pyfunction]
-#[pyo3(signature = (path, kinds=None))]
+#[pyo3(signature = (path, kinds=None), text_signature = "(path, kinds=('title', 'cwd', 'timestamp'))")]
 pub fn events(path: PathBuf, kinds: Option<Vec<String>>) -> PyResult<EventIterator> {
     let mut wanted = EventKinds { title: kinds.is_none(), cwd: kinds.is_none(), timestamp: kinds.is_none() };
     for kind in kinds.into_iter().flatten() {

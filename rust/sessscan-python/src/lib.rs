@@ -4,16 +4,30 @@ use pyo3::prelude::*;
 
 mod error;
 mod events;
+mod replace;
+mod row;
 mod scan;
 mod signals;
 mod transcript;
 
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::events::{Event, EventIterator, events};
+    #[pymodule_export]
+    use super::replace::{Absent, append_durable, remove, replace, sweep};
+    #[pymodule_export]
+    use super::row::{RowState, classify, classify_bytes, classify_many, row_prefix};
     #[pymodule_export]
     use super::scan::{scan, scan_bytes, scan_many, uuids};
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("ABSENT", super::replace::absent(module.py())?)
+    }
 }

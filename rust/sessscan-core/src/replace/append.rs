@@ -1,0 +1,52 @@
+//! Appending to files that are sessscan's own: a journal.
+
+use super::ReplaceError;
+use super::fs::{Fs, Kind, write_all};
+use super::place::{Place, not_a_file, parent};
+use std::io;
+use std::path::Path;
+
+pub(super) fn append_in<F: Fs>(fs: &F, path: &Path, data: &[u8]) -> Result<(), ReplaceError> {
+    let place = Place::open(fs, path)?;
+    append(&place, data).map_err(|error| place.io(error))
+}
+
+fn append<F: Fs>(place: &Place<'_, F>, data: &[u8]) -> io::Result<()> {
+    let fs = place.fs;
+    let (mut file, created) = loop {
+        match fs.open_append(&place.dir, place.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            file => break (file?, false),
+        }
+        match fs.create(&place.dir, place.name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            file => break (file?, true),
+        }
+    };
+    let stat = fs.stat(&file)?;
+    if stat.kind != Kind::File {
+        return Err(not_a_file(stat.kind));
+    }
+    if let Err(error) = write_all(fs, &mut file, data) {
+        // Half a record would be glued to the next one.
+        let _ = fs.truncate(&file, stat.stamp.size);
+        return Err(error);
+    }
+    fs.sync(&file)?;
+    if created {
+        fs.sync_dir(&place.dir)?;
+        sync_above(fs, parent(place.path));
+    }
+    Ok(())
+}
+
+/// The folders above a new file are often new as well, and a file in a folder that is not there is lost. Those
+/// that were there before cost little; those that cannot be opened are not ours.
+fn sync_above<F: Fs>(fs: &F, folder: &Path) {
+    for above in folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+        match fs.open_dir(above) {
+            Ok(dir) if fs.sync_dir(&dir).is_ok() => {}
+            _ => return,
+        }
+    }
+}

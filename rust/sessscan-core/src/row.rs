@@ -1,0 +1,270 @@
+//! What state a registry file's bytes are in: can the app read this row, and if not, what is wrong where?
+//!
+//! The verdicts, in the order in which they are looked for, are those of [`RowKind`]. The answer takes constant
+//! memory: only a file that the app would read as well (at most 10 MiB) is read whole, and holes in a sparse
+//! file are not read at all.
+
+mod json;
+mod open;
+
+use crate::text;
+use json::{End, Member};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The largest row the app reads, in bytes.
+pub const MAX_ROW: u64 = 10 << 20;
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Fits the second-level cache, so that looking for a byte that is not zero costs no second trip to memory.
+const BLOCK: usize = 256 << 10;
+
+/// What is wrong with a row's bytes, by the name of the finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowKind {
+    /// The app reads it.
+    Ok,
+    /// A symbolic link, which the app does not follow; neither do we.
+    Linked,
+    /// No bytes at all.
+    Empty,
+    /// Every byte is 0x00: the length reached the disk, the data did not.
+    ZeroFilled,
+    /// Larger than [`MAX_ROW`].
+    Oversize,
+    /// It begins with a UTF-8 byte order mark.
+    Bom,
+    /// A JSON document that was cut off, or is followed by nothing but NUL bytes.
+    Truncated,
+    /// No JSON, nor the beginning of it.
+    NotJson,
+    /// JSON, but no object, or without a `sessionId`, `createdAt` and `lastActivityAt` of the right types; or
+    /// no regular file.
+    NotARow,
+    /// Its `sessionId` is not the file's stem.
+    IdMismatch,
+}
+
+impl RowKind {
+    /// The finding's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            RowKind::Ok => "ok",
+            RowKind::Linked => "linked",
+            RowKind::Empty => "empty",
+            RowKind::ZeroFilled => "zero-filled",
+            RowKind::Oversize => "oversize",
+            RowKind::Bom => "bom",
+            RowKind::Truncated => "truncated",
+            RowKind::NotJson => "not-json",
+            RowKind::NotARow => "not-a-row",
+            RowKind::IdMismatch => "id-mismatch",
+        }
+    }
+}
+
+/// The state of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RowState {
+    /// What is wrong, if anything.
+    pub kind: RowKind,
+    /// The file's size in bytes.
+    pub size: u64,
+    /// Where that which is wrong begins. For `Truncated`: where the readable part ends.
+    pub offset: u64,
+    /// How far it goes. For `Truncated`: how many NUL bytes follow the readable part.
+    pub length: u64,
+}
+
+impl RowState {
+    fn new(kind: RowKind, size: u64, wrong: Range<u64>) -> RowState {
+        RowState { kind, size, offset: wrong.start, length: wrong.end - wrong.start }
+    }
+}
+
+/// Classifies a file. Links are not followed; what is no regular file (a FIFO, a device) is not opened.
+///
+/// # Errors
+/// The file is missing or cannot be read.
+pub fn classify(path: &Path) -> io::Result<RowState> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    if metadata.is_symlink() {
+        return Ok(RowState::new(RowKind::Linked, metadata.len(), 0..0));
+    }
+    if !metadata.is_file() {
+        return Ok(RowState::new(RowKind::NotARow, 0, 0..0));
+    }
+    let Some(mut file) = open::regular(path)? else {
+        // It became something else since it was looked at.
+        return Ok(RowState::new(RowKind::NotARow, 0, 0..0));
+    };
+    let size = file.metadata()?.len();
+    if size == 0 {
+        return Ok(RowState::new(RowKind::Empty, 0, 0..0));
+    }
+    match first_data(&mut file, size)? {
+        None => {
+            // It may have been cut short while it was read; nothing is said of bytes that were not.
+            let size = size.min(file.metadata()?.len());
+            let kind = if size == 0 { RowKind::Empty } else { RowKind::ZeroFilled };
+            Ok(RowState::new(kind, size, 0..size))
+        }
+        Some(_) if size > MAX_ROW => Ok(RowState::new(RowKind::Oversize, size, MAX_ROW..size)),
+        Some(_) => {
+            file.seek(SeekFrom::Start(0))?;
+            let mut data = Vec::with_capacity(size as usize + 1);
+            // One byte more than a row may have: the file may have grown since.
+            file.take(MAX_ROW + 1).read_to_end(&mut data)?;
+            Ok(classify_bytes(&data, path.file_stem().map(|stem| stem.as_encoded_bytes())))
+        }
+    }
+}
+
+/// Classifies many files, in order, on every core.
+pub fn classify_many<P: AsRef<Path> + Sync>(paths: &[P]) -> Vec<io::Result<RowState>> {
+    // Threads of this call alone: a pool would hang in a forked child.
+    let threads =
+        std::thread::available_parallelism().map_or(1, |cores| cores.get()).min(paths.len().div_ceil(64));
+    if threads < 2 {
+        return paths.iter().map(|path| classify(path.as_ref())).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = paths.get(index) else { return done };
+            done.push((index, classify(path.as_ref())));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, state)| state).collect()
+}
+
+/// Classifies a row's bytes. `stem` is the file's name without `.json`, if its `sessionId` is to be held to it.
+pub fn classify_bytes(data: &[u8], stem: Option<&[u8]>) -> RowState {
+    let size = data.len() as u64;
+    let state = |kind, wrong: Range<usize>| RowState::new(kind, size, wrong.start as u64..wrong.end as u64);
+    if data.is_empty() {
+        return state(RowKind::Empty, 0..0);
+    }
+    if is_zero(data) {
+        return state(RowKind::ZeroFilled, 0..data.len());
+    }
+    if size > MAX_ROW {
+        return state(RowKind::Oversize, MAX_ROW as usize..data.len());
+    }
+    if data.starts_with(BOM) {
+        return state(RowKind::Bom, 0..BOM.len());
+    }
+    let mut fields = Fields::default();
+    match json::walk(data, |member| fields.note(data, member)) {
+        End::Whole { object: true } => match fields.wrong(data, stem) {
+            None => state(RowKind::Ok, 0..0),
+            Some((kind, wrong)) => state(kind, wrong),
+        },
+        End::Whole { object: false } => state(RowKind::NotARow, 0..data.len()),
+        End::Cut => state(RowKind::Truncated, data.len()..data.len()),
+        End::Bad(at) | End::Trailing { at, .. } if at > 0 && is_zero(&data[at..]) => {
+            state(RowKind::Truncated, at..data.len())
+        }
+        End::Bad(at) | End::Trailing { at, .. } => state(RowKind::NotJson, at..data.len()),
+    }
+}
+
+/// The members of a row, or of what is left of one, that are complete: raw keys and values, in order.
+///
+/// A byte order mark in front is passed over. What is no object has none.
+pub fn prefix_members(data: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let data = data.strip_prefix(BOM).unwrap_or(data);
+    let mut members = Vec::new();
+    json::walk(data, |member| members.push((&data[member.key], &data[member.value])));
+    members
+}
+
+/// Where the values stand that the app insists on. Of a key given twice the last one counts.
+#[derive(Default)]
+struct Fields {
+    session_id: Option<Range<usize>>,
+    created_at: Option<Range<usize>>,
+    last_activity_at: Option<Range<usize>>,
+}
+
+impl Fields {
+    fn note(&mut self, data: &[u8], member: Member) {
+        let Some(key) = decode(data, &member.key) else { return };
+        match &*key {
+            "sessionId" => self.session_id = Some(member.value),
+            "createdAt" => self.created_at = Some(member.value),
+            "lastActivityAt" => self.last_activity_at = Some(member.value),
+            _ => {}
+        }
+    }
+
+    fn wrong(self, data: &[u8], stem: Option<&[u8]>) -> Option<(RowKind, Range<usize>)> {
+        let Some(session_id) = self.session_id else { return Some((RowKind::NotARow, 0..data.len())) };
+        if data[session_id.start] != b'"' {
+            return Some((RowKind::NotARow, session_id));
+        }
+        for time in [self.created_at, self.last_activity_at] {
+            match time {
+                None => return Some((RowKind::NotARow, 0..data.len())),
+                Some(value) if !matches!(data[value.start], b'-' | b'0'..=b'9') => {
+                    return Some((RowKind::NotARow, value));
+                }
+                Some(_) => {}
+            }
+        }
+        let same = stem.is_none_or(|stem| decode(data, &session_id).is_some_and(|id| id.as_bytes() == stem));
+        (!same).then_some((RowKind::IdMismatch, session_id))
+    }
+}
+
+/// The text of a string whose extent, quotes included, is known.
+fn decode<'a>(data: &'a [u8], string: &Range<usize>) -> Option<std::borrow::Cow<'a, str>> {
+    text::decode(&data[string.start + 1..string.end - 1])
+}
+
+/// Where a file holds its first byte that is not zero, or an offset shortly before it.
+fn first_data(file: &mut std::fs::File, size: u64) -> io::Result<Option<u64>> {
+    let mut block = vec![0; BLOCK.min(size as usize)];
+    let mut at = 0;
+    while at < size {
+        // Asked once a block, it costs nothing against the reading, and a hole of any size is one step.
+        let Some(data) = open::next_data(file, at)? else { return Ok(None) };
+        at = file.seek(SeekFrom::Start(data))?;
+        let read = match file.read(&mut block) {
+            Ok(0) => break, // cut short meanwhile
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if !is_zero(&block[..read]) {
+            return Ok(Some(at));
+        }
+        at += read as u64;
+    }
+    Ok(None)
+}
+
+/// Whether every byte is 0x00; stops soon after the first that is not.
+fn is_zero(data: &[u8]) -> bool {
+    // A fold without a way out inside is what the compiler turns into vector instructions.
+    let or = |bytes: &[u8]| bytes.iter().fold(0, |all, &byte| all | byte);
+    let mut chunks = data.chunks_exact(256);
+    chunks.by_ref().all(|chunk| or(chunk) == 0) && or(chunks.remainder()) == 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! `replace`, `remove`, `append_durable` and `sweep`: the only way to write a user's file.
+
+use crate::error::{os_error, replace_error};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyString};
+use sessscan_core::{Digest, Expected};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The type of `ABSENT`: a file is expected not to exist.
+#[pyclass(frozen, module = "sessscan._core")]
+pub struct Absent;
+
+#[pymethods]
+impl Absent {
+    fn __repr__(&self) -> &'static str {
+        "sessscan.ABSENT"
+    }
+
+    // A name is what pickle and copy take for "the object of this name": there is only the one.
+    fn __reduce__(&self) -> &'static str {
+        "ABSENT"
+    }
+}
+
+/// The one object of its type.
+pub fn absent(py: Python<'_>) -> PyResult<&Py<Absent>> {
+    static ABSENT: PyOnceLock<Py<Absent>> = PyOnceLock::new();
+    ABSENT.get_or_try_init(py, || Py::new(py, Absent))
+}
+
+fn expectation<'a>(expected: Option<&'a Bound<'_, PyAny>>) -> PyResult<Expected<'a>> {
+    let Some(expected) = expected else { return Ok(Expected::Anything) };
+    if expected.is_instance_of::<Absent>() {
+        Ok(Expected::Absent)
+    } else if let Ok(content) = expected.cast::<PyBytes>() {
+        Ok(Expected::Content(content.as_bytes()))
+    } else if let Ok(digest) = expected.cast::<PyString>() {
+        Ok(Expected::Digest(parse_digest(digest)?))
+    } else {
+        Err(PyTypeError::new_err("expected must be bytes, a SHA-256 in hex, ABSENT or None"))
+    }
+}
+
+fn parse_digest(hex: &Bound<'_, PyString>) -> PyResult<Digest> {
+    let hex = hex.to_cow()?;
+    let refused = || PyValueError::new_err(format!("no SHA-256 in hex: {hex:?}"));
+    let mut digest = Digest::default();
+    if hex.len() != 2 * digest.len() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(refused());
+    }
+    for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&hex[at..at + 2], 16).map_err(|_| refused())?;
+    }
+    Ok(digest)
+}
+
+/// Replaces a file's content, or creates the file, durably and in one step.
+#[pyfunction]
+#[pyo3(signature = (path, data, *, expected=None, backup=None))]
+pub fn replace(
+    py: Python<'_>,
+    path: PathBuf,
+    data: Cow<'_, [u8]>,
+    expected: Option<&Bound<'_, PyAny>>,
+    backup: Option<PathBuf>,
+) -> PyResult<()> {
+    let expected = expectation(expected)?;
+    py.detach(|| sessscan_core::replace(&path, &data, expected, backup.as_deref()))
+        .map_err(|error| replace_error(py, error))
+}
+
+/// Removes a file, durably, if it has the content that is expected.
+#[pyfunction]
+#[pyo3(signature = (path, *, expected))]
+pub fn remove(py: Python<'_>, path: PathBuf, expected: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(digest) = expectation(Some(expected))?.digest() else {
+        return Err(PyTypeError::new_err("expected must be bytes or a SHA-256 in hex"));
+    };
+    py.detach(|| sessscan_core::remove(&path, &digest)).map_err(|error| replace_error(py, error))
+}
+
+/// Appends to a file of sessscan's own and makes the addition durable.
+#[pyfunction]
+pub fn append_durable(py: Python<'_>, path: PathBuf, data: Cow<'_, [u8]>) -> PyResult<()> {
+    py.detach(|| sessscan_core::append_durable(&path, &data)).map_err(|error| replace_error(py, error))
+}
+
+/// Removes what interrupted runs left in a directory.
+#[pyfunction]
+pub fn sweep(py: Python<'_>, directory: PathBuf) -> PyResult<Vec<OsString>> {
+    let swept =
+        py.detach(|| sessscan_core::sweep(&directory)).map_err(|error| os_error(&error, &directory))?;
+    Ok(swept.into_iter().map(OsString::from).collect())
+}

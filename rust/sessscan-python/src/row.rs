@@ -1,0 +1,118 @@
+//! `classify`, `classify_many`, `classify_bytes` and `row_prefix`: what state a registry file is in.
+
+use crate::error::os_error;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyRecursionError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The state of a registry file. Equal to the name of its kind, too.
+#[pyclass(frozen, module = "sessscan")]
+pub struct RowState {
+    path: Option<OsString>,
+    state: sessscan_core::RowState,
+}
+
+#[pymethods]
+impl RowState {
+    #[getter]
+    fn path(&self) -> Option<&OsString> {
+        self.path.as_ref()
+    }
+
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.state.kind.name()
+    }
+
+    #[getter]
+    fn size(&self) -> u64 {
+        self.state.size
+    }
+
+    #[getter]
+    fn offset(&self) -> u64 {
+        self.state.offset
+    }
+
+    #[getter]
+    fn length(&self) -> u64 {
+        self.state.length
+    }
+
+    fn __str__(&self) -> &'static str {
+        self.kind()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let path = (&self.path).into_bound_py_any(py)?.repr()?;
+        let sessscan_core::RowState { kind, size, offset, length } = self.state;
+        let kind = kind.name();
+        Ok(format!("RowState(path={path}, kind='{kind}', size={size}, offset={offset}, length={length})"))
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        if let Ok(other) = other.cast::<RowState>() {
+            let other = other.get();
+            return self.path == other.path && self.state == other.state;
+        }
+        other.cast::<PyString>().is_ok_and(|name| name == self.kind())
+    }
+
+    // What equals a name has to have its hash.
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        PyString::intern(py, self.kind()).hash()
+    }
+}
+
+/// What state a registry file is in.
+#[pyfunction]
+pub fn classify(py: Python<'_>, path: PathBuf) -> PyResult<RowState> {
+    match py.detach(|| sessscan_core::classify(&path)) {
+        Ok(state) => Ok(RowState { path: Some(path.into()), state }),
+        Err(error) => Err(os_error(&error, &path)),
+    }
+}
+
+/// The states of many, in the order given; for one that cannot be read, the error.
+#[pyfunction]
+pub fn classify_many<'py>(py: Python<'py>, paths: Vec<PathBuf>) -> PyResult<Bound<'py, PyList>> {
+    let states = py.detach(|| sessscan_core::classify_many(&paths));
+    let answers = PyList::empty(py);
+    for (path, state) in paths.into_iter().zip(states) {
+        match state {
+            Ok(state) => answers.append(RowState { path: Some(path.into()), state })?,
+            Err(error) => answers.append(os_error(&error, &path).into_value(py))?,
+        }
+    }
+    Ok(answers)
+}
+
+/// The same of bytes that are at hand.
+#[pyfunction]
+#[pyo3(signature = (data, *, stem=None))]
+pub fn classify_bytes(py: Python<'_>, data: Cow<'_, [u8]>, stem: Option<OsString>) -> RowState {
+    let stem = stem.as_ref().map(|stem| stem.as_encoded_bytes());
+    RowState { path: None, state: py.detach(|| sessscan_core::classify_bytes(&data, stem)) }
+}
+
+/// The members of a row, or of what is left of one, that are complete.
+#[pyfunction]
+pub fn row_prefix<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> PyResult<Bound<'py, PyDict>> {
+    let members = PyDict::new(py);
+    let loads = py.import("json")?.getattr("loads")?;
+    let load = |raw: &[u8]| loads.call1((String::from_utf8_lossy(raw),));
+    for (key, value) in py.detach(|| sessscan_core::prefix_members(&data)) {
+        match load(value) {
+            Ok(value) => members.set_item(load(key)?, value)?,
+            // Python has limits that JSON has not: how long a number is, how deep brackets nest.
+            Err(error) if error.is_instance_of::<PyValueError>(py) => {}
+            Err(error) if error.is_instance_of::<PyRecursionError>(py) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(members)
+}
