@@ -134,7 +134,7 @@ impl LineReader {
                 Step::Closed { .. } | Step::Ended => at + 1,
             };
             if let Some(begin) = key_at.take() {
-                key = key_named(&content[begin..at]);
+                key = Some(key_named(&content[begin..at]));
             } else if let (Some(begin), Some(key)) = (value_at.take(), key.take()) {
                 record.set(key, begin..value_end, false);
             }
@@ -148,12 +148,14 @@ impl LineReader {
     }
 }
 
-fn key_named(raw: &[u8]) -> Option<Key> {
-    Key::of(raw).or_else(|| {
+fn key_named(raw: &[u8]) -> Key {
+    match Key::of(raw) {
         // A key may be spelled with escapes.
-        memchr::memchr(b'\\', raw)?;
-        Key::of(text::decode(raw)?.as_bytes())
-    })
+        Key::Other if raw.contains(&b'\\') => {
+            text::decode(raw).map_or(Key::Other, |name| Key::of(name.as_bytes()))
+        }
+        key => key,
+    }
 }
 
 fn skip_padding(content: &[u8], from: usize) -> usize {

@@ -183,14 +183,16 @@ impl PlainReader {
             if region.byte(value) <= b' ' {
                 value = skip_blanks(region, value)?;
             }
-            let (mut end, without_escapes) = match region.byte(value) {
-                b'"' => self.string::<B>(region, value)?,
-                b'{' | b'[' => (self.container::<B>(region, value)?, false),
-                _ => (scalar(region, value)?, false),
+            // No `match`: a jump through a table is harder to foresee than a branch.
+            let first = region.byte(value);
+            let (mut end, without_escapes) = if first == b'"' {
+                self.string::<B>(region, value)?
+            } else if first | 0x20 == b'{' {
+                (self.container::<B>(region, value)?, false)
+            } else {
+                (scalar(region, value)?, false)
             };
-            if let Some(key) = key {
-                record.set(key, value..end, without_escapes);
-            }
+            record.set(key, value..end, without_escapes);
             if end + AHEAD > region.readable {
                 return None;
             }
@@ -221,7 +223,7 @@ impl PlainReader {
         region: Region,
         at: usize,
         last: usize,
-    ) -> Option<(Option<Key>, usize, usize)> {
+    ) -> Option<(Key, usize, usize)> {
         if let Some(place) = self.keys.known_at(region, at) {
             self.keys.follows(last, place);
             let known = &self.keys.known[place];
@@ -248,7 +250,7 @@ impl PlainReader {
         at: usize,
         length: usize,
         last: usize,
-    ) -> Option<(Option<Key>, usize, usize)> {
+    ) -> Option<(Key, usize, usize)> {
         let name = region.view.copy(at + 1..at + 1 + length, &mut self.scratch);
         let key = Key::of(name);
         let colon = skip_blanks(region, at + length + 2)?;
@@ -301,7 +303,7 @@ impl PlainReader {
                 break at + end as usize + 1;
             }
             mask = u64::MAX;
-            at = skip_quiet::<B>(region, at + BLOCK, &mut carry, &mut high);
+            at += BLOCK;
         };
         self.high.extend(high.end > 0, high.start, high.end);
         Some(end)
@@ -318,7 +320,6 @@ impl PlainReader {
         let mut open_string = 0_u64;
         let mut open = Open::default();
         let mut high = Extent::NONE;
-        let mut quiet_blocks = 0;
         let mut at = from & !(BLOCK - 1);
         let mut mask = u64::MAX << (from - at);
         let end = loop {
@@ -326,22 +327,19 @@ impl PlainReader {
                 return None;
             }
             let block = region.block::<B>(at);
-            high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
-            let control = block.control() & mask;
+            let mut control = 0;
+            if block.unusual() & mask != 0 {
+                control = block.control() & mask;
+                high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
+            }
             let backslashes = block.equal(b'\\') & mask;
             let quotes = block.equal(b'"') & mask & !escaped(backslashes, &mut carry);
             mask = u64::MAX;
             if open_string & !(quotes | control) == u64::MAX {
                 // The string that was open is open still: nothing else can be in the block.
                 at += BLOCK;
-                quiet_blocks += 1;
-                if quiet_blocks >= QUIET_BLOCKS {
-                    at = skip_quiet::<B>(region, at, &mut carry, &mut high);
-                    quiet_blocks = 0;
-                }
                 continue;
             }
-            quiet_blocks = 0;
             let strings = B::prefix_xor(quotes) ^ open_string;
             // What comes first decides: the closing bracket that we look for, or a control character.
             let valid = control.wrapping_sub(1) & !control;
@@ -351,14 +349,11 @@ impl PlainReader {
                 brackets &= u64::MAX << (from - at);
             }
             let outside = backslashes & !strings;
-            if brackets != 0 {
-                let curly = block.curly();
-                if let Some(bit) = open.take(brackets, opening, curly) {
-                    if open.broken || outside & (bit - 1) != 0 {
-                        return None;
-                    }
-                    break at + bit.trailing_zeros() as usize + 1;
+            if let Some(bit) = open.take::<B>(brackets, opening, block.curly()) {
+                if open.broken || outside & (bit - 1) != 0 {
+                    return None;
                 }
+                break at + bit.trailing_zeros() as usize + 1;
             }
             if control | outside != 0 {
                 return None;
@@ -382,26 +377,6 @@ impl PlainReader {
     }
 }
 
-/// After so many blocks without anything of interest it is worth looking at four at a time.
-const QUIET_BLOCKS: u32 = 4;
-
-/// Inside a string, passes over what holds no quote and no control character, four blocks at a time.
-#[inline(always)]
-fn skip_quiet<B: Block>(region: Region, mut at: usize, carry: &mut bool, high: &mut Extent) -> usize {
-    while at + 4 * BLOCK <= region.readable {
-        // SAFETY: 256 readable bytes, as was just checked; `read_lines` chose a B that the processor has.
-        let (quiet, has_high) = unsafe { B::quiet(region.view.start().add(at)) };
-        // Whether the byte after these is escaped must be known; that is asked of single blocks.
-        if !quiet || region.byte(at + 4 * BLOCK - 1) == b'\\' {
-            break;
-        }
-        high.extend(has_high, at, at + 4 * BLOCK);
-        *carry = false;
-        at += 4 * BLOCK;
-    }
-    at
-}
-
 /// A range that grows.
 #[derive(Clone, Copy)]
 struct Extent {
@@ -422,33 +397,71 @@ impl Extent {
 }
 
 /// The open brackets of a container.
+///
+/// How many brackets a block has is hard to foresee, so they are only counted, and put by to be matched when there
+/// are many or the container may end.
 #[derive(Default)]
 struct Open {
-    /// Their kinds, the innermost lowest: 1 is curly.
+    depth: u32,
+    /// The brackets put by, the first lowest: which of them open, and which are curly.
+    opening: u64,
+    curly: u64,
+    put_by: u32,
+    /// The kinds of the open brackets, the innermost lowest, of those that were matched.
     kinds: u64,
-    depth: u64,
+    matched_depth: u32,
     /// One was closed by the other kind, or they are too many.
     broken: bool,
 }
 
 impl Open {
-    /// Takes the brackets of a block in turn; the bit of the one that closes the container.
+    /// Takes the brackets of a block; the bit of the one that closes the container.
     #[inline(always)]
-    fn take(&mut self, mut brackets: u64, opening: u64, curly: u64) -> Option<u64> {
+    fn take<B: Block>(&mut self, brackets: u64, opening: u64, curly: u64) -> Option<u64> {
+        let count = brackets.count_ones();
+        let opens = (brackets & opening).count_ones();
+        let closes = count - opens;
+        if closes < self.depth && self.put_by + count < u64::BITS {
+            // The shift is by less than 64, since this many bits more have room.
+            self.opening |= B::gather(opening, brackets) << self.put_by;
+            self.curly |= B::gather(curly, brackets) << self.put_by;
+            self.put_by += count;
+            self.depth = self.depth + opens - closes;
+            return None;
+        }
+        self.take_each(brackets, opening, curly)
+    }
+
+    /// The same one by one.
+    #[inline(always)]
+    fn take_each(&mut self, mut brackets: u64, opening: u64, curly: u64) -> Option<u64> {
+        let (mut by_opening, mut by_curly) = (self.opening, self.curly);
+        for _ in 0..self.put_by {
+            self.step(by_opening & 1, by_curly & 1);
+            by_opening >>= 1;
+            by_curly >>= 1;
+        }
+        (self.opening, self.curly, self.put_by) = (0, 0, 0);
         while brackets != 0 {
             let bit = brackets & brackets.wrapping_neg();
-            let kind = u64::from(curly & bit != 0);
-            let opens = opening & bit != 0;
-            self.broken |= !opens && self.kinds & 1 != kind;
-            self.kinds = if opens { self.kinds << 1 | kind } else { self.kinds >> 1 };
-            self.depth = if opens { self.depth + 1 } else { self.depth - 1 };
-            if self.depth == 0 {
+            self.step(u64::from(opening & bit != 0), u64::from(curly & bit != 0));
+            if self.matched_depth == 0 {
                 return Some(bit);
             }
-            self.broken |= self.depth >= 64;
             brackets ^= bit;
         }
+        self.depth = self.matched_depth;
         None
+    }
+
+    /// Takes one bracket, which opens (1) or closes (0), and is curly (1) or square (0). Without a branch.
+    #[inline(always)]
+    fn step(&mut self, opens: u64, curly: u64) {
+        let closes = opens ^ 1;
+        self.broken |= closes & (self.kinds ^ curly) != 0;
+        self.kinds = (self.kinds << opens | opens & curly) >> closes;
+        self.matched_depth = self.matched_depth + opens as u32 - closes as u32;
+        self.broken |= self.matched_depth >= 64;
     }
 }
 
@@ -469,12 +482,12 @@ fn skip_blanks(region: Region, mut at: usize) -> Option<usize> {
 fn scalar(region: Region, at: usize) -> Option<usize> {
     const WORD: u64 = 0xffff_ffff;
     let literal = |text: [u8; 4], at: usize| region.word(at) & WORD == u64::from(u32::from_le_bytes(text));
-    match region.byte(at) {
-        b't' if literal(*b"true", at) => Some(at + 4),
-        b'n' if literal(*b"null", at) => Some(at + 4),
-        b'f' if literal(*b"alse", at + 1) => Some(at + 5),
-        b'-' | b'0'..=b'9' => number(region, at),
-        _ => None,
+    if literal(*b"null", at) || literal(*b"true", at) {
+        Some(at + 4)
+    } else if literal(*b"fals", at) && region.byte(at + 4) == b'e' {
+        Some(at + 5)
+    } else {
+        number(region, at)
     }
 }
 
@@ -515,7 +528,7 @@ struct KnownKey {
     text: [u64; KeyMemory::WORDS],
     mask: [u64; KeyMemory::WORDS],
     length: usize,
-    key: Option<Key>,
+    key: Key,
     /// The two keys that followed last.
     next: [u8; 2],
 }
@@ -538,7 +551,7 @@ impl KeyMemory {
 
     fn new() -> KeyMemory {
         // Nothing is spelled like the start, so that it is never found.
-        let start = KnownKey { text: [1; 4], mask: [0; 4], length: 0, key: None, next: [0; 2] };
+        let start = KnownKey { text: [1; 4], mask: [0; 4], length: 0, key: Key::Other, next: [0; 2] };
         let mut known = Vec::with_capacity(64);
         known.push(KnownKey { mask: [u64::MAX; 4], ..start });
         KeyMemory { known, places: [0; KeyMemory::SLOTS] }
@@ -596,7 +609,7 @@ impl KeyMemory {
     }
 
     /// Remembers a key; its place, or `START` if there is none left.
-    fn learn(&mut self, name: &[u8], key: Option<Key>) -> usize {
+    fn learn(&mut self, name: &[u8], key: Key) -> usize {
         let length = name.len() + 3;
         if length > 8 * KeyMemory::WORDS || self.known.len() == KeyMemory::CAPACITY {
             return KeyMemory::START;

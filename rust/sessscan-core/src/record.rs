@@ -8,25 +8,29 @@ macro_rules! keys {
         /// The keys at depth 1 that say something about a session.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        pub(crate) enum Key { $($key,)* }
+        pub(crate) enum Key {
+            $($key,)*
+            /// Any other. Its value is kept as the others' are, since to ask first would take longer.
+            Other,
+        }
 
         impl Key {
-            pub(crate) const COUNT: usize = [$($name,)*].len();
+            pub(crate) const COUNT: usize = Key::Other as usize + 1;
 
             #[cfg(test)]
-            pub(crate) const ALL: [Key; Key::COUNT] = [$(Key::$key,)*];
+            pub(crate) const ALL: [Key; Key::COUNT - 1] = [$(Key::$key,)*];
 
-            /// The key that is spelled so, if it is one that counts.
-            pub(crate) fn of(name: &[u8]) -> Option<Key> {
+            /// The key that is spelled so.
+            pub(crate) fn of(name: &[u8]) -> Key {
                 $(if name == $name.as_bytes() {
-                    return Some(Key::$key);
+                    return Key::$key;
                 })*
-                None
+                Key::Other
             }
 
             #[cfg(test)]
             pub(crate) fn name(self) -> &'static str {
-                match self { $(Key::$key => $name,)* }
+                match self { $(Key::$key => $name,)* Key::Other => "" }
             }
         }
     };

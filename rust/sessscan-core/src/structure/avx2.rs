@@ -50,6 +50,12 @@ impl Block for Avx2 {
     }
 
     #[inline(always)]
+    fn unusual(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|half| unsafe { _mm256_cmpgt_epi8(all(0x20), half) })
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = unsafe { Avx2(_mm256_or_si256(self.0, all(0x20)), _mm256_or_si256(self.1, all(0x20))) };
@@ -68,19 +74,9 @@ impl Block for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn quiet(from: *const u8) -> (bool, bool) {
-        // SAFETY: the caller promises 256 readable bytes; see above.
-        unsafe {
-            let (mut loud, mut high) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-            for at in 0..8 {
-                let half = _mm256_loadu_si256(from.add(32 * at).cast());
-                let quote = _mm256_cmpeq_epi8(half, all(b'"'));
-                let control = _mm256_cmpeq_epi8(_mm256_min_epu8(half, all(0x1f)), half);
-                loud = _mm256_or_si256(loud, _mm256_or_si256(quote, control));
-                high = _mm256_or_si256(high, half);
-            }
-            (_mm256_testz_si256(loud, loud) != 0, _mm256_movemask_epi8(high) != 0)
-        }
+    fn gather(of: u64, mask: u64) -> u64 {
+        // SAFETY: see above; BMI2 comes with it.
+        unsafe { _pext_u64(of, mask) }
     }
 }
 

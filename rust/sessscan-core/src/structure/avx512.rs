@@ -43,6 +43,12 @@ impl Block for Avx512 {
     }
 
     #[inline(always)]
+    fn unusual(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmplt_epi8_mask(self.0, all(0x20)) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = Avx512(unsafe { _mm512_or_si512(self.0, all(0x20)) });
@@ -58,5 +64,11 @@ impl Block for Avx512 {
     #[inline(always)]
     fn prefix_xor(mask: u64) -> u64 {
         clmul_prefix_xor(mask)
+    }
+
+    #[inline(always)]
+    fn gather(of: u64, mask: u64) -> u64 {
+        // SAFETY: see above; BMI2 comes with it.
+        unsafe { _pext_u64(of, mask) }
     }
 }

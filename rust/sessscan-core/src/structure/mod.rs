@@ -41,6 +41,11 @@ pub(crate) trait Block: Copy {
     /// Where the bytes from 0x80 are.
     fn high(self) -> u64;
 
+    /// Where the bytes below 0x20 or from 0x80 are: as signed numbers, all below 0x20.
+    fn unusual(self) -> u64 {
+        self.control() | self.high()
+    }
+
     /// Where the opening brackets are, and the closing ones: square or curly.
     fn brackets(self) -> (u64, u64);
 
@@ -56,21 +61,19 @@ pub(crate) trait Block: Copy {
         parity
     }
 
-    /// Whether there is neither a quote nor a control character in four blocks, and whether there is a byte
-    /// from 0x80.
-    ///
-    /// # Safety
-    /// As of `load`, for 256 bytes.
+    /// The bits of `of` where `mask` has bits, moved together at the low end.
     #[inline(always)]
-    unsafe fn quiet(from: *const u8) -> (bool, bool) {
-        let (mut loud, mut high) = (0, 0);
-        for at in [0, 64, 128, 192] {
-            // SAFETY: what the caller promises.
-            let block = unsafe { Self::load(from.add(at)) };
-            loud |= block.equal(b'"') | block.control();
-            high |= block.high();
+    fn gather(of: u64, mut mask: u64) -> u64 {
+        let mut gathered = 0;
+        let mut place = 1;
+        while mask != 0 {
+            if of & mask & mask.wrapping_neg() != 0 {
+                gathered |= place;
+            }
+            mask &= mask - 1;
+            place <<= 1;
         }
-        (loud == 0, high != 0)
+        gathered
     }
 }
 
@@ -90,10 +93,18 @@ impl Width {
         let mut widths = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("pclmulqdq") {
+            use std::is_x86_feature_detected as has;
+            // As `plain::read_lines` enables them; every processor with AVX2 has the others.
+            let avx2 = has!("avx2")
+                && has!("pclmulqdq")
+                && has!("bmi1")
+                && has!("bmi2")
+                && has!("lzcnt")
+                && has!("popcnt");
+            if avx2 && has!("avx512f") && has!("avx512bw") {
                 widths.push(Width::Avx512);
             }
-            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("pclmulqdq") {
+            if avx2 {
                 widths.push(Width::Avx2);
             }
         }
@@ -148,14 +159,15 @@ mod tests {
     use proptest::prelude::*;
 
     /// What a block says, byte by byte.
-    fn check<B: Block>(bytes: &[u8; 256]) {
+    fn check<B: Block>(bytes: &[u8; BLOCK]) {
         let mask = |of: fn(u8) -> bool| (0..64).fold(0_u64, |mask, at| mask | u64::from(of(bytes[at])) << at);
         // SAFETY: the array has the bytes; the callers run what the processor has.
-        let (block, quiet) = unsafe { (B::load(bytes.as_ptr()), B::quiet(bytes.as_ptr())) };
+        let block = unsafe { B::load(bytes.as_ptr()) };
         assert_eq!(block.equal(b'"'), mask(|byte| byte == b'"'));
         assert_eq!(block.equal(0xff), mask(|byte| byte == 0xff));
         assert_eq!(block.control(), mask(|byte| byte < 0x20));
         assert_eq!(block.high(), mask(|byte| byte >= 0x80));
+        assert_eq!(block.unusual(), block.control() | block.high());
         let (open, close) = block.brackets();
         assert_eq!(open, mask(|byte| byte == b'{' || byte == b'['));
         assert_eq!(close, mask(|byte| byte == b'}' || byte == b']'));
@@ -166,8 +178,9 @@ mod tests {
             Some(u64::from(*inside) << at)
         });
         assert_eq!(B::prefix_xor(quotes), inside.fold(0, |mask, bit| mask | bit));
-        let loud = bytes.iter().any(|byte| *byte == b'"' || *byte < 0x20);
-        assert_eq!(quiet, (!loud, bytes.iter().any(|byte| *byte >= 0x80)));
+        let gathered = (0..64).filter(|at| quotes >> at & 1 == 1).enumerate();
+        let gathered = gathered.fold(0, |gathered, (to, at)| gathered | (open >> at & 1) << to);
+        assert_eq!(B::gather(open, quotes), gathered);
     }
 
     proptest! {
@@ -175,12 +188,12 @@ mod tests {
 
         #[test]
         fn each_width_says_what_the_bytes_say(
-            few in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()), 256),
-            any in prop::collection::vec(any::<u8>(), 256),
-            letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), 256),
+            few in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()), BLOCK),
+            any in prop::collection::vec(any::<u8>(), BLOCK),
+            letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), BLOCK),
         ) {
             for bytes in [few, any, letters] {
-                let bytes: &[u8; 256] = bytes[..].try_into().unwrap();
+                let bytes: &[u8; BLOCK] = bytes[..].try_into().unwrap();
                 for width in Width::available() {
                     match width {
                         #[cfg(target_arch = "x86_64")]

@@ -62,20 +62,4 @@ impl Block for Neon {
         // SAFETY: see above.
         self.mask(|quarter| unsafe { vtstq_u8(quarter, vdupq_n_u8(0x20)) })
     }
-
-    #[inline(always)]
-    unsafe fn quiet(from: *const u8) -> (bool, bool) {
-        // SAFETY: the caller promises 256 readable bytes.
-        unsafe {
-            let (mut loud, mut high) = (vdupq_n_u8(0), vdupq_n_u8(0));
-            for at in 0..16 {
-                let quarter = vld1q_u8(from.add(16 * at));
-                let quote = vceqq_u8(quarter, vdupq_n_u8(b'"'));
-                let control = vcltq_u8(quarter, vdupq_n_u8(0x20));
-                loud = vorrq_u8(loud, vorrq_u8(quote, control));
-                high = vorrq_u8(high, quarter);
-            }
-            (vmaxvq_u8(loud) == 0, vmaxvq_u8(high) >= 0x80)
-        }
-    }
 }
