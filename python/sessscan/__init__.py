@@ -1,25 +1,83 @@
-"""fsck for Claude Code session stores, on a scanner as fast as memory."""
+"""fsck for Claude Code session stores, on a scanner as fast as memory.
+
+`scan` and its kin read transcripts, `classify` looks at registry rows, `reconcile` brings the two together,
+and `replace` is the one way in which anything is written.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from ._core import (
+    ABSENT,
     Defect,
     Event,
+    RowState,
     Transcript,
     Worktree,
+    __version__,
+    classify,
+    classify_many,
     events,
+    replace,
     scan,
     scan_bytes,
     scan_many,
-    uuids,
+)
+from .errors import (
+    AppRunningError,
+    ConflictError,
+    JournalError,
+    LockedError,
+    PlanChangedError,
+    RefusedError,
+    SessscanError,
+    UnconfirmedError,
 )
 
+if TYPE_CHECKING:
+    from .reconcile import reconcile
+    from .reconcile.plan import Plan, Report
+
 __all__ = [
+    "ABSENT",
+    "AppRunningError",
+    "ConflictError",
     "Defect",
     "Event",
+    "JournalError",
+    "LockedError",
+    "Plan",
+    "PlanChangedError",
+    "RefusedError",
+    "Report",
+    "RowState",
+    "SessscanError",
     "Transcript",
+    "UnconfirmedError",
     "Worktree",
+    "__version__",
+    "classify",
+    "classify_many",
     "events",
+    "reconcile",
+    "replace",
     "scan",
     "scan_bytes",
     "scan_many",
-    "uuids",
 ]
+
+# Who only scans need not wait until the reconciliation and its parsers are loaded.
+_LATER = {"reconcile": "reconcile", "Plan": "reconcile.plan", "Report": "reconcile.plan"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

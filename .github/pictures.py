@@ -1,0 +1,56 @@
+"""Makes the terminal pictures that README shows, from the sample store: `python .github/pictures.py`.
+
+Run with sessscan installed. The sample lies in the weeks before the day on which it is made.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from sessscan import demo
+
+HERE = Path(__file__).parent
+
+def run(folder: str, *arguments: str) -> str:
+    """What a command prints on a colour terminal of 96 columns."""
+    environment = {
+        **os.environ,
+        "SESSSCAN_HOME": f"{folder}/state",
+        "COLUMNS": "96",
+        "FORCE_COLOR": "1",
+        "TERM": "xterm-256color",
+    }
+    environment.pop("NO_COLOR", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "sessscan", *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def picture(name: str, command: str, output: str, lines: int) -> None:
+    console = Console(record=True, width=98, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console.print(Text(f"$ {command}", style="bold"))
+    shown = output.splitlines()
+    console.print(Text.from_ansi("\n".join(shown[:lines])))
+    if len(shown) > lines:
+        console.print(Text("…", style="dim"))
+    console.save_svg(str(HERE / f"{name}.svg"), title="sessscan")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        demo.make(Path(folder) / "demo")
+        store = ("--store", "demo/Claude", "--projects", "demo/projects")
+        command = f"sessscan reconcile {' '.join(store)}"
+        picture("reconcile", command, run(folder, "reconcile", *store), 42)
+
+
+if __name__ == "__main__":
+    main()

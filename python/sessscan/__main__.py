@@ -1,0 +1,6 @@
+"""`python -m sessscan` is `sessscan`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

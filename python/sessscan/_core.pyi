@@ -1,0 +1,341 @@
+"""The Rust core."""
+
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any, Literal, final
+
+from typing_extensions import Buffer
+
+__all__ = [
+    "ABSENT",
+    "Absent",
+    "Defect",
+    "Event",
+    "EventIterator",
+    "RowState",
+    "Transcript",
+    "Worktree",
+    "__version__",
+    "append_durable",
+    "classify",
+    "classify_bytes",
+    "classify_many",
+    "events",
+    "remove",
+    "replace",
+    "row_prefix",
+    "scan",
+    "scan_bytes",
+    "scan_many",
+    "sweep",
+    "uuids",
+]
+
+__version__: str
+
+# Transcripts
+
+@final
+class Defect:
+    """Something wrong with bytes of a transcript."""
+
+    @property
+    def kind(self) -> Literal["glued", "invalid", "invalid-utf8", "nul-run", "spliced", "torn"]:
+        """`nul-run`: a maximal run of NUL bytes. `glued`: several whole objects on a line, the newline between them
+        missing. `spliced`: a cut record with a whole one behind it on the same line. `torn`: the last line was
+        cut, or is still being written. `invalid`: no object, or not a whole one. `invalid-utf8`: the line has
+        bytes that are not UTF-8; its records count all the same."""
+    @property
+    def line(self) -> int:
+        """The line it begins on, from 1; blank lines count."""
+    @property
+    def offset(self) -> int:
+        """Where it begins in the file, in bytes."""
+    @property
+    def length(self) -> int:
+        """How many bytes it covers."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Worktree:
+    """The git worktree that a session works in, as its own last `worktree-state` line says."""
+
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def branch(self) -> str | None: ...
+    @property
+    def original_cwd(self) -> str | None: ...
+    @property
+    def original_branch(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Transcript:
+    """What a transcript says of its session. Times are epoch milliseconds UTC; None where nothing is said.
+
+    Only keys at depth 1 of a line's objects count, the last of those that are given twice, and only values of
+    the right type.
+    """
+
+    @property
+    def path(self) -> str | None:
+        """As it was given; None for bytes."""
+    @property
+    def size(self) -> int:
+        """Bytes scanned."""
+    @property
+    def session_id(self) -> str | None:
+        """The file's stem."""
+    @property
+    def lines(self) -> int:
+        """Lines that are not blank; NUL, space, tab and CR are blank."""
+    @property
+    def records(self) -> int:
+        """Complete objects; a glued line has several."""
+    @property
+    def custom_title(self) -> str | None:
+        """The last title that the user gave (`custom-title`)."""
+    @property
+    def ai_title(self) -> str | None:
+        """The last title that the model found (`ai-title`)."""
+    @property
+    def summary(self) -> str | None:
+        """The last `summary` whose leaf is a record of this file: others belong to other sessions."""
+    @property
+    def first_prompt(self) -> str | None:
+        """The first human prompt, white space folded, at most 200 characters."""
+    @property
+    def title(self) -> str | None:
+        """The first of custom title, AI title, summary and first prompt that there is."""
+    @property
+    def title_source(self) -> Literal["custom", "ai", "summary", "prompt"] | None:
+        """Which of them it is."""
+    @property
+    def cwd(self) -> str | None:
+        """The first working directory: the session's own."""
+    @property
+    def last_cwd(self) -> str | None:
+        """The last one."""
+    @property
+    def git_branch(self) -> str | None:
+        """The last one."""
+    @property
+    def version(self) -> str | None:
+        """Of the CLI that wrote last."""
+    @property
+    def entrypoint(self) -> str | None:
+        """How the session was entered last: `cli`, `claude-desktop`, …"""
+    @property
+    def model(self) -> str | None:
+        """The last model that answered."""
+    @property
+    def worktree(self) -> Worktree | None:
+        """The last one."""
+    @property
+    def created_at(self) -> int | None:
+        """The smallest timestamp of the session's own records; where they have none, of all."""
+    @property
+    def last_activity_at(self) -> int | None:
+        """The largest one, likewise."""
+    @property
+    def turns(self) -> int:
+        """Human prompts."""
+    @property
+    def is_sidechain(self) -> bool:
+        """Whether it is a subagent's: there are chain records, and all have isSidechain."""
+    @property
+    def born_in(self) -> str | None:
+        """The first entrypoint."""
+    @property
+    def relocated_cwd(self) -> str | None:
+        """Where the session was last moved to (`relocated`)."""
+    @property
+    def first_uuid(self) -> str | None:
+        """Of the first record that has one."""
+    @property
+    def last_uuid(self) -> str | None:
+        """Of the last record that has one."""
+    @property
+    def own_records(self) -> int:
+        """Records whose sessionId is the file's stem."""
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What is wrong with the bytes, in the order of the file."""
+    @property
+    def error(self) -> OSError | None:
+        """Why the file could not be read (`scan_many`); all else is then empty."""
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as `json` can write them."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+def scan(path: str | PathLike[str], *, strict: bool = False) -> Transcript:
+    """What one transcript says of its session.
+
+    By default a line's object is complete when its strings are closed, its brackets match and the grammar of its
+    own members holds; `strict` checks every byte of every value against RFC 8259. Memory does not grow with the
+    file. Raises the `OSError` that says why the file cannot be read.
+    """
+
+def scan_many(
+    paths: Sequence[str | PathLike[str]],
+    *,
+    threads: int | None = None,
+    strict: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Transcript]:
+    """What each of many transcripts says, in the order given; one that cannot be read has its `error` set.
+
+    `threads`: how many, the calling one included; all processors by default. `progress` is called now and then, on the
+    calling thread, with the bytes that are scanned and that are to be; what it raises ends the scan.
+    """
+
+def scan_bytes(data: Buffer, *, session_id: str | None = None, strict: bool = False) -> Transcript:
+    """The same of bytes that are at hand. Without `session_id` all timestamps count."""
+
+def uuids(path: str | PathLike[str]) -> list[str]:
+    """The top-level uuids of a transcript's records, in order. Raises `OSError`."""
+
+@final
+class Event:
+    """One thing that happened in a session."""
+
+    @property
+    def line(self) -> int:
+        """The line it stands on, from 1."""
+    @property
+    def offset(self) -> int:
+        """Where its record begins in the file, in bytes."""
+    @property
+    def kind(self) -> Literal["title", "cwd", "timestamp"]: ...
+    @property
+    def value(self) -> Any:
+        """The title, the directory, or the time in epoch milliseconds."""
+    @property
+    def source(self) -> Literal["custom", "ai"] | None:
+        """Of a title: who gave it."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class EventIterator(Iterator[Event]):
+    """Reads a transcript's events as they are asked for."""
+
+    def __iter__(self) -> EventIterator: ...
+    def __next__(self) -> Event: ...
+
+def events(
+    path: str | PathLike[str],
+    kinds: Sequence[Literal["title", "cwd", "timestamp"]] = ("title", "cwd", "timestamp"),
+) -> EventIterator:
+    """The events of a transcript, in the order of the file: each title given, each change of directory, each time.
+
+    They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and `ValueError`
+    for a kind that there is not.
+    """
+
+# Rows
+
+@final
+class RowState:
+    """The state of a registry file. Equal to the name of its kind, too: `state == "zero-filled"`."""
+
+    @property
+    def path(self) -> str | None:
+        """The file, as it was given; None for bytes that were at hand."""
+    @property
+    def kind(
+        self,
+    ) -> Literal[
+        "ok",
+        "linked",
+        "empty",
+        "zero-filled",
+        "oversize",
+        "bom",
+        "truncated",
+        "not-json",
+        "not-a-row",
+        "id-mismatch",
+    ]:
+        """What is wrong, by the name of the finding; `ok` for a row that the app can read."""
+    @property
+    def size(self) -> int:
+        """The file's size in bytes."""
+    @property
+    def offset(self) -> int:
+        """Where that which is wrong begins, in bytes. `truncated`: where the readable part ends."""
+    @property
+    def length(self) -> int:
+        """How far it goes, in bytes. `truncated`: how many NUL bytes follow the readable part."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+def classify(path: str | PathLike[str]) -> RowState:
+    """What state a registry file is in.
+
+    Links are not followed, and what is no regular file (a FIFO, a device) is not opened. Memory is constant.
+    Raises the `OSError` that says why the file cannot be read.
+    """
+
+def classify_many(paths: Sequence[str | PathLike[str]]) -> list[RowState | OSError]:
+    """The states of many files, in the order given; for one that cannot be read, the error."""
+
+def classify_bytes(data: bytes | bytearray, *, stem: str | None = None) -> RowState:
+    """The same of a file's content. `stem` is its name without `.json`, which its `sessionId` must be."""
+
+def row_prefix(data: bytes | bytearray) -> dict[str, Any]:
+    """The members of a row, or of what is left of a truncated one, that are complete, in the file's order.
+
+    A member whose value is cut off is not among them, nor is one that Python's `json` cannot take (a number
+    of more than 4,300 digits, brackets nested a thousand deep).
+    """
+
+# Writing
+
+@final
+class Absent:
+    """The type of `ABSENT`."""
+
+ABSENT: Absent
+"""For `replace(expected=...)`: the file must not exist."""
+
+def replace(
+    path: str | PathLike[str],
+    data: bytes | bytearray,
+    *,
+    expected: bytes | str | Absent | None = None,
+    backup: str | PathLike[str] | None = None,
+) -> None:
+    """Replaces a file's content, or creates the file (mode 0600), durably and in one step.
+
+    A file that is replaced keeps its mode, owner and extended attributes where that is possible. `expected`
+    says what it must be: exactly these bytes, content with this SHA-256 (hex), `ABSENT`, or whatever it is
+    (None). With `backup` the file that is replaced is kept under that name, which must be in the same folder
+    and must not exist. Links are not followed.
+
+    Raises `ConflictError` (it is something else; nothing was written), `UnconfirmedError` (written, but the
+    disk would not confirm it), or the `OSError` that says why nothing was written.
+    """
+
+def remove(path: str | PathLike[str], *, expected: bytes | str) -> None:
+    """Removes a file, durably, if it has this content (or SHA-256 in hex).
+
+    Raises `ConflictError` (it is something else, or gone; nothing was done), `UnconfirmedError`, `OSError`.
+    """
+
+def append_durable(path: str | PathLike[str], data: bytes | bytearray) -> None:
+    """Appends to a file of sessscan's own and makes the addition durable. Creates the file (mode 0600).
+
+    Raises the `OSError` that says why not; the data is then taken back, if that is possible.
+    """
+
+def sweep(directory: str | PathLike[str]) -> list[str]:
+    """Removes what interrupted runs left in a folder, and tells the paths.
+
+    Only temporary files of sessscan's own of processes that are gone, or that nothing happened to for a
+    minute; those that may hold the only copy of something stay. Raises `OSError` if the folder cannot
+    be read.
+    """

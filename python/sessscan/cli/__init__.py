@@ -1,0 +1,107 @@
+"""The command line. Each command stands in its own file: parse, one call of the library, print.
+
+Nothing but typer is imported at the start: `sessscan --version` and completion have to be quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .demo import demo
+from .events import events
+from .log import log
+from .reconcile import reconcile
+from .scan import scan
+from .undo import undo
+
+
+class _Guarded(TyperGroup):
+    """What can go wrong in any command becomes one line on stderr and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _mute_stdout()
+            raise typer.Exit(141) from None  # as the shell shows a program that SIGPIPE has ended
+        except KeyboardInterrupt:
+            from .options import fail
+
+            writes = ctx.invoked_subcommand in ("reconcile", "undo")
+            fail(f"interrupted{'; `sessscan log` shows what was done' if writes else ''}", 130)
+        except Exception as error:
+            from .failure import report
+
+            report(error)  # also where a command ends with a status of its own: that goes on as it is
+
+
+def _mute_stdout() -> None:
+    """Nobody reads stdout any more: what is still in its buffer must not fail once more at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = typer.Typer(
+    name="sessscan",
+    cls=_Guarded,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from .. import __version__
+
+        print(f"sessscan {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(
+    epilog="Exit status: 0 no error stands; 1 an error stands; 2 usage; 3 refused, nothing written; "
+    "4 some files could not be read or written; 5 written, but the disk would not confirm it."
+)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Finds Claude Code sessions that vanished from the desktop app, and puts them back."""
+
+
+app.command(short_help="Find lost sessions and put them back.", epilog="Example: sessscan reconcile --apply")(
+    reconcile
+)
+app.command(short_help="Take a run back.", epilog="Example: sessscan undo")(undo)
+app.command(short_help="Show what was changed.", epilog="Example: sessscan log")(log)
+app.command(
+    short_help="Show the metadata of transcripts.",
+    epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",
+)(scan)
+app.command(
+    short_help="Show titles, folders and times, line by line.",
+    epilog="Example: sessscan events --format jsonl transcript.jsonl",
+)(events)
+app.command(short_help="Make a damaged sample store to try.", epilog="Example: sessscan demo /tmp/sample")(
+    demo
+)
+
+
+def main() -> None:
+    """The entry point of the `sessscan` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding lacks is spelled out; it is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app()

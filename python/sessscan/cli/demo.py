@@ -1,0 +1,29 @@
+"""`sessscan demo`: a damaged sample store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that is empty or not there yet.")
+    ],
+) -> None:
+    """Make a damaged sample store to try sessscan on."""
+    from ..demo import make
+    from ..render.screen import remark
+    from ..render.text import command
+    from .options import fail
+
+    try:
+        user_data, projects = make(directory)
+    except FileExistsError:
+        fail(f"{directory} is not empty: give a folder that is empty or not there yet", 2)
+    except NotADirectoryError:
+        fail(f"{directory} is not a folder", 2)
+    remark(f"Made a sample store in {directory}. See what is wrong with it:")
+    print(command(["sessscan", "reconcile", "--store", str(user_data), "--projects", str(projects)]))

@@ -1,0 +1,38 @@
+"""`sessscan events`: the stream of events."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class EventForm(StrEnum):
+    """How events are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+
+
+def events(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Transcripts, and folders in which to look for them.")
+    ],
+    form: Annotated[EventForm, typer.Option("--format", help="How to print it.")] = EventForm.table,
+) -> None:
+    """Show the titles, folders and times of transcripts, line by line."""
+    from .. import _core
+    from ..render.transcripts import print_events
+    from .sources import Sources
+
+    sources = Sources.of(paths, None)
+    for path in sources.files:
+        try:
+            print_events(path, _core.events(path), form.value, named=len(sources.files) > 1)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            sources.unreadable(error, path)
+    sources.close()

@@ -1,0 +1,48 @@
+"""`sessscan scan`: metadata, one transcript a row."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Projects
+
+
+class ScanForm(StrEnum):
+    """How transcripts are printed."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def scan(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Transcripts, and folders in which to look for them. Default: all sessions of this user.",
+        ),
+    ] = None,
+    form: Annotated[ScanForm, typer.Option("--format", help="How to print it.")] = ScanForm.table,
+    projects: Projects = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
+) -> None:
+    """Show the metadata of transcripts: title, folder, times, turns, damage."""
+    from .. import _core
+    from ..render.screen import progress
+    from ..render.transcripts import print_transcripts
+    from .sources import Sources
+
+    sources = Sources.of(paths, projects)
+    with progress("scanning", of_bytes=True) as advance:
+        transcripts = _core.scan_many(sources.files, strict=strict, progress=advance)
+    print_transcripts(transcripts, form.value)
+    for transcript in transcripts:
+        if transcript.error is not None:
+            sources.unreadable(transcript.error, transcript.path)
+    sources.close()

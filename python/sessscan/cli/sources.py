@@ -1,0 +1,87 @@
+"""Which transcripts a command was asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from ..render.screen import remark
+from ..render.text import counted
+from ..stores import TRANSCRIPT_NAME, list_transcripts, locate
+from .options import absolute, fail, folders
+
+
+class Sources:
+    """The transcripts under what was named, and what could not be read of it."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self._failed = False
+
+    @classmethod
+    def of(cls, paths: list[Path] | None, projects: list[Path] | None) -> Sources:
+        """The files that were named, whatever they are called, and the sessions in the folders.
+
+        Without `paths`: the sessions under `projects`, or of this user. Ends with status 2 where something
+        that was named is not there. Paths are absolute, with links in them not resolved.
+        """
+        sources = cls()
+        if not paths:
+            sources._sessions(folders(projects, "--projects"))
+            return sources
+        for path in paths:
+            if path.is_dir():
+                sources._folder(str(absolute(path)))
+            elif os.path.lexists(path):
+                sources.files.append(str(absolute(path)))
+            else:
+                fail(f"{path}: there is no such file or folder", 2)
+        return sources
+
+    def _sessions(self, roots: list[Path] | None) -> None:
+        places = locate((), roots)
+        listing = list_transcripts(places.projects)
+        self.files = listing.transcripts
+        for error in listing.errors:
+            self.unreadable(error, None)
+        if not places.projects:
+            remark("sessscan: there are no transcripts where this user's are kept: name files or folders")
+
+    def _folder(self, folder: str) -> None:
+        before, others = len(self.files), 0
+        for path in self._walk(folder):
+            if TRANSCRIPT_NAME.fullmatch(Path(path).name):
+                self.files.append(path)
+            else:
+                others += 1
+        if len(self.files) == before:
+            more = f" ({counted(others, 'other .jsonl file')}: name them to scan them)" if others else ""
+            remark(f"sessscan: {folder}: no session transcripts here{more}")
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        """The .jsonl files under a folder, in order of their names. What lies under a folder that is called
+        as a session belongs to that session and is none itself."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            self.unreadable(error, folder)
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if not TRANSCRIPT_NAME.fullmatch(f"{entry.name}.jsonl"):
+                    yield from self._walk(entry.path)
+            elif entry.name.endswith(".jsonl"):
+                yield entry.path
+
+    def unreadable(self, error: OSError, path: str | None) -> None:
+        """Says so and goes on; `close` ends with status 4 then."""
+        self._failed = True
+        remark(f"sessscan: {error.filename or path}: {error.strerror or error}")
+
+    def close(self) -> None:
+        """Ends with status 4 if something could not be read."""
+        if self._failed:
+            raise typer.Exit(4)

@@ -1,0 +1,176 @@
+"""What a lost row's witnesses prove.
+
+A row, its `.tmp` and a copy of it name their transcript themselves: that decides alone. Where they contradict
+each other the newest state of the row counts, and where it cannot be told which is the newest, none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ..model import Evidence, Source
+from ..registry import PRIOR
+from .case import Case, Witness, candidate, span
+from .docket import Docket
+from .survey import transcript_id
+from .witness import Witnesses
+
+SETTLING = 2_000
+"""Ms. Two files whose times differ by less were written in the same moment: FAT counts in steps of 2 s."""
+
+UNWRITABLE = {
+    "linked": "it is a link, which the app does not follow and sessscan does not touch",
+    "unreadable": "it cannot be read, so nothing says what it holds",
+}
+
+
+def hear(docket: Docket) -> None:
+    """Decides the cases whose witnesses name a transcript; holds those that nothing can be written for."""
+    cases = docket.undecided()
+    witnesses = Witnesses(docket.survey, (case.session_id for case in cases))
+    wanting: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        if case.row.state in UNWRITABLE or case.row.error is not None:
+            case.hold(UNWRITABLE.get(case.row.state) or "something else than a file stands in its place")
+            continue
+        witnesses.call(case)
+        agreeing, contradiction = newest(case)
+        named = next((w.cli_session_id for w in agreeing if w.cli_session_id is not None), None)
+        if contradiction is not None:
+            case.hold(contradiction, *docket.named(case))
+        elif case.lost and not any(witness.kind == "tmp" for witness in agreeing):
+            case.hold(case.because("nothing is left of its row but a .tmp that cannot be used"))
+        elif named is not None:
+            _judge(docket, case, agreeing, named)
+            if case.source is not None or case.reason is not None:
+                wanting[named].append(case)
+        elif agreeing and agreeing[0].kind in ("tmp", "own"):
+            _decide(docket, case, agreeing[:1])  # a session that never started has no transcript to name
+    docket.settle(wanting)
+    for case in cases:
+        for witness in case.witnesses:
+            earlier = witness.fields.get(PRIOR)
+            for name in [witness.cli_session_id, *(earlier if isinstance(earlier, list) else ())]:
+                if isinstance(name, str):
+                    docket.taken.setdefault(name.lower(), case.session_id)
+
+
+def newest(case: Case) -> tuple[list[Witness], str | None]:
+    """The witnesses that agree with the newest one; or, where it cannot be told, the reason."""
+    heard = case.witnesses
+    naming = [witness for witness in heard if witness.cli_session_id is not None]
+    if not naming:
+        return heard, None
+    best = naming[0]
+    for other in naming[1:]:
+        if other.cli_session_id != best.cli_session_id:
+            order = _compare(best, other)
+            if order == 0:
+                return [], (
+                    f"{best.path} and {other.path} name different transcripts, and it cannot be told "
+                    "which of them is the newer"
+                )
+            if order < 0:
+                best = other
+    return [witness for witness in heard if witness.cli_session_id in (None, best.cli_session_id)], None
+
+
+def stated_at(witness: Witness) -> float:
+    """When, in the row's own words, its session was last active: how recent a state of the row this is."""
+    value = witness.fields.get("lastActivityAt")
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def is_fresh(case: Case, witness: Witness) -> bool:
+    """Whether a `.tmp` is the last thing that was written of its row.
+
+    Where both bear the very same time it is not the time of either's last write, and shows nothing.
+    """
+    if case.status is None:
+        return True
+    equal = witness.status.st_mtime_ns == case.status.st_mtime_ns
+    return not equal and witness.mtime >= case.row.mtime - SETTLING
+
+
+def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> None:
+    """Decides a case whose witnesses name the transcript `named`."""
+    transcript = docket.pick(named, agreeing[0].fields.get("cwd"))
+    entire = any(witness.kind in ("tmp", "own") for witness in agreeing)
+    naming = [witness for witness in agreeing if witness.cli_session_id == named]
+    if named in _deleted_here(docket, case):
+        case.deleted = True
+        return
+    if docket.taken.get(named, case.session_id) != case.session_id:
+        case.hold("you gave the transcript that it names to another row", *docket.named(case))
+        return
+    objection = docket.objection(case, named)
+    if objection is not None:
+        case.hold(f"it names the transcript {named}, but {objection}", *docket.named(case))
+        return
+    if transcript is None and all(witness.kind == "copy" for witness in naming):
+        case.remarks.append(f"a copy of it names the transcript {named}, which is not there")
+        return  # the copy may be old: a session's transcript is not the same for ever
+    if transcript is None and not entire:
+        unread = any(transcript_id(other) == named for other in docket.survey.unread)
+        missing = "cannot be read" if unread else "is not among the transcripts looked at"
+        case.hold(f"it names the transcript {named}, but that {missing}")
+        return
+    newer = docket.lineage.newer_copy(transcript) if transcript is not None else None
+    if newer is not None and all(witness.kind == "copy" for witness in naming):
+        case.hold(
+            "a copy of it names a transcript whose conversation went on in another",
+            candidate(newer, transcript_id(newer), "the conversation went on in this one"),
+            *docket.named(case),
+        )
+        return
+    case.transcript = transcript
+    case.cli_session_id = named
+    _decide(docket, case, agreeing)
+    if transcript is None:
+        case.evidence.append(Evidence("missing", f"the transcript {named} is not among those looked at"))
+
+
+def _decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
+    case.base = agreeing
+    case.evidence = [_told(docket, case, witness) for witness in agreeing]
+    kinds = [witness.kind for witness in agreeing]
+    sources: dict[str, Source] = {"tmp": "tmp", "own": "prefix", "prefix": "prefix", "copy": "copy"}
+    case.source = sources[kinds[0]]
+    case.rests_on = [witness.path for witness in agreeing if witness.path != case.row.path]
+
+
+def _told(docket: Docket, case: Case, witness: Witness) -> Evidence:
+    if witness.kind == "tmp":
+        age = span(docket.survey.now - witness.mtime)
+        older = "" if is_fresh(case, witness) else ", older than the row's last write"
+        return Evidence("tmp", f"the app left a whole copy of it in {witness.path} {age} ago{older}")
+    if witness.kind == "copy":
+        return Evidence("copy", f"{witness.path} is a readable copy of it")
+    if witness.kind == "own":
+        return Evidence("own", "its content is whole, only the app refuses it")
+    if witness.cli_session_id is None:
+        return Evidence("prefix", f"some of its fields can still be read in {witness.path}")
+    what = "most of its transcript's id" if witness.partial else "its transcript's id"
+    return Evidence("prefix", f"{what} can still be read in {witness.path}")
+
+
+def _deleted_here(docket: Docket, case: Case) -> set[str]:
+    for contents in docket.survey.contents:
+        if contents.store is case.row.store:
+            return contents.tombstones
+    return set()
+
+
+def _compare(one: Witness, other: Witness) -> int:
+    """Positive if `one` is the newer state of the row, negative if `other` is, 0 if that cannot be told."""
+    direct = ("own", "prefix")
+    if one.kind in direct and other.kind == "copy":
+        return 1  # a copy was taken before the row was last written
+    if other.kind in direct and one.kind == "copy":
+        return -1
+    difference = stated_at(one) - stated_at(other)
+    if "copy" not in (one.kind, other.kind):
+        difference = one.mtime - other.mtime
+        if abs(difference) <= SETTLING:
+            return 0
+    return (difference > 0) - (difference < 0)

@@ -1,0 +1,327 @@
+"""A plan or a report as text for a worried person, and as JSON.
+
+In this order: how it stands; what can be put back, or was; what is held, and what to type to decide; what
+could not be read; what else was noticed; what to do next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from ..model import Action, Candidate, Finding
+from ..reconcile.plan import Plan, Report
+from . import data
+from .rules import meaning
+from .screen import Page
+from .text import command, counted, folded, size, when
+
+DETAILED = 12
+"""So many sessions are shown in full; of more, each has one line."""
+LISTED = 60
+"""So many have a line; of more, only the number is shown."""
+EXAMPLES = 3
+"""Of what else was noticed, so many of a kind are shown."""
+
+ELIMINATION = "by elimination"
+"""How sure a match is that rests on times alone: nothing else fits."""
+
+GOOD, BAD, DOUBT, FAINT, TYPE = "green", "bold red", "yellow", "dim", "cyan"
+
+
+def print_outcome(outcome: Plan | Report, form: str, given: Sequence[str]) -> None:
+    """`given`: the options the command was called with, for the commands that are suggested."""
+    if form == "json":
+        data.print_json(outcome.to_dict())
+    else:
+        _Text(outcome, given).write()
+
+
+class _Text:
+    def __init__(self, outcome: Plan | Report, given: Sequence[str]) -> None:
+        self.page = Page()
+        self.outcome = outcome
+        self.given = list(given)
+        by_time = sorted(outcome.actions, key=lambda action: _last(action) or 0, reverse=True)
+        self.actions = [action for action in by_time if action.status != "held"]
+        held = [action for action in outcome.actions if action.status == "held"]
+        self.holds = sorted(held, key=lambda action: not action.candidates)
+        self.states = {finding.path: finding for finding in reversed(outcome.findings)}
+        handled = {action.path for action in outcome.actions}
+        sessions = {action.session_id for action in outcome.actions}
+        offered = {candidate.transcript for action in self.holds for candidate in action.candidates}
+        self.others = [
+            finding
+            for finding in outcome.findings
+            if finding.path not in handled
+            # What belongs to a session that is shown above says nothing new.
+            and not (finding.rule in ("leftover-tmp", "lost-lease") and finding.session_id in sessions)
+            and not (finding.rule == "orphan" and finding.transcript in offered)
+        ]
+        ids = Counter(action.session_id for action in self.holds)
+        self.unique = {session_id for session_id, count in ids.items() if session_id and count == 1}
+
+    def count(self, status: str) -> int:
+        return sum(action.status == status for action in self.actions)
+
+    def write(self) -> None:
+        if not self.outcome.stores:
+            self.page.prose("There is no session store of the desktop app here.", style="bold")
+            self.page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
+            return
+        self.headline()
+        self.looked()
+        self.list("applied", "Put back", f"bold {GOOD}")
+        self.list("planned", "Can be put back", f"bold {GOOD}")
+        self.list("refused", "Left alone: something has changed since it was looked at", f"bold {DOUBT}")
+        self.list("failed", "Could not be written", BAD)
+        self.held()
+        self.noticed()
+        self.next()
+
+    # How it stands
+
+    def headline(self) -> None:
+        planned = sum(action.kind == "restore" for action in self.actions if action.status == "planned")
+        stuck = sum(finding.severity == "error" for finding in self.others)
+        lost = sum(action.kind in ("restore", "hold") for action in self.outcome.actions) + stuck
+        parts = [f"{planned:,} can be put back"] if planned else []
+        choice = sum(bool(action.candidates) for action in self.holds)
+        parts += [f"{choice:,} held until you decide"] if choice else []
+        if len(self.holds) > choice:
+            parts.append(f"{len(self.holds) - choice:,} held with nothing to go by")
+        parts += [f"{stuck:,} beyond repair"] if stuck else []
+        parts += [f"{count:,} {name}" for name in ("refused", "failed") if (count := self.count(name))]
+        if self.outcome.run is not None:
+            text = f"{counted(self.count('applied'), 'session is', 'sessions are')} back"
+            text = ", ".join([text, *parts])
+        elif lost:
+            text = f"{counted(lost, 'session is', 'sessions are')} missing from the app: {', '.join(parts)}"
+        elif self.outcome.rows:
+            text = "No session is lost: the app can read every row it needs"
+        else:
+            text = "There are no sessions in this store"
+        self.page.prose(f"{text}.", style="bold")
+
+    def looked(self) -> None:
+        outcome = self.outcome
+        self.page.prose(
+            f"Looked at {counted(outcome.rows, 'row')} and {counted(outcome.transcripts, 'transcript')} "
+            f"({size(outcome.bytes)}) in {counted(len(outcome.stores), 'store')}:",
+            style=FAINT,
+        )
+        for store, _ in outcome.stores[:EXAMPLES]:
+            self.page.whole(store.path, indent=2, style=FAINT)
+        if len(outcome.stores) > EXAMPLES:
+            self.page.prose(f"and {len(outcome.stores) - EXAMPLES:,} more", indent=2, style=FAINT)
+
+    # What can be put back, or was
+
+    def list(self, status: str, heading: str, style: str) -> None:
+        actions = [action for action in self.actions if action.status == status]
+        if not actions:
+            return
+        self.page.heading(f"{heading} ({len(actions):,})", style)
+        if len(actions) <= DETAILED:
+            for number, action in enumerate(actions, 1):
+                self.page.gap()
+                self.action(number, action)
+            return
+        for action in actions[:LISTED]:
+            where = f", {_folder(action)}" if _folder(action) else ""
+            but = f": {self.short(action.error, action)}" if action.error else ""
+            if not but and _certainty(action) == ELIMINATION:
+                but = f" ({ELIMINATION})"
+            self.page.prose(f"{_title(action)}{where}{but}", lead=f"{when(_last(action))}  ", indent=2)
+        self.more(len(actions) - LISTED)
+
+    def action(self, number: int, action: Action) -> None:
+        self.page.prose(_title(action), lead=f"{number:>3}. ", style="bold", lead_style="none")
+        self.label("folder", _folder(action), whole=True)
+        self.label("when", _period(action))
+        if action.error is not None:
+            self.label("but", self.short(action.error, action), style=DOUBT)
+        if action.status in ("planned", "applied"):
+            reasons = "; ".join(self.short(evidence.detail, action) for evidence in action.evidence)
+            self.label("sure", f"{_certainty(action)}: {reasons}")
+            self.label("row", f"{self.state(action)}; {_how(action)}")
+        self.label("", PurePath(action.path).name, whole=True, style=FAINT)
+
+    def state(self, action: Action) -> str:
+        """What is wrong with the row, in a few words."""
+        finding = self.states.get(action.path)
+        if finding is None:
+            return "not there"
+        amount = f" ({finding.length:,} bytes)" if finding.rule == "zero-filled" and finding.length else ""
+        return f"{meaning(finding.rule)}{amount}"
+
+    def label(self, name: str, text: str, *, whole: bool = False, style: str = "") -> None:
+        if text:
+            write = self.page.whole if whole else self.page.prose
+            write(text, indent=5, lead=f"{name:<8}", lead_style=FAINT, style=style)
+
+    def short(self, text: str, action: Action) -> str:
+        """`text`, with files beside the row by their names alone."""
+        return text.replace(f"{PurePath(action.path).parent}{os.sep}", "")
+
+    def more(self, count: int) -> None:
+        if count > 0:
+            self.page.gap()
+            self.page.prose(f"and {count:,} more: --format json lists them all", indent=2, style=FAINT)
+
+    # What is held
+
+    def held(self) -> None:
+        if not self.holds:
+            return
+        self.page.heading(f"Held: the evidence does not decide ({len(self.holds):,})", f"bold {DOUBT}")
+        for number, action in enumerate(self.holds[:DETAILED], 1):
+            self.page.gap()
+            self.page.whole(
+                PurePath(action.path).name, lead=f"{number:>3}. ", style="bold", lead_style="none"
+            )
+            self.label("row", self.state(action))
+            self.label("held", self.short(action.error or "", action))
+            for candidate in action.candidates:
+                self.candidate(action, candidate)
+        self.more(len(self.holds) - DETAILED)
+
+    def candidate(self, action: Action, candidate: Candidate) -> None:
+        self.label("maybe", folded(candidate.title or "") or "(no title)", style="bold")
+        self.label("", candidate.cwd or "", whole=True)
+        used = f"last used {when(candidate.last_activity_at)} UTC" if candidate.last_activity_at else ""
+        self.label("", "; ".join(filter(None, (used, self.short(candidate.reason, action)))))
+        row = action.session_id if action.session_id in self.unique and action.session_id else action.path
+        self.label("", command(["--match", f"{row}={candidate.cli_session_id}"]), whole=True, style=TYPE)
+
+    # What else there is
+
+    def noticed(self) -> None:
+        errors = [finding for finding in self.others if finding.severity == "error"]
+        notes = [finding for finding in self.others if finding.severity != "error"]
+        for heading, style, findings in (
+            ("Beyond repair: nothing is known of them any more", BAD, errors),
+            ("Also noticed", "bold", notes),
+        ):
+            if findings:
+                self.page.heading(f"{heading} ({len(findings):,})", style)
+                self.group(findings)
+
+    def group(self, findings: Sequence[Finding]) -> None:
+        by_rule: dict[str, list[Finding]] = {}
+        for finding in findings:
+            by_rule.setdefault(finding.rule, []).append(finding)
+        for rule, found in by_rule.items():
+            number = f" ({len(found):,})" if len(found) > 1 else ""
+            self.page.gap()
+            self.page.prose(f"{meaning(rule)}{number}", indent=2, lead=f"{rule}: ", lead_style="bold")
+            said = None
+            for finding in found[:EXAMPLES]:
+                if finding.message != said:
+                    self.page.prose(finding.message, indent=4, lead="- ")
+                said = finding.message
+                self.page.whole(self.place(finding.path), indent=6, style=FAINT)
+            if len(found) > EXAMPLES:
+                self.page.prose(f"and {len(found) - EXAMPLES:,} more", indent=4, lead="- ", style=FAINT)
+
+    def place(self, path: str) -> str:
+        """`path`, without the store's where there is but one: that stands at the top."""
+        stores = self.outcome.stores
+        return path.removeprefix(stores[0][0].path + os.sep) if len(stores) == 1 else path
+
+    # What to do
+
+    def next(self) -> None:
+        planned, applied = self.count("planned"), self.count("applied")
+        choice = any(action.candidates for action in self.holds)
+        if not (planned or applied or choice):
+            return
+        self.page.heading("What to do next")
+        if applied:
+            self.page.prose("Start the Claude desktop app: what is put back is in its list again.", indent=2)
+        elif planned:
+            self.step(1, "Quit the Claude desktop app.")
+            self.step(2, "Put back what can be put back:", "--apply")
+            self.step(3, "Start the app again.")
+        if choice:
+            self.page.gap()
+            text = "Do you recognise a held session? Then quit the app and say so, with one --match for each:"
+            self.page.prose(text, indent=2)
+            self.page.whole(self.retry("--match", "ROW=TRANSCRIPT", "--apply"), indent=5, style=TYPE)
+        self.page.gap()
+        if applied:
+            backups = (
+                "The damaged files are kept beside the rows, as ….json.corrupted-bak. " if self.kept() else ""
+            )
+            self.page.prose(f"{backups}To take all of this back:", indent=2)
+            self.page.whole(command(["sessscan", "undo", str(self.outcome.run)]), indent=5, style=TYPE)
+        else:
+            self.page.prose(
+                "Nothing has been changed. What --apply changes, `sessscan undo` takes back.", indent=2
+            )
+
+    def kept(self) -> bool:
+        return any(action.backup is not None for action in self.actions)
+
+    def step(self, number: int, text: str, *more: str) -> None:
+        self.page.prose(text, indent=2, lead=f"{number}. ")
+        if more:
+            self.page.whole(self.retry(*more), indent=5, style=TYPE)
+
+    def retry(self, *more: str) -> str:
+        return command(["sessscan", "reconcile", *self.given, *more])
+
+
+def _certainty(action: Action) -> str:
+    kinds = {evidence.kind for evidence in action.evidence}
+    if "match" in kinds:
+        return "your word"
+    return ELIMINATION if kinds <= {"time"} else "certain"
+
+
+def _how(action: Action) -> str:
+    """What the new row is made of."""
+    if any(evidence.kind == "own" for evidence in action.evidence):
+        return "put back with its own content"
+    if action.source == "tmp":
+        return "put back as the app's own unfinished save has it"
+    if action.source == "copy":
+        return "put back from a copy of it, brought up to date from its transcript"
+    if action.source == "prefix":
+        return "put back from what is left of it, the rest from its transcript"
+    if action.source == "snapshot":
+        return "put back as sessscan has seen it last"
+    return "made anew from its transcript"
+
+
+def _title(action: Action) -> str:
+    title = action.row.get("title")
+    return (folded(title) if isinstance(title, str) else "") or "(no title)"
+
+
+def _folder(action: Action) -> str:
+    folder = action.row.get("cwd")
+    return folder if isinstance(folder, str) else ""
+
+
+def _time(action: Action, key: str) -> int | None:
+    """A time of the row to be written; rows that were put back whole may hold anything."""
+    value = action.row.get(key)
+    return int(value) if isinstance(value, int | float) and abs(value) < 1e15 else None
+
+
+def _last(action: Action) -> int | None:
+    return _time(action, "lastActivityAt")
+
+
+def _period(action: Action) -> str:
+    """When the session was, and how long."""
+    first, last = when(_time(action, "createdAt")), when(_last(action))
+    if first and first[:10] == last[:10]:
+        last = last[11:]
+    text = " to ".join(filter(None, (first, last)))
+    turns = action.row.get("completedTurns")
+    count = counted(turns, "turn") if isinstance(turns, int) else ""
+    return ", ".join(filter(None, (text and f"{text} UTC", count)))

@@ -1,0 +1,137 @@
+"""What was done and taken back, for people and scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import JournalError
+from ..reconcile.journal import Entry, Run
+from ..reconcile.undo import Undone
+from . import data
+from .screen import Page
+from .text import counted, folded, when
+
+SCHEMA_LOG = "sessscan.log/1"
+SCHEMA_UNDO = "sessscan.undo/1"
+
+_SHOWN = 20
+"""Files of a run that are named; of more, the number."""
+
+_STATES = {
+    "complete": "complete",
+    "interrupted": "interrupted",
+    "taken-back": "taken back",
+}
+
+
+def print_log(runs: Sequence[Run], wrong: Sequence[JournalError], form: str) -> None:
+    """The runs, newest first; what is wrong with a journal goes to stderr."""
+    if form == "json":
+        data.print_json({"schema": SCHEMA_LOG, "runs": [_run(run) for run in runs]})
+    else:
+        page = Page()
+        if not runs and not wrong:
+            page.prose("sessscan has changed nothing here, or nothing that it knows of.")
+        for number, run in enumerate(runs):
+            if number:
+                page.gap()
+            _print_run(page, run)
+    notes = Page(sys.stderr)
+    for error in wrong:
+        notes.whole(f"sessscan: this journal cannot be read: {error}")
+
+
+def _print_run(page: Page, run: Run) -> None:
+    page.prose(f"{run.id}  {when(run.started_at)} UTC, {_STATES[run.state]}", style="bold")
+    entries = run.standing or run.entries
+    page.prose(f"{_done(entries)}.", indent=2)
+    for entry in entries[:_SHOWN]:
+        page.prose(_label(entry), indent=2, lead="- ")
+    if len(entries) > _SHOWN:
+        page.prose(f"and {counted(len(entries) - _SHOWN, 'more file')}", indent=2, lead="- ")
+    if run.standing:
+        page.whole(
+            f"sessscan undo {run.id}", indent=2, lead="To take it back: ", style="cyan", lead_style="none"
+        )
+
+
+def _done(entries: Sequence[Entry]) -> str:
+    made = sum(entry.before is None for entry in entries)
+    mended = len(entries) - made
+    parts = [counted(mended, "row put back", "rows put back")] if mended else []
+    parts += [counted(made, "row made", "rows made")] if made else []
+    return ", ".join(parts)
+
+
+def _label(entry: Entry) -> str:
+    return f"{folded(entry.title)} ({entry.session_id})" if entry.title else entry.path
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "time": run.started_at,
+        "state": run.state,
+        "entries": [
+            {
+                "kind": entry.kind,
+                "path": entry.path,
+                "session_id": entry.session_id,
+                "title": entry.title,
+                "created": entry.before is None,
+                "backup": entry.backup,
+                "outcome": entry.outcome,
+                "error": entry.error,
+                "undone": entry.undone or run.taken_back,
+            }
+            for entry in run.entries
+        ],
+    }
+
+
+def print_undone(undone: Undone | None, form: str) -> None:
+    """What became of taking a run back; None: there was none to take back."""
+    if form == "json":
+        data.print_json(_undone(undone))
+        return
+    page = Page()
+    if undone is None:
+        page.prose("There is no run to take back.")
+        return
+    if not undone.reversals:
+        page.prose(f"There is nothing to take back in run {undone.run}: it is taken back already.")
+        return
+    failed = [reversal for reversal in undone.reversals if reversal.status == "failed"]
+    done = len(undone.reversals) - len(failed)
+    if failed:
+        text = f"is taken back in part: {done:,} of {len(undone.reversals):,} files"
+    else:
+        text = f"is taken back: {counted(done, 'file is what it was', 'files are what they were')} before"
+    page.prose(f"Run {undone.run} {text}.", style="bold")
+    for reversal in undone.reversals:
+        if reversal.error is not None:
+            page.prose(f"{reversal.path}: {reversal.error}", indent=2, lead="! ", lead_style="red")
+    if failed:
+        page.gap()
+        page.prose("When the reason is gone, take the rest back with:")
+        page.whole(f"sessscan undo {undone.run}", indent=2, style="cyan")
+
+
+def _undone(undone: Undone | None) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA_UNDO,
+        "run": undone.run if undone else None,
+        "files": [
+            {
+                "path": reversal.path,
+                "session_id": reversal.session_id,
+                "title": reversal.title,
+                "kind": reversal.kind,
+                "status": reversal.status,
+                "error": reversal.error,
+            }
+            for reversal in (undone.reversals if undone else ())
+        ],
+    }

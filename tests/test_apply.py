@@ -1,0 +1,386 @@
+"""Carrying out a plan and taking it back, on real files: what is written, kept, refused, and put back."""
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sessscan import _core
+from sessscan.errors import AppRunningError, LockedError, PlanChangedError, RefusedError
+from sessscan.model import Action, Fingerprint, Store
+from sessscan.reconcile import journal
+from sessscan.reconcile.apply import apply
+from sessscan.reconcile.lock import exclusive
+from sessscan.reconcile.plan import Plan
+from sessscan.reconcile.undo import choose, undo
+
+NAMES = [f"local_0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
+
+
+def fingerprint(path: Path, content: bool = True) -> Fingerprint:
+    if not path.exists():
+        return Fingerprint(str(path), False)
+    status = path.stat()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if content else None
+    return Fingerprint(str(path), True, status.st_size, status.st_mtime_ns, status.st_ino, digest)
+
+
+def restore(path: Path, *more: Fingerprint, title: str = "A title") -> Action:
+    row = {"sessionId": path.stem, "title": title}
+    return Action(
+        "restore",
+        str(path),
+        path.stem,
+        row=row,
+        content=json.dumps(row).encode(),
+        rests_on=(fingerprint(path), *more),
+    )
+
+
+def plan_of(*actions: Action) -> Plan:
+    store = Store(str(Path(actions[0].path).parent), None)
+    return Plan(((store, len(actions)),), len(actions), 0, 0, (), actions)
+
+
+def picture(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """Every file with its content, its time and its mode."""
+    return {
+        str(path.relative_to(folder)): (
+            path.read_bytes(),
+            path.stat().st_mtime_ns,
+            stat.S_IMODE(path.stat().st_mode),
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("SESSSCAN_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Three zero-filled rows of an old time."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    for number, name in enumerate(NAMES[:3]):
+        row = folder / f"{name}.json"
+        row.write_bytes(bytes(1000 + number))
+        row.chmod(0o600)
+        os.utime(row, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789 + number))
+    return folder
+
+
+def rows(store: Path) -> list[Path]:
+    return sorted(store.glob("local_*.json"))
+
+
+def test_apply_then_undo(store: Path, home: Path) -> None:
+    before = picture(store)
+    plan = plan_of(*(restore(row) for row in rows(store)))
+    report = apply(plan)
+    assert [action.status for action in report.actions] == ["applied"] * 3
+    assert report.exit_status == 0
+    for action in report.actions:
+        assert Path(action.path).read_bytes() == action.content
+        assert action.backup == action.path + ".corrupted-bak"
+        assert picture(store)[Path(action.backup).name] == before[Path(action.path).name]
+    [run] = journal.runs()[0]
+    assert (run.id, run.state, run.entries[0].title) == (report.run, "complete", "A title")
+
+    undone = undo(run)
+    assert undone.exit_status == 0
+    assert picture(store) == before
+    [run] = journal.runs()[0]
+    assert run.state == "taken-back"
+    assert choose(None) is None
+    assert undo(run).reversals == ()
+
+
+def test_a_created_row_is_removed_again(store: Path) -> None:
+    before = picture(store)
+    report = apply(plan_of(restore(store / f"{NAMES[3]}.json")))
+    assert report.actions[0].backup is None
+    assert len(rows(store)) == 4
+    [run] = journal.runs()[0]
+    [reversal] = undo(run).reversals
+    assert reversal.kind == "removed"
+    assert picture(store) == before
+
+
+def test_a_created_row_never_replaces_one_that_has_come(store: Path) -> None:
+    row = store / f"{NAMES[3]}.json"
+    action = restore(row)
+    row.write_bytes(b"theirs")
+    report = apply(plan_of(action))
+    assert report.actions[0].status == "refused"
+    assert row.read_bytes() == b"theirs"
+
+
+def test_backups_are_numbered(store: Path) -> None:
+    row = rows(store)[0]
+    taken = Path(f"{row}.corrupted-bak")
+    taken.symlink_to(store / "nowhere")
+    before = picture(store)
+    report = apply(plan_of(restore(row)))
+    assert report.actions[0].backup == f"{taken}.1"
+    undo(journal.runs()[0][0])
+    assert picture(store) == before
+    assert taken.is_symlink()
+
+
+def test_a_changed_file_is_left_and_the_rest_goes_on(store: Path, tmp_path: Path) -> None:
+    one, two, three = rows(store)
+    transcript = tmp_path / "t.jsonl"
+    transcript.write_bytes(b"{}\n")
+    plan = plan_of(restore(one), restore(two, fingerprint(transcript, content=False)), restore(three))
+    one.write_bytes(b"{}" + bytes(998))
+    transcript.write_bytes(b"{}\n{}\n")
+    report = apply(plan)
+    assert [action.status for action in report.actions] == ["refused", "refused", "applied"]
+    assert str(one) in (report.actions[0].error or "")
+    assert str(transcript) in (report.actions[1].error or "")
+    assert one.read_bytes() == b"{}" + bytes(998)
+    assert two.read_bytes() == bytes(1001)
+    assert report.exit_status == 4
+
+
+def test_a_touched_row_with_the_same_content_is_the_same(store: Path) -> None:
+    plan = plan_of(restore(rows(store)[0]))
+    os.utime(rows(store)[0])
+    assert apply(plan).actions[0].status == "applied"
+
+
+def test_what_the_plan_itself_wrote_is_no_change(store: Path) -> None:
+    one, two, _ = rows(store)
+    report = apply(plan_of(restore(one), restore(two, fingerprint(one))))
+    assert [action.status for action in report.actions] == ["applied", "applied"]
+
+
+def test_a_second_application_of_the_same_plan_writes_nothing(store: Path) -> None:
+    plan = plan_of(restore(rows(store)[0]))
+    apply(plan)
+    after = picture(store)
+    report = apply(plan)
+    assert report.actions[0].status == "refused"
+    assert report.run is None
+    assert report.exit_status == 3
+    assert picture(store) == after
+    assert len(journal.runs()[0]) == 1
+
+
+def test_a_run_that_changes_nothing_is_no_run(store: Path, home: Path) -> None:
+    plan = plan_of(restore(rows(store)[0]))
+    store.joinpath(f"{NAMES[0]}.json").unlink()
+    store.joinpath(f"{NAMES[0]}.json").mkdir()
+    report = apply(plan)
+    assert report.actions[0].status in ("failed", "refused")
+    assert report.run is None
+    assert journal.runs() == ([], [])
+    assert list(home.glob("runs/*")) == []
+
+
+def test_a_plan_without_actions_takes_no_lock(store: Path, home: Path) -> None:
+    apply(Plan((), 0, 0, 0, (), ()))
+    assert not home.exists()
+
+
+def test_holds_stay_as_they_are(store: Path) -> None:
+    before = picture(store)
+    hold = Action("hold", str(rows(store)[0]), NAMES[0], status="held")
+    assert apply(plan_of(hold)).actions == (hold,)
+    assert picture(store) == before
+
+
+def test_the_lock_refuses_and_names_its_owner(store: Path, home: Path) -> None:
+    plan = plan_of(restore(rows(store)[0]))
+    before = picture(store)
+    home.mkdir()
+    with exclusive(home), pytest.raises(LockedError, match=rf"process {os.getpid()} of .*, for \d+ s"):
+        apply(plan)
+    assert picture(store) == before
+    # What a process that died has left in the file is no lock.
+    (home / "lock").write_text('{"pid": 1, "user": "x", "since": 0}')
+    assert apply(plan).exit_status == 0
+
+
+def test_state_that_cannot_be_kept_refuses(store: Path, home: Path) -> None:
+    home.write_bytes(b"a file where the folder should be")
+    with pytest.raises(RefusedError, match="no journal"):
+        apply(plan_of(restore(rows(store)[0])))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
+def test_refuses_while_the_app_runs(store: Path, tmp_path: Path) -> None:
+    import shutil
+    import subprocess
+
+    program = tmp_path / "claude-desktop"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+    plan = plan_of(restore(rows(store)[0]))
+    before = picture(store)
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            with pytest.raises(AppRunningError, match=str(process.pid)):
+                apply(plan)
+            assert picture(store) == before
+            assert apply(plan, force=True).exit_status == 0
+            with pytest.raises(AppRunningError):
+                undo(journal.runs()[0][0])
+            assert undo(journal.runs()[0][0], force=True).exit_status == 0
+        finally:
+            process.kill()
+    assert picture(store) == before
+
+
+class Killed(BaseException):
+    """Nothing in between catches it: as if the process ended there."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool) -> None:
+    """Ends the process, as it were, before or after a call of a function of the core."""
+    real = getattr(_core, name)
+    calls = 0
+
+    def deadly(*args: Any, **keywords: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            raise Killed
+        result = real(*args, **keywords)
+        if calls == call:
+            raise Killed
+        return result
+
+    owner: Any = journal if name == "append_durable" else _core
+    monkeypatch.setattr(owner, name, deadly)
+
+
+# Header, then intent, change and outcome of each row, then the end.
+POINTS = [("append_durable", call) for call in range(1, 9)] + [("replace", call) for call in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("name", "call"), POINTS)
+def test_killed_anywhere_it_goes_on_and_goes_back(
+    store: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, after: bool
+) -> None:
+    before = picture(store)
+    plan = plan_of(*(restore(row) for row in rows(store)))
+    with monkeypatch.context() as patch:
+        kill_at(patch, name, call, after=after)
+        with pytest.raises(Killed):
+            apply(plan)
+    for action in plan.actions:  # each file is whole, old or new
+        assert Path(action.path).read_bytes() in (action.content, before[Path(action.path).name][0])
+
+    # The half-done run alone can be taken back …
+    interrupted = choose(None)
+    if interrupted is not None:
+        assert undo(interrupted).exit_status == 0
+    assert picture(store) == before
+    assert not any(run.standing for run in journal.runs()[0])
+
+    # … and so can it together with one that completes the work.
+    with monkeypatch.context() as patch:
+        kill_at(patch, name, call, after=after)
+        with pytest.raises(Killed):
+            apply(plan)
+    left = [row for row in rows(store) if row.read_bytes().startswith(b"\0")]
+    if left:
+        assert apply(plan_of(*map(restore, left))).exit_status == 0
+    for action in plan.actions:
+        assert Path(action.path).read_bytes() == action.content
+    while (run := choose(None)) is not None:
+        assert undo(run).exit_status == 0
+    assert picture(store) == before
+
+
+UNDO_POINTS = [("append_durable", call) for call in (1, 2, 3, 4)]
+UNDO_POINTS += [(name, call) for name in ("replace", "remove") for call in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("name", "call"), UNDO_POINTS)
+def test_undo_killed_anywhere_can_be_run_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, after: bool
+) -> None:
+    before = picture(store)
+    apply(plan_of(*(restore(row) for row in rows(store))))
+    [run] = journal.runs()[0]
+    with monkeypatch.context() as patch:
+        kill_at(patch, name, call, after=after)
+        with pytest.raises(Killed):
+            undo(run)
+    again = choose(None)
+    if again is not None:
+        assert undo(again).exit_status == 0
+    assert picture(store) == before
+    assert choose(None) is None
+
+
+def test_undo_refuses_what_has_changed_since_and_does_nothing(store: Path) -> None:
+    apply(plan_of(*(restore(row) for row in rows(store))))
+    rows(store)[1].write_bytes(b'{"sessionId":"theirs"}')
+    now = picture(store)
+    with pytest.raises(PlanChangedError, match=str(rows(store)[1])):
+        undo(journal.runs()[0][0])
+    assert picture(store) == now
+
+
+def test_undo_refuses_without_the_backup(store: Path) -> None:
+    report = apply(plan_of(*(restore(row) for row in rows(store))))
+    backup = Path(report.actions[2].backup or "")
+    backup.unlink()
+    now = picture(store)
+    with pytest.raises(PlanChangedError, match=str(backup)):
+        undo(journal.runs()[0][0])
+    assert picture(store) == now
+
+
+def test_undo_accepts_what_is_already_as_it_was(store: Path) -> None:
+    before = picture(store)
+    apply(plan_of(*(restore(row) for row in rows(store))))
+    for row in rows(store)[:2]:
+        Path(f"{row}.corrupted-bak").replace(row)
+    assert undo(journal.runs()[0][0]).exit_status == 0
+    assert picture(store) == before
+
+
+def test_an_interrupted_row_that_others_have_written_since_is_theirs(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = rows(store)[0]
+    with monkeypatch.context() as patch:
+        kill_at(patch, "replace", 1, after=False)
+        with pytest.raises(Killed):
+            apply(plan_of(restore(row)))
+    row.write_bytes(b"theirs")
+    run = choose(None)
+    assert run is not None
+    assert undo(run).reversals == ()
+    assert row.read_bytes() == b"theirs"
+    assert journal.runs() == ([], [])
+
+
+def test_undo_by_id(store: Path) -> None:
+    one, two, _ = rows(store)
+    first = apply(plan_of(restore(one))).run
+    second = apply(plan_of(restore(two))).run
+    assert first and second
+    newest, older = choose(None), choose(first)
+    assert newest is not None and newest.id == second
+    assert older is not None and older.id == first
+    with pytest.raises(ValueError, match="no run 2020"):
+        choose("2020")
+    undo(older)
+    assert one.read_bytes() == bytes(1000)
+    assert two.read_bytes().startswith(b"{")

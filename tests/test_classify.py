@@ -1,0 +1,214 @@
+"""What is wrong with a registry file, at the smallest input for each kind."""
+
+import errno
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sessscan._core import RowState, classify, classify_bytes, classify_many, row_prefix
+
+ROW = b'{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}'
+MAX_ROW = 10 << 20
+posix = pytest.mark.skipif(os.name == "nt", reason="of Unix")
+
+KINDS: list[tuple[bytes, str, int, int]] = [
+    (ROW, "ok", 0, 0),
+    (ROW + b"\n", "ok", 0, 0),
+    (b"", "empty", 0, 0),
+    (b"\x00", "zero-filled", 0, 1),
+    (b"\x00" * 144_258, "zero-filled", 0, 144_258),
+    (b"x" * (MAX_ROW + 1), "oversize", MAX_ROW, 1),
+    (b"\x00" * (MAX_ROW + 1), "zero-filled", 0, MAX_ROW + 1),
+    (b"\xef\xbb\xbf" + ROW, "bom", 0, 3),
+    (b"{", "truncated", 1, 0),
+    (b" ", "truncated", 1, 0),
+    (b'{"a\x00\x00', "truncated", 3, 2),
+    (ROW + b"\x00", "truncated", len(ROW), 1),
+    (b"x", "not-json", 0, 1),
+    (b"\x00{", "not-json", 0, 2),
+    (ROW[:-1] + b",}", "not-json", len(ROW), 1),
+    (ROW + ROW, "not-json", len(ROW), len(ROW)),
+    (b'{"a":"\n"}', "not-json", 6, 3),
+    (b"{}", "not-a-row", 0, 2),
+    (b"[]", "not-a-row", 0, 2),
+    (b"null", "not-a-row", 0, 4),
+    (ROW.replace(b"1", b'"1"'), "not-a-row", 35, 3),
+    (ROW.replace(b"local_a", b"local_b"), "id-mismatch", 13, 9),
+    (b'{"sessionId":"\xff"' + ROW[len('{"sessionId":"local_a"') :], "id-mismatch", 13, 3),
+    (b'{"x":"\xff\xc3","y":"\\ud83d","z":1e999,' + ROW[1:], "ok", 0, 0),
+]
+
+
+@pytest.mark.parametrize(("data", "kind", "offset", "length"), KINDS, ids=[kind[1] for kind in KINDS])
+def test_each_kind(tmp_path: Path, data: bytes, kind: str, offset: int, length: int) -> None:
+    path = tmp_path / "local_a.json"
+    path.write_bytes(data)
+    state = classify(path)
+    assert (state.kind, state.size, state.offset, state.length) == (kind, len(data), offset, length)
+    assert state.path == str(path)
+    of_bytes = classify_bytes(data, stem="local_a")
+    assert of_bytes.path is None
+    assert (of_bytes.kind, of_bytes.offset, of_bytes.length) == (kind, offset, length)
+
+
+def test_without_a_stem_every_id_will_do() -> None:
+    assert classify_bytes(ROW) == "ok"
+    assert classify_bytes(bytearray(ROW), stem="local_b") == "id-mismatch"
+
+
+def test_states_compare(tmp_path: Path) -> None:
+    path = tmp_path / "local_a.json"
+    path.write_bytes(b"\x00")
+    state = classify(str(path))
+    assert str(state) == "zero-filled"
+    assert state == "zero-filled"
+    assert state == classify(path)
+    assert state != classify_bytes(b"\x00")
+    assert state != "empty"
+    assert state != 7
+    assert hash(state) == hash("zero-filled") == hash(classify(path))
+    shown = f"RowState(path={str(path)!r}, kind='zero-filled', size=1, offset=0, length=1)"
+    assert repr(state) == shown
+    with pytest.raises(AttributeError):
+        state.kind = "ok"  # type: ignore[misc]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="holes can be told on Linux")
+def test_ten_gigabytes_of_nothing_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "local_a.json"
+    with path.open("wb") as file:
+        file.truncate(10 << 30)
+    begin = time.monotonic()
+    state = classify(path)
+    assert time.monotonic() - begin < 1
+    assert (state.kind, state.length) == ("zero-filled", 10 << 30)
+
+
+@posix
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    row = tmp_path / "row"
+    row.write_bytes(ROW)
+    for name, target in {"a": row, "b": tmp_path / "missing", "c": tmp_path / "c", "d": tmp_path}.items():
+        link = tmp_path / name
+        link.symlink_to(target)
+        assert classify(link) == "linked"
+
+
+@posix
+def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "local_x.json"
+    os.mkfifo(path)
+    assert classify(path) == "not-a-row"
+    assert classify(tmp_path) == "not-a-row"
+    assert classify("/dev/null") == "not-a-row"
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "local_a.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        classify(path)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(path))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(tmp_path: Path) -> None:
+    path = tmp_path / "local_a.json"
+    path.write_bytes(ROW)
+    path.chmod(0)
+    with pytest.raises(PermissionError) as caught:
+        classify(path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EACCES, str(path))
+
+
+def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
+    paths = [tmp_path / f"local_{number}.json" for number in range(200)]
+    for number, path in enumerate(paths):
+        if number % 3:
+            path.write_bytes(b"\x00" * number)
+    answers = classify_many(paths)
+    assert len(answers) == len(paths)
+    for number, (path, answer) in enumerate(zip(paths, answers, strict=True)):
+        if number % 3:
+            assert isinstance(answer, RowState)
+            assert (answer.path, answer.kind, answer.size) == (str(path), "zero-filled", number)
+        else:
+            assert isinstance(answer, FileNotFoundError)
+            assert answer.filename == str(path)
+    assert classify_many([]) == []
+
+
+@posix
+def test_reading_changes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "local_a.json"
+    path.write_bytes(ROW)
+    # So old an access that a mere look would bring it up to date under `relatime`.
+    os.utime(path, ns=(1, 2))
+    before = path.stat()
+    classify(path)
+    classify_many([path])
+    after = path.stat()
+    assert (after.st_mtime_ns, after.st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
+    if sys.platform == "linux":
+        assert after.st_atime_ns == before.st_atime_ns
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=6), st.data())
+def test_every_prefix_is_truncated_and_readable(row: dict[str, object], data: st.DataObject) -> None:
+    """At every byte, escapes and halves of characters included, with zeros behind it or without."""
+    text = json.dumps(row, ensure_ascii=data.draw(st.booleans()), separators=(",", ":"))
+    whole = text.encode("utf-8", "surrogatepass")
+    assert classify_bytes(whole) == "not-a-row"
+    assert row_prefix(whole) == json.loads(whole.decode("utf-8", "surrogatepass"))
+    length = data.draw(st.integers(1, len(whole) - 1))
+    zeros = data.draw(st.integers(0, 3))
+    state = classify_bytes(whole[:length] + b"\x00" * zeros)
+    assert (state.kind, state.offset, state.length) == ("truncated", length, zeros)
+    left = row_prefix(whole[:length] + b"\x00" * zeros)
+    assert list(left.items()) == list(row.items())[: len(left)]
+    assert len(left) < len(row) or not row or length == len(whole) - 1
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_are_too_strange(data: bytes) -> None:
+    state = classify_bytes(data)
+    assert 0 <= state.offset <= state.offset + state.length <= len(data) == state.size
+    assert isinstance(row_prefix(data), dict)
+
+
+def test_what_is_left_of_a_row() -> None:
+    assert row_prefix(b'{"a":[1,{"b":"\\u00e9"}],"c":null,"d":"\\ud83d","e":"cut') == {
+        "a": [1, {"b": "é"}],
+        "c": None,
+        "d": "\ud83d",
+    }
+    # A number may have had more digits; a literal has no more letters.
+    assert row_prefix(b'{"a":true,"b":12') == row_prefix(b'{"a":true,"b":12\x00\x00') == {"a": True}
+    assert row_prefix(b'{"a":true') == {"a": True}
+    assert row_prefix(b'{"a":12,') == {"a": 12}
+    # Of a key given twice the last one counts.
+    assert row_prefix(b'\xef\xbb\xbf{"a":1,"a":2,') == {"a": 2}
+    assert row_prefix(b'{"a":"\xff",') == {"a": "\ufffd"}
+    assert row_prefix(b"[1,2") == row_prefix(b"\x00\x00") == row_prefix(b"") == {}
+
+
+def test_what_python_cannot_take_is_left_out() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert row_prefix(b'{"a":' + deep + b',"b":' + b"9" * 5000 + b',"c":1}') == {"c": 1}
+
+
+def test_a_million_brackets() -> None:
+    for data in (b"[" * 1_000_000, b'{"a":' * 1_000_000):
+        assert classify_bytes(data) == "truncated"
+    assert classify_bytes(b"[" * 1_000_000 + b"]" * 1_000_000) == "not-a-row"

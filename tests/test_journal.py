@@ -1,0 +1,187 @@
+"""The journal: versioned, checked, and torn only at its end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sessscan.errors import JournalError
+from sessscan.reconcile import journal
+from sessscan.reconcile.journal import Image, Journal
+
+ZEROS = Image("0" * 64, 10, 5)
+ONES = Image("1" * 64, 12)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def announce(made: Journal, path: str = "/store/local_a.json", before: Image | None = ZEROS) -> int:
+    return made.intent(
+        kind="restore",
+        path=path,
+        session_id="local_a",
+        title="Ein Titel \ud83d\x1b",
+        before=before,
+        after=ONES,
+        backup=None if before is None else f"{path}.corrupted-bak",
+    )
+
+
+@pytest.fixture
+def made(home: Path) -> Journal:
+    """A complete run of two files."""
+    made = Journal.create()
+    made.done(announce(made))
+    made.failed(announce(made, "/store/local_b.json", None), "no space left")
+    made.end()
+    return made
+
+
+def lines(made: Journal) -> list[bytes]:
+    return made.path.read_bytes().splitlines(keepends=True)
+
+
+def test_what_is_written_is_read(made: Journal) -> None:
+    [run], wrong = journal.runs()
+    assert wrong == []
+    assert (run.id, run.state, run.length) == (made.run, "complete", made.path.stat().st_size)
+    first, second = run.entries
+    assert (first.before, first.after, first.outcome) == (ZEROS, ONES, "done")
+    assert first.title == "Ein Titel \ud83d\x1b"
+    assert (second.before, second.backup, second.outcome, second.error) == (
+        None,
+        None,
+        "failed",
+        "no space left",
+    )
+    assert run.standing == (first,)
+
+
+def test_it_is_private_and_sortable(made: Journal, home: Path) -> None:
+    assert made.path == home / "runs" / made.run / "journal.jsonl"
+    assert made.path.stat().st_mode & 0o077 == 0 or made.path.drive
+    second = Journal.create()
+    announce(second)
+    assert [run.id for run in journal.runs()[0]] == [second.run, made.run]
+
+
+def test_cut_anywhere_it_is_read_as_far_as_it_goes(made: Journal) -> None:
+    data = made.path.read_bytes()
+    records = lines(made)
+    whole = {len(b"".join(records[:count])): count for count in range(len(records) + 1)}
+    for cut in range(len(data)):
+        for tail in (b"", bytes(16)):  # the length may reach the disk without the bytes
+            made.path.write_bytes(data[:cut] + tail)
+            run = journal.read(made.path)
+            count = whole[max(length for length in whole if length <= cut)]
+            assert (run is None) == (count == 0)
+            if run is not None:
+                assert len(run.entries) == max(0, count // 2)
+                assert run.state == ("complete" if count == len(records) else "interrupted")
+
+
+def test_going_on_after_a_torn_record(made: Journal) -> None:
+    made.path.write_bytes(b"".join(lines(made)[:4]) + b'{"record":"done","ent')
+    run = journal.read(made.path)
+    assert run is not None
+    assert run.entries[1].outcome is None
+    again = Journal.reopen(run)
+    again.done(1)
+    assert announce(again, "/store/local_c.json") == 2
+    run = journal.read(made.path)
+    assert run is not None
+    assert [entry.outcome for entry in run.entries] == ["done", "done", None]
+
+
+def test_a_whole_line_of_rubbish_at_the_end_is_torn_too(made: Journal) -> None:
+    made.path.write_bytes(b"".join(lines(made)[:3]) + bytes(40) + b"\n")
+    run = journal.read(made.path)
+    assert run is not None
+    assert run.length == len(b"".join(lines(made)[:3]))
+
+
+@pytest.mark.parametrize("line", range(5))
+def test_damage_before_the_end_is_an_error_with_its_place(made: Journal, line: int) -> None:
+    damaged = lines(made)
+    damaged[line] = bytes(len(damaged[line]) - 1) + b"\n"
+    made.path.write_bytes(b"".join(damaged))
+    with pytest.raises(JournalError, match=rf"{made.path}, line {line + 1}: damaged"):
+        journal.read(made.path)
+    other = Journal.create()
+    announce(other)
+    found, [error] = journal.runs()
+    assert [run.id for run in found] == [other.run]
+    assert str(made.path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        (0, {"schema": "sessscan.journal/2"}),
+        (0, {"run": "another"}),
+        (0, {"time": "soon"}),
+        (1, {"entry": 1}),
+        (1, {"path": "local_a.json"}),
+        (1, {"path": None}),
+        (1, {"backup": "/etc/passwd"}),
+        (1, {"backup": "/store/local_a.json.corrupted-bak/../x"}),
+        (1, {"backup": None}),
+        (1, {"after": None}),
+        (1, {"after": {"sha256": "xyz", "size": 1, "mtime_ns": None}}),
+        (1, {"after": 3}),
+        (1, {"title": 3}),
+        (1, {"record": "intention"}),
+        (2, {"entry": 7}),
+        (2, {"entry": True}),
+        (2, {"entry": -1}),
+        (2, {"error": 5}),
+    ],
+)
+def test_a_record_that_makes_no_sense_is_an_error(made: Journal, line: int, change: dict[str, Any]) -> None:
+    records = [json.loads(record) for record in lines(made)]
+    records[line] |= change
+    made.path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(JournalError, match=rf"line {line + 1}: "):
+        journal.read(made.path)
+
+
+def test_a_missing_key_and_a_value_that_is_no_record_are_errors(made: Journal) -> None:
+    for record in (b"{}", b"[]", b"3", b'{"record":"done"}'):
+        made.path.write_bytes(lines(made)[0] + record + b"\n" + b'{"record":"end","time":1}\n')
+        with pytest.raises(JournalError, match="line 2"):
+            journal.read(made.path)
+        made.path.write_bytes(lines(made)[0])
+
+
+def test_runs_without_anything_in_them_are_none(home: Path) -> None:
+    Journal.create()
+    (home / "runs" / "empty").mkdir()
+    (home / "runs" / "stray file").write_bytes(b"")
+    assert journal.runs() == ([], [])
+
+
+def test_after_a_record_that_failed_no_other_is_written(
+    made: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: object, data: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    before = made.path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append_durable", full)
+        with pytest.raises(OSError, match="No space"):
+            announce(made)
+    with pytest.raises(OSError, match="No space"):
+        made.end()
+    assert made.path.read_bytes() == before
+
+
+def test_home_is_the_platforms_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SESSSCAN_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert journal.home().name == "sessscan"
+    assert journal.home().is_absolute()

@@ -1,0 +1,149 @@
+"""The pipeline as a whole: what goes in, what comes out, and that it touches nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import sessscan.reconcile
+from sessscan.reconcile import reconcile
+from small_worlds import BEGAN, a_talk, lose
+from store_factory import DAY, NOW, World, key
+from test_truth import picture
+from transcript_factory import talk
+
+
+def test_the_contract(world: World) -> None:
+    made = a_talk(world)
+    path = lose(world, made, made.ended + 1_000, bytes(10))
+    lose(world, None, NOW - 3 * DAY)
+    world.healthy_row(talk(world.dice, "/x", BEGAN - DAY), store=world.stores[1])
+    plan = reconcile(world.user_data, world.projects, now=NOW)
+    told = json.loads(json.dumps(plan.to_dict()))
+    assert list(told) == ["schema", "run", "stores", "summary", "findings", "actions"]
+    assert (told["schema"], told["run"]) == ("sessscan.reconcile/1", None)
+    assert sorted(store["rows"] for store in told["stores"]) == [1, 2]
+    summary = told["summary"]
+    assert (summary["rows"], summary["transcripts"]) == (3, 1)
+    assert summary["findings"] == {"zero-filled": 1, "empty": 1, "dangling": 1}
+    assert summary["actions"] == {"restore": 1, "hold": 1}
+    assert list(told["findings"][0]) == [
+        "rule",
+        "severity",
+        "path",
+        "session_id",
+        "transcript",
+        "offset",
+        "length",
+        "message",
+    ]
+    restore = next(action for action in told["actions"] if action["kind"] == "restore")
+    assert list(restore) == [
+        "kind",
+        "path",
+        "session_id",
+        "cli_session_id",
+        "transcript",
+        "source",
+        "evidence",
+        "candidates",
+        "row",
+        "provenance",
+        "status",
+        "backup",
+        "error",
+    ]
+    assert (restore["path"], restore["status"], restore["error"]) == (str(path), "planned", None)
+    held = next(action for action in told["actions"] if action["kind"] == "hold")
+    assert (held["status"], held["row"], held["source"]) == ("held", {}, None)
+    assert plan.exit_status == 1
+
+
+def test_a_dry_run_touches_nothing(world: World, tmp_path: Path) -> None:
+    made = a_talk(world)
+    lose(world, made, made.ended + 1_000)
+    before = picture(tmp_path)
+    reconcile(world.user_data, world.projects, now=NOW)
+    assert picture(tmp_path) == before
+
+
+def test_the_function_and_the_package_bear_one_name() -> None:
+    assert sessscan.reconcile.plan.Plan is not None
+    assert callable(reconcile)
+
+
+def test_places_that_are_none(world: World, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        reconcile(tmp_path / "gone", world.projects)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        reconcile(world.user_data, tmp_path / "file")
+
+
+def test_many_stores_and_roots(world: World, tmp_path: Path) -> None:
+    made = a_talk(world)
+    other = tmp_path / "others"
+    lose(world, made, made.ended + 1_000)
+    elsewhere = talk(world.dice, "/home/ada", BEGAN + DAY)
+    world.write(other / key("/home/ada") / f"{elsewhere.session_id}.jsonl", elsewhere.bytes(), NOW)
+    plan = reconcile([str(store) for store in world.stores], [world.projects, other], now=NOW)
+    assert (len(plan.stores), plan.transcripts) == (2, 2)
+
+
+def test_progress_is_told_in_bytes(world: World) -> None:
+    a_talk(world)
+    seen: list[tuple[int, int]] = []
+    plan = reconcile(world.user_data, world.projects, progress=lambda done, total: seen.append((done, total)))
+    assert seen
+    assert seen[-1] == (plan.bytes, plan.bytes), "there is nothing else to read in this store"
+
+
+# --- orphans
+
+
+def test_adopt(world: World) -> None:
+    made = a_talk(world)
+    store = world.stores[0]
+    assert reconcile(store, world.projects, now=NOW).actions == ()
+    (action,) = reconcile(store, world.projects, now=NOW, adopt=True).actions
+    assert (action.kind, action.path) == ("adopt", str(store / f"local_{made.session_id}.json"))
+    assert action.row["cliSessionId"] == made.session_id
+    assert not action.rests_on[0].exists
+    assert reconcile(store, world.projects, now=NOW, adopt=True).exit_status == 0
+
+
+def test_an_orphan_goes_to_the_account_it_is_from_or_nowhere(world: World) -> None:
+    made = a_talk(world)
+    assert reconcile(world.user_data, world.projects, now=NOW, adopt=True).actions == ()
+    world.healthy_row(a_talk(world, began=BEGAN - DAY, cwd=made.cwd), store=world.stores[1])
+    (action,) = reconcile(world.user_data, world.projects, now=NOW, adopt=True).actions
+    assert Path(action.path).parent == world.stores[1]
+
+
+def test_an_orphan_that_a_held_row_may_belong_to_is_not_given_away(world: World) -> None:
+    made = a_talk(world)
+    lose(world, made, made.ended + 2 * DAY)
+    actions = reconcile(world.stores[0], world.projects, now=NOW, adopt=True).actions
+    assert [action.kind for action in actions] == ["hold"]
+
+
+# --- size
+
+
+def test_time_does_not_grow_with_the_square(world: World) -> None:
+    """Thousands of rows lost at once, an hour apart: each finds its own."""
+    spent = []
+    for count in (250, 1_000):
+        for _ in range(count - len(world.lost)):
+            world.clock = (world.clock or BEGAN) - 3_600_000
+            made = talk(world.dice, "/home/ada/code", world.clock, turns=1)
+            world.put(made)
+            world.lose(made, "back", time=made.ended + 3_000, content=b"", store=world.stores[0])
+        begin = time.process_time()
+        plan = reconcile(world.user_data, world.projects, now=NOW)
+        spent.append(time.process_time() - begin)
+        right = {str(lost.path): lost.talk.session_id for lost in world.lost if lost.talk is not None}
+        assert {action.path: action.cli_session_id for action in plan.actions} == right
+    assert spent[1] < 10 * spent[0], f"four times the rows took {spent[1] / spent[0]:.1f} times as long"

@@ -1,0 +1,523 @@
+"""Every rule of a scan once, on the smallest input that shows it, with an answer worked out by hand.
+
+Each case is put to the plain-Python reference and to the core in both its ways: so the twin that the property
+tests hold the core to is itself held to something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import reference
+import sessscan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+Scan = Callable[..., dict[str, Any]]
+
+S = "the-session"
+
+
+@pytest.fixture(params=["reference", "core", "core, strict"])
+def scan(request: pytest.FixtureRequest) -> Scan:
+    """A scan of a list of lines, or of bytes; `session_id` is `S` unless given."""
+    strict = request.param == "core, strict"
+
+    def run(source: Any, session_id: str | None = S) -> dict[str, Any]:
+        data = source if isinstance(source, bytes) else lines(*source)
+        if request.param == "reference":
+            return reference.scan_bytes(data, session_id)
+        return sessscan.scan_bytes(data, session_id=session_id, strict=strict).to_dict()
+
+    return run
+
+
+def lines(*records: Any) -> bytes:
+    """Records as a file has them. A string is taken as it stands."""
+    texts = [r if isinstance(r, str) else json.dumps(r, separators=(",", ":")) for r in records]
+    return "".join(text + "\n" for text in texts).encode()
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    return {"parentUuid": None, "message": {"role": "user", "content": content}, "type": "user", **more}
+
+
+def defect(kind: str, line: int, offset: int, length: int) -> dict[str, Any]:
+    return {"kind": kind, "line": line, "offset": offset, "length": length}
+
+
+def counts(found: dict[str, Any]) -> tuple[int, int]:
+    return found["lines"], found["records"]
+
+
+# --- Lines and padding ------------------------------------------------------------------------------------
+
+
+def test_nothing(scan: Scan) -> None:
+    found = scan(b"")
+    assert counts(found) == (0, 0)
+    assert found["size"] == 0
+    assert found["session_id"] == S
+    assert found["path"] is None
+    assert found["is_sidechain"] is False
+    assert found["defects"] == []
+    assert found["title"] is None and found["title_source"] is None and found["created_at"] is None
+
+
+def test_blank_lines_and_crlf_and_no_last_newline(scan: Scan) -> None:
+    found = scan(b'\n \t\r\n{"a":1}\r\n\r\n{"a":2}')
+    assert counts(found) == (2, 2)
+    assert found["defects"] == []
+    assert found["size"] == 23
+
+
+def test_a_bom_is_dropped_at_the_start_and_nowhere_else(scan: Scan) -> None:
+    assert scan(b"\xef\xbb\xbf")["lines"] == 0
+    assert scan(b'\xef\xbb\xbf{"a":1}\n')["defects"] == []
+    found = scan(b'{"a":1}\n\xef\xbb\xbf{"a":1}\n')
+    assert counts(found) == (2, 1)
+    assert found["defects"] == [defect("invalid", 2, 8, 10)]
+
+
+def test_only_a_newline_ends_a_line(scan: Scan) -> None:
+    found = scan('{"cwd":"a\u2028b\u0085c"}\n'.encode())
+    assert found["cwd"] == "a\u2028b\u0085c"
+    assert scan(b'{"a":1}\r{"a":2}\n')["defects"] == [defect("glued", 1, 0, 15)]
+
+
+def test_nul_is_padding_and_a_defect_wherever_it_is(scan: Scan) -> None:
+    found = scan(b'\0\0{"a":1}\0 \0\n\0\0\0\n{"a":2}\n\0')
+    assert counts(found) == (2, 2)
+    assert found["defects"] == [
+        defect("nul-run", 1, 0, 2),
+        defect("nul-run", 1, 9, 1),
+        defect("nul-run", 1, 11, 1),
+        defect("nul-run", 2, 13, 3),
+        defect("nul-run", 4, 25, 1),
+    ]
+
+
+# --- Heads and tails --------------------------------------------------------------------------------------
+
+
+def test_glued(scan: Scan) -> None:
+    found = scan(b'{"type":"a","cwd":"1"}{"cwd":"2"} \0{"cwd":"3"}\r\n')
+    assert counts(found) == (1, 3)
+    assert (found["cwd"], found["last_cwd"]) == ("1", "3")
+    assert found["defects"] == [defect("glued", 1, 0, 46), defect("nul-run", 1, 34, 1)]
+
+
+def test_spliced(scan: Scan) -> None:
+    found = scan(b'{"cwd":"1"} {"type":"x","cwd":"2{"parentUuid":null,"cwd":"3"}\0{"cwd":"4"} \n')
+    assert counts(found) == (1, 3)
+    assert (found["cwd"], found["last_cwd"]) == ("1", "4")
+    assert found["defects"] == [defect("spliced", 1, 12, 20), defect("nul-run", 1, 61, 1)]
+
+
+def test_a_tail_begins_at_the_first_place_from_which_all_is_whole(scan: Scan) -> None:
+    # The first `{"type":` is cut, the second is whole but the cut one goes on, the third reaches the end.
+    found = scan(b'{"type":"a","b":{"type":"c"},"d":{"type":"e","cwd":"1"}\n')
+    assert counts(found) == (1, 1)
+    assert found["cwd"] == "1"
+    assert found["defects"] == [defect("spliced", 1, 0, 33)]
+
+
+def test_a_tail_begins_like_a_record(scan: Scan) -> None:
+    for cut in (b'{"cwd":"1"}', b'{ "type":"a"}', b'{"type" :"a"}', b'{"uuid":"","type":"a"}'):
+        found = scan(b'{"type":"a","b" ' + cut + b"\n")
+        assert counts(found) == (1, 0)
+        assert found["defects"] == [defect("invalid", 1, 0, 16 + len(cut))]
+
+
+def test_torn_is_the_last_line_without_its_newline_and_invalid_any_other(scan: Scan) -> None:
+    found = scan(b' {"cwd":"1"} {"cwd":"2" \r\n{"cwd":"3"}\0{"cwd \0')
+    assert counts(found) == (2, 2)
+    assert found["last_cwd"] == "3"
+    assert found["defects"] == [
+        defect("invalid", 1, 13, 11),
+        defect("nul-run", 2, 37, 1),
+        defect("torn", 2, 38, 7),
+        defect("nul-run", 2, 44, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["x", "1", "[]", '"a"', "null", '[{"type":"a"}]', '}{"a":1}', '{"a":1}}', "{"]
+)
+def test_what_is_no_object_is_no_record(scan: Scan, line: str) -> None:
+    found = scan([line])
+    begin = 7 if line.startswith('{"a":1}') else 0
+    assert found["records"] == (1 if begin else 0)
+    assert found["defects"] == [defect("invalid", 1, begin, len(line) - begin)]
+
+
+# --- Bytes and strings ------------------------------------------------------------------------------------
+
+
+def test_what_is_not_utf8_is_replaced_and_the_record_counts(scan: Scan) -> None:
+    found = scan(b'{"a":1}\n {"cwd":"a\xff\xe2\x82b\xed\xa0\x80"}\n')
+    assert found["cwd"] == "a\ufffd\ufffdb\ufffd\ufffd\ufffd"
+    assert found["records"] == 2
+    assert found["defects"] == [defect("invalid-utf8", 2, 8, 19)]
+
+
+def test_a_torn_line_can_be_no_utf8_too(scan: Scan) -> None:
+    found = scan(b'{"cwd":"\xe2\x82')
+    assert found["defects"] == [defect("invalid-utf8", 1, 0, 10), defect("torn", 1, 0, 10)]
+
+
+def test_half_a_surrogate_pair_is_replaced_and_no_defect(scan: Scan) -> None:
+    found = scan(b'{"cwd":"\\ud83d\\ud83d\\ude00 \\ude00"}\n')
+    assert found["cwd"] == "\ufffd😀 \ufffd"
+    assert found["defects"] == []
+
+
+@pytest.mark.parametrize("control", ["\0", "\x01", "\t", "\r", "\x1f"])
+def test_a_raw_control_character_in_a_string_is_no_json(scan: Scan, control: str) -> None:
+    found = scan([f'{{"cwd":"a{control}b"}}'])
+    assert found["records"] == 0
+    assert defect("invalid", 1, 0, 13) in found["defects"]
+    assert scan(['{"cwd":"\x7f"}'])["records"] == 1
+
+
+# --- JSON -------------------------------------------------------------------------------------------------
+
+
+def test_only_keys_of_the_record_itself_count(scan: Scan) -> None:
+    found = scan(
+        ['{"x":{"cwd":"1","timestamp":"2025-01-01T00:00:00Z"},"y":[{"cwd":"2"}],"z":"{\\"cwd\\":\\"3\\"}"}']
+    )
+    assert found["records"] == 1
+    assert found["cwd"] is None and found["created_at"] is None
+
+
+def test_an_escaped_key_is_that_key_and_the_last_of_two_counts(scan: Scan) -> None:
+    found = scan(['{"cwd":"1","c\\u0077d":"2","version":"1","version":2}'])
+    assert found["cwd"] == "2"
+    assert found["version"] is None
+
+
+GOOD_VALUES = [
+    *("0", "-0", "1.5", "1e5", "1E+400", "-0.0e-0", "7" * 5_000, "true", "false", "null", '""', "[]", "{}"),
+    *(
+        "[1,2]",
+        '{"a":1,"b":[{}]}',
+        " [ 1 ,\t2\r] ",
+        '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00Ff"',
+        "[" * 100_000 + "]" * 100_000,
+    ),
+    '{"a":' * 100_000 + "0" + "}" * 100_000,
+]
+BAD_VALUES = [
+    *("01", "-", "+1", ".5", "1.", "1e", "0x1", "NaN", "Infinity", "-Infinity", "True", "nul", "'a'"),
+    *(
+        '"\\x41"',
+        '"\\u12g4"',
+        '"\\u123',
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        '{"a"}',
+        '{"a":1,}',
+        "{1:2}",
+        '{"a" 1}',
+        "[1}",
+    ),
+]
+
+
+@pytest.mark.parametrize("value", GOOD_VALUES, ids=lambda value: value[:12])
+def test_a_record_of_whatever_json_allows(scan: Scan, value: str) -> None:
+    found = scan([f'{{"cwd":"1","x":{value}}}'])
+    assert (found["records"], found["cwd"], found["defects"]) == (1, "1", [])
+
+
+@pytest.mark.parametrize("value", BAD_VALUES)
+@pytest.mark.parametrize("depth", [0, 1, 2_000])
+def test_strictly_every_byte_of_every_value_is_checked(value: str, depth: int) -> None:
+    data = lines('{"cwd":"1","x":' + "[" * depth + value + "]" * depth + "}")
+    for found in (reference.scan_bytes(data), sessscan.scan_bytes(data, strict=True).to_dict()):
+        assert found["records"] == 0
+        assert found["defects"] == [defect("invalid", 1, 0, len(data) - 1)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.text(max_size=3),
+    lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(max_size=3), value, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(json_values)
+def test_the_reference_parses_deep_objects_as_it_does_others(value: Any) -> None:
+    text = json.dumps({"": value}, ensure_ascii=False)
+    assert reference._deep_object_at(text + "{", 0) == (json.loads(text), len(text))
+    for cut in range(1, len(text)):
+        with pytest.raises(ValueError):
+            reference._deep_object_at(text[:cut], 0)
+
+
+# --- Times ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59.999Z", -1),
+        ("2025-09-03T00:52:31.217Z", 1_756_860_751_217),
+        ("2025-09-03t00:52:31.2179999z", 1_756_860_751_217),
+        ("2025-09-03T06:22:31.2+05:30", 1_756_860_751_200),
+        ("2025-09-02T16:52:31-08:00", 1_756_860_751_000),
+        ("2024-02-29T23:59:60Z", 1_709_251_200_000),
+        ("0000-01-01T00:00:00Z", -62_167_219_200_000),
+        ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+        ("2025-02-29T00:00:00Z", None),
+        ("1900-02-29T00:00:00Z", None),
+        ("2025-01-01T24:00:00Z", None),
+        ("2025-01-01T00:00:61Z", None),
+        ("2025-01-01T00:00:00", None),
+        ("2025-01-01T00:00:00.Z", None),
+        ("2025-01-01T00:00:00+0100", None),
+        ("2025-01-01T00:00:00+24:00", None),
+        ("2025-01-01 00:00:00Z", None),
+        (" 2025-01-01T00:00:00Z", None),
+        ("2025-01-01T00:00:00Z\n", None),
+        (1_756_860_751_217, None),
+        (None, None),
+    ],
+)
+def test_a_time_is_rfc_3339_with_a_zone(scan: Scan, text: Any, expected: int | None) -> None:
+    found = scan([{"timestamp": text}])
+    assert found["created_at"] == found["last_activity_at"] == expected
+
+
+def test_times_are_of_the_session_itself_where_it_has_any(scan: Scan) -> None:
+    records = [
+        {"sessionId": S, "timestamp": "1970-01-01T00:00:07Z"},
+        {"sessionId": S, "timestamp": "1970-01-01T00:00:05Z"},
+        {"sessionId": S, "timestamp": "no time"},
+        {"sessionId": "parent", "timestamp": "1970-01-01T00:00:01Z"},
+        {"timestamp": "1970-01-01T00:00:09Z"},
+    ]
+    found = scan(records)
+    assert (found["created_at"], found["last_activity_at"], found["own_records"]) == (5_000, 7_000, 3)
+    found = scan(records[2:])
+    assert (found["created_at"], found["last_activity_at"], found["own_records"]) == (1_000, 9_000, 1)
+    found = scan(records, session_id=None)
+    assert (found["created_at"], found["last_activity_at"], found["own_records"]) == (1_000, 9_000, 0)
+
+
+# --- Titles -----------------------------------------------------------------------------------------------
+
+
+def test_the_last_title_that_is_not_empty_and_a_custom_one_before_an_ai_one(scan: Scan) -> None:
+    found = scan(
+        [
+            {"type": "custom-title", "customTitle": "old"},
+            {"type": "custom-title", "customTitle": "mine"},
+            {"type": "custom-title", "customTitle": ""},
+            {"type": "custom-title", "aiTitle": "not here"},
+            {"type": "ai-title", "aiTitle": "its"},
+            {"type": "ai-title", "aiTitle": None, "customTitle": "nor here"},
+            {"type": "mode", "customTitle": "nor here"},
+        ]
+    )
+    assert (found["custom_title"], found["ai_title"]) == ("mine", "its")
+    assert (found["title"], found["title_source"]) == ("mine", "custom")
+
+
+def test_the_last_summary_of_a_record_in_this_file(scan: Scan) -> None:
+    records = [
+        {"type": "summary", "summary": "of one that comes later", "leafUuid": "u"},
+        {"type": "summary", "summary": "of another session", "leafUuid": "v"},
+        {"type": "summary", "summary": None, "leafUuid": "u"},
+        {"type": "summary", "summary": "of none"},
+        {"type": "x", "uuid": "u", "nested": {"uuid": "v"}},
+    ]
+    found = scan(records)
+    assert (found["summary"], found["title"], found["title_source"]) == (
+        *["of one that comes later"] * 2,
+        "summary",
+    )
+    assert scan([*records, {"type": "ai-title", "aiTitle": "t"}])["title_source"] == "ai"
+    found = scan([*records, {"type": "summary", "summary": "", "leafUuid": "u"}, user("hello")])
+    assert (found["summary"], found["title"], found["title_source"]) == ("", "hello", "prompt")
+
+
+# --- Turns ------------------------------------------------------------------------------------------------
+
+
+def test_the_first_prompt_is_folded_and_cut(scan: Scan) -> None:
+    found = scan([user(" \n a\u3000\u2028b\x1cc\u200bd " + "é" * 300), user("second")])
+    assert found["first_prompt"] == "a b c\u200bd " + "é" * 192
+    assert (found["turns"], found["title"], found["title_source"]) == (2, found["first_prompt"], "prompt")
+
+
+def test_text_blocks_are_joined(scan: Scan) -> None:
+    content = [
+        {"type": "text", "text": "a"},
+        "x",
+        {"type": "image", "text": "y"},
+        {"type": "text", "text": "b"},
+    ]
+    assert scan([user([*content, {"type": "text", "text": 1}, {"type": "text"}])])["first_prompt"] == "a b"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        user("x", isMeta=True),
+        user("x", isCompactSummary=True),
+        user("x", isSidechain=True),
+        user("x", toolUseResult={}),
+        user("x", toolUseResult=False),
+        user("x", type="assistant"),
+        user([{"type": "text", "text": "x"}, {"type": "tool_result"}]),
+        user([{"type": "thinking", "text": "x"}]),
+        user([]),
+        user({"type": "text", "text": "x"}),
+        user(None),
+        user("", message="x"),
+        user(" \n\u2028\x1f"),
+        user("<command-name>/clear</command-name>"),
+        user(" \n<local-command-stdout>"),
+        user("[Request interrupted by user]"),
+        user("<task-notification>"),
+        user([{"type": "text", "text": ""}, {"type": "text", "text": "<bash-input>"}]),
+        user("<system-reminder>"),
+        user("<teammate-message from=x>"),
+    ],
+    ids=str,
+)
+def test_what_no_person_typed_is_no_prompt(scan: Scan, record: dict[str, Any]) -> None:
+    found = scan([record])
+    assert (found["records"], found["turns"], found["first_prompt"]) == (1, 0, None)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        user("x", isMeta=False, isSidechain="true", isCompactSummary=1, toolUseResult=None),
+        user([["tool_result"], {"type": "text", "text": "x"}, {"type": ["tool_result"]}]),
+        user("x <bash-input>"),
+        user("<command-message>x"),
+        user("<Command-name>x"),
+        {"type": "user", "message": {"content": "x"}},
+    ],
+    ids=str,
+)
+def test_what_a_person_typed_is_one(scan: Scan, record: dict[str, Any]) -> None:
+    assert scan([record])["turns"] == 1
+
+
+# --- The other fields -------------------------------------------------------------------------------------
+
+
+def test_first_and_last_of_what_is_not_empty(scan: Scan) -> None:
+    found = scan(
+        [
+            {"cwd": "", "entrypoint": "", "uuid": ""},
+            {"cwd": "/a", "gitBranch": "m", "version": "1", "entrypoint": "cli", "uuid": "u1"},
+            {"cwd": "/b", "gitBranch": "n", "version": "2", "entrypoint": "claude-desktop", "uuid": "u2"},
+            {"cwd": "", "gitBranch": "", "version": "", "entrypoint": "", "uuid": ""},
+            {"cwd": 1, "gitBranch": None, "version": [], "entrypoint": {}, "uuid": False},
+        ]
+    )
+    assert (found["cwd"], found["last_cwd"]) == ("/a", "/b")
+    assert (found["git_branch"], found["version"]) == ("n", "2")
+    assert (found["born_in"], found["entrypoint"]) == ("cli", "claude-desktop")
+    assert (found["first_uuid"], found["last_uuid"]) == ("u1", "u2")
+
+
+def test_the_model_of_the_last_real_answer(scan: Scan) -> None:
+    found = scan(
+        [
+            {"type": "assistant", "message": {"model": "one"}},
+            {"type": "assistant", "message": {"model": "two"}},
+            {"type": "assistant", "message": {"model": ""}},
+            {"type": "assistant", "message": {"model": "<synthetic>"}},
+            {"type": "assistant", "message": "three", "model": "four"},
+            {"type": "user", "message": {"model": "five"}},
+        ]
+    )
+    assert found["model"] == "two"
+
+
+def test_the_last_worktree(scan: Scan) -> None:
+    session = {"worktreePath": "/w", "worktreeName": "", "worktreeBranch": None, "originalCwd": "/o", "x": 1}
+    records = [
+        {"type": "worktree-state", "worktreeSession": {"originalBranch": "main"}},
+        {"type": "worktree-state", "worktreeSession": session},
+        {"type": "worktree-state", "worktreeSession": None},
+        {"type": "x", "worktreeSession": {}},
+    ]
+    assert scan(records)["worktree"] == {
+        "path": "/w",
+        "name": "",
+        "branch": None,
+        "original_cwd": "/o",
+        "original_branch": None,
+    }
+    assert scan(records[2:])["worktree"] is None
+
+
+def test_relocated(scan: Scan) -> None:
+    records = [
+        {"type": "relocated", "relocatedCwd": "/new"},
+        {"relocatedCwd": "/no", "type": "x"},
+        {"type": "relocated", "relocatedCwd": ""},
+    ]
+    assert scan(records)["relocated_cwd"] == "/new"
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([{"isSidechain": True}], False),
+        ([{"parentUuid": None, "isSidechain": True}, {"isSidechain": False}], True),
+        ([{"parentUuid": "u", "isSidechain": True}, {"parentUuid": 1, "isSidechain": False}], False),
+        ([{"parentUuid": "u", "isSidechain": True}, {"parentUuid": "u"}], False),
+        ([{"parentUuid": "u", "isSidechain": "true"}], False),
+    ],
+)
+def test_a_sidechain_is_one_in_every_chain_record(scan: Scan, records: list[Any], expected: bool) -> None:
+    assert scan(records)["is_sidechain"] is expected
+
+
+# --- Files and events -------------------------------------------------------------------------------------
+
+
+def test_a_file_is_named_after_its_session(tmp_path: Any) -> None:
+    file = tmp_path / f"{S}.jsonl"
+    file.write_bytes(lines({"sessionId": S}))
+    for found in (reference.scan(file), sessscan.scan(file).to_dict()):
+        assert (found["path"], found["session_id"], found["own_records"]) == (str(file), S, 1)
+
+
+def test_events(tmp_path: Any) -> None:
+    data = (
+        b'\0{"cwd":"/a","type":"custom-title","customTitle":"t","timestamp":"1970-01-01T00:00:01Z"}\n\n'
+        b'{"cwd":"/a"} {"cwd":""}{"cwd":"/b"}{"type":"ai-title","aiTitle":"","timestamp":"x"}\n'
+        b'{"type":"ai-title","aiTitle":"u"\n'
+        b'{"type":"ai-title","aiTitle":"v","cwd":"/a"}'
+    )
+    expected = [
+        (1, 1, "title", "t", "custom"),
+        (1, 1, "cwd", "/a", None),
+        (1, 1, "timestamp", 1_000, None),
+        (3, 113, "cwd", "/b", None),
+        (5, 207, "title", "v", "ai"),
+        (5, 207, "cwd", "/a", None),
+    ]
+    file = tmp_path / "x.jsonl"
+    file.write_bytes(data)
+    assert [tuple(event.values()) for event in reference.events(data)] == expected
+    assert reference.events(file) == reference.events(data)
+    found = [(e.line, e.offset, e.kind, e.value, e.source) for e in sessscan.events(file)]
+    assert found == expected
+    assert [e.value for e in sessscan.events(file, ("cwd",))] == ["/a", "/b", "/a"]

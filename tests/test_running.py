@@ -1,0 +1,116 @@
+"""Which process is the desktop app, and which is only called so."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sessscan.errors import AppRunningError
+from sessscan.running import Process, find_app, is_app, processes
+
+MAC = "/Applications/Claude.app/Contents"
+CODE = r"C:\Users\ada\AppData\Roaming\Claude\claude-code\2.1.204\claude.exe"
+
+APPS = [
+    Process(1, "Claude", f"{MAC}/MacOS/Claude"),
+    Process(1, "Claude", "/Users/ada/Applications/Claude.app/Contents/MacOS/Claude"),
+    Process(1, "Claude", "/private/var/folders/x/AppTranslocation/0A/d/Claude.app/Contents/MacOS/Claude"),
+    Process(1, "Claude-3p", "/Applications/Claude-3p.app/Contents/MacOS/Claude-3p"),
+    Process(1, "Claude", None, (f"{MAC}/MacOS/Claude",)),
+    Process(1, "Claude.exe", r"C:\Program Files\WindowsApps\Claude_1.1.3_x64__pzs8sxrjxfjjc\app\Claude.exe"),
+    Process(1, "claude.exe", r"C:\Users\ada\AppData\Local\AnthropicClaude\app-1.0.9\claude.exe"),
+    Process(1, "claude.exe", r"C:\Users\ada\AppData\Local\AnthropicClaude\claude.exe"),
+    Process(1, "claude.exe", "c:/users/ada/appdata/local/anthropicclaude/claude.exe"),
+    Process(1, "Claude.exe", None),
+    Process(1, "claude-desktop", "/usr/lib/claude-desktop/claude-desktop"),
+    Process(1, "claude-desktop", "/usr/bin/claude-desktop"),
+    Process(1, "Claude", "/opt/Claude/claude"),
+    Process(
+        1, "electron", "/usr/lib/claude-desktop/node_modules/electron/dist/electron", ("electron", "app.asar")
+    ),
+    Process(1, "electron", "/usr/lib/electron33/electron", ("electron", "/usr/lib/claude-desktop/app.asar")),
+    Process(
+        1,
+        "electron",
+        "/nix/store/ab-electron-33/bin/electron",
+        ("e", "/nix/store/cd-claude-desktop-1/app.asar"),
+    ),
+]
+
+OTHERS = [
+    # The command-line tool, in every way it is installed.
+    Process(1, "claude", "/home/ada/.local/share/claude/versions/2.1.204", ("claude", "--resume")),
+    Process(1, "claude", "/home/ada/.local/bin/claude", ("claude",)),
+    Process(1, "claude", "/Users/ada/.claude/local/claude", ("claude",)),
+    Process(1, "claude", "/usr/bin/node", ("claude",)),
+    Process(1, "node", "/usr/bin/node", ("node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js")),
+    Process(1, "bun", "/home/ada/.bun/bin/bun", ("bun", "/home/ada/claude-desktop/notes.ts")),
+    Process(1, "claude.exe", r"C:\Users\ada\.local\bin\claude.exe"),
+    Process(1, "claude.exe", None, (r"C:\Users\ada\.local\bin\claude.exe",)),
+    Process(1, "claude", None, ("claude",)),
+    Process(1, "claude", None),
+    # Copies of it that the app starts: they outlive it.
+    Process(1, "claude.exe", CODE),
+    Process(1, "claude", "/Users/ada/Library/Application Support/Claude/claude-code/2.1.204/claude"),
+    Process(1, "claude", "/home/ada/.config/Claude/claude-code/2.1.204/claude"),
+    # The app's own helpers end with it.
+    Process(1, "Claude Helper", f"{MAC}/Frameworks/Claude Helper.app/Contents/MacOS/Claude Helper"),
+    Process(
+        1, "claude-desktop", "/usr/lib/claude-desktop/claude-desktop", ("claude-desktop", "--type=renderer")
+    ),
+    Process(
+        1,
+        "Claude.exe",
+        r"C:\x\WindowsApps\Claude_1_x64__p\app\Claude.exe",
+        ("Claude.exe", "--type=gpu-process"),
+    ),
+    # Others altogether.
+    Process(
+        1, "Claude Code URL Handler", "/Users/ada/Applications/Claude Code URL Handler.app/Contents/MacOS/x"
+    ),
+    Process(1, "electron", "/usr/lib/electron33/electron", ("electron", "/usr/lib/code/app.asar")),
+    Process(1, "vim", "/usr/bin/vim", ("vim", "/opt/Claude/notes")),
+    Process(1, "python3", "/usr/bin/python3", ("python3", "/usr/lib/claude-desktop/x.py")),
+    Process(1, None, None),
+]
+
+
+@pytest.mark.parametrize("process", APPS, ids=str)
+def test_is_the_app(process: Process) -> None:
+    assert is_app(process)
+
+
+@pytest.mark.parametrize("process", OTHERS, ids=str)
+def test_is_not_the_app(process: Process) -> None:
+    assert not is_app(process)
+
+
+def test_the_message_names_the_process() -> None:
+    app = find_app([OTHERS[0], Process(4711, "Claude", f"{MAC}/MacOS/Claude")])
+    assert app is not None
+    assert str(app) == f"process 4711, {MAC}/MacOS/Claude"
+
+
+def test_real_processes_are_seen() -> None:
+    mine = next(process for process in processes() if process.pid == os.getpid())
+    assert mine.exe and mine.cmdline
+    assert not is_app(mine)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
+def test_a_running_app_is_refused(tmp_path: object) -> None:
+    """A real process whose program lies where the app's would."""
+    import shutil
+    from pathlib import Path
+
+    from sessscan.running import refuse_if_app_runs
+
+    program = Path(str(tmp_path)) / "claude-desktop"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+    refuse_if_app_runs()
+    with subprocess.Popen([program, "60"]) as process:
+        try:
+            with pytest.raises(AppRunningError, match=str(process.pid)):
+                refuse_if_app_runs()
+        finally:
+            process.kill()

@@ -1,0 +1,143 @@
+"""The core, held to the plain-Python scan of `benches/reference.py` on inputs that nobody wrote by hand.
+
+`SESSSCAN_THOROUGH=1` looks at thirty times as many. `SESSSCAN_CORPUS` names a folder of real transcripts;
+where it is set they are compared as well, whole and in thousands of damaged copies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import damage
+import pytest
+import reference
+import sessscan
+import transcripts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+BUDGET = 30 if os.environ.get("SESSSCAN_THOROUGH") else 1
+
+
+def examples(n: int) -> Any:
+    return settings(max_examples=n * BUDGET, deadline=None)
+
+
+def core(data: bytes, session_id: str | None = transcripts.SESSION, *, strict: bool) -> dict[str, Any]:
+    found = sessscan.scan_bytes(data, session_id=session_id, strict=strict).to_dict()
+    assert found.pop("error") is None
+    return found
+
+
+def as_dict(event: sessscan.Event) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in ("line", "offset", "kind", "value", "source")}
+
+
+def hold(data: bytes) -> None:
+    """Both ways of reading give what the reference gives."""
+    expected = reference.scan_bytes(data, transcripts.SESSION)
+    assert core(data, strict=True) == expected
+    assert core(data, strict=False) == expected
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for one transcript at a time, named after its session."""
+    return tmp_path_factory.mktemp("transcripts") / f"{transcripts.SESSION}.jsonl"
+
+
+@examples(250)
+@given(transcripts.transcripts())
+def test_undamaged(data: bytes) -> None:
+    hold(data)
+
+
+@pytest.mark.parametrize("kind", damage.DAMAGES, ids=lambda kind: kind.__name__)
+def test_each_damage(kind: damage.Damage) -> None:
+    @examples(40)
+    @given(transcripts.damaged(kind))
+    def check(data: bytes) -> None:
+        hold(data)
+
+    check()
+
+
+@examples(150)
+@given(transcripts.damaged())
+def test_several_damages(data: bytes) -> None:
+    hold(data)
+
+
+@examples(300)
+@given(transcripts.mutated())
+def test_arbitrary_bytes_changed(data: bytes) -> None:
+    assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION)
+
+
+@examples(60)
+@given(transcripts.mutated(), st.sampled_from((None, transcripts.PARENT_SESSION, "")))
+def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
+    assert core(data, session_id, strict=True) == reference.scan_bytes(data, session_id)
+
+
+@examples(80)
+@given(
+    data=st.one_of(transcripts.transcripts(), transcripts.damaged()),
+    kinds=st.sampled_from((("title", "cwd", "timestamp"), ("cwd",), ("timestamp", "title"), ())),
+)
+def test_files_and_their_events(file: Path, data: bytes, kinds: tuple[str, ...]) -> None:
+    file.write_bytes(data)
+    for strict in (True, False):
+        found = sessscan.scan(file, strict=strict).to_dict()
+        assert found.pop("error") is None
+        assert found == reference.scan(file)
+        assert found == {**core(data, strict=strict), "path": str(file)}
+    assert [as_dict(event) for event in sessscan.events(file, kinds)] == reference.events(data, kinds)
+
+
+# --- Real transcripts -------------------------------------------------------------------------------------
+
+CORPUS = Path(os.environ.get("SESSSCAN_CORPUS", ""))
+FILES = sorted(CORPUS.rglob("*.jsonl")) if os.environ.get("SESSSCAN_CORPUS") else []
+needs_corpus = pytest.mark.skipif(not FILES, reason="SESSSCAN_CORPUS names no folder with transcripts")
+
+COPIES = 2_000
+
+
+def excerpts(seed: int) -> Iterator[bytes]:
+    """Some lines in a row of one real file after the other, for ever."""
+    random = Random(seed)
+    while True:
+        for file in FILES:
+            lines = [line for line in file.read_bytes().split(b"\n") if len(line) < 100_000] or [b""]
+            begin = random.randrange(len(lines))
+            yield b"\n".join(lines[begin : begin + random.randint(1, 12)])[:100_000]
+
+
+@needs_corpus
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CORPUS)))
+def test_real_file(file: Path) -> None:
+    expected = reference.scan(file)
+    for strict in (True, False):
+        found = sessscan.scan(file, strict=strict).to_dict()
+        assert found.pop("error") is None
+        assert found == expected
+    assert [as_dict(event) for event in sessscan.events(file)] == reference.events(file)
+
+
+@needs_corpus
+def test_mutated_copies_of_real_files() -> None:
+    for seed, excerpt in zip(range(COPIES * BUDGET // 4), excerpts(1), strict=False):
+        for data in damage.mutated_copies(excerpt, seed, 4):
+            assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION), seed
+
+
+@needs_corpus
+def test_damaged_copies_of_real_files() -> None:
+    for seed, excerpt in zip(range(COPIES * BUDGET // 4), excerpts(2), strict=False):
+        for data in damage.damaged_copies(excerpt, seed, 4):
+            hold(data)

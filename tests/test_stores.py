@@ -1,0 +1,201 @@
+"""Where stores and transcripts are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sessscan import stores
+from sessscan.stores import list_transcripts, locate, projects_place, user_data_places
+
+UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+
+
+def test_windows() -> None:
+    env = {"LOCALAPPDATA": "C:\\Users\\A\\AppData\\Local", "APPDATA": "C:\\Users\\A\\AppData\\Roaming"}
+    package = "C:\\Users\\A\\AppData\\Local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\"
+    places = user_data_places("win32", env, "C:\\Users\\A")
+    assert places == (
+        package + "Claude",
+        package + "Claude-3p",
+        "C:\\Users\\A\\AppData\\Local\\Claude-Data\\claude_*",
+        "C:\\Users\\A\\AppData\\Roaming\\Claude",
+        "C:\\Users\\A\\AppData\\Roaming\\Claude-3p",
+    )
+    assert user_data_places("win32", {}, "C:\\Users\\A") == places
+    assert projects_place("win32", {}, "C:\\Users\\A") == "C:\\Users\\A\\.claude\\projects"
+
+
+def test_macos() -> None:
+    places = user_data_places("darwin", {"XDG_CONFIG_HOME": "/x"}, "/Users/a")
+    parent = "/Users/a/Library/Application Support/"
+    assert places == (parent + "Claude", parent + "Claude-3p")
+
+
+def test_linux() -> None:
+    assert user_data_places("linux", {}, "/home/a")[0] == "/home/a/.config/Claude"
+    assert user_data_places("linux", {"XDG_CONFIG_HOME": "/x"}, "/home/a") == ("/x/Claude", "/x/Claude-3p")
+    assert projects_place("linux", {}, "/home/a") == "/home/a/.claude/projects"
+    assert projects_place("linux", {"CLAUDE_CONFIG_DIR": "/c"}, "/home/a") == "/c/projects"
+
+
+@pytest.fixture
+def user_data(tmp_path: Path) -> Path:
+    """A userData folder with two accounts, an agent-mode one, and what else lies there."""
+    root = tmp_path / "Claude"
+    for part in ("claude-code-sessions/a1/o1", "claude-code-sessions/a1/o2", "claude-code-sessions/a2/o1"):
+        (root / part / "backlog").mkdir(parents=True)
+    (root / "local-agent-mode-sessions/a1/o1").mkdir(parents=True)
+    (root / "claude-code-sessions/archived-sessions.idx").write_text("x")
+    return root
+
+
+def found(*folders: Path) -> list[tuple[str, str | None, bool]]:
+    return [(store.path, store.user_data, store.agent_mode) for store in locate(folders, []).stores]
+
+
+def test_what_a_folder_stands_for(user_data: Path) -> None:
+    code, agent = user_data / "claude-code-sessions", user_data / "local-agent-mode-sessions"
+    all_code = [(str(code / part), str(user_data), False) for part in ("a1/o1", "a1/o2", "a2/o1")]
+    assert found(user_data) == [*all_code, (str(agent / "a1/o1"), str(user_data), True)]
+    assert found(code) == all_code
+    assert found(code / "a1") == all_code[:2]
+    assert found(code / "a1/o2") == all_code[1:2]
+    assert found(agent / "a1/o1") == [(str(agent / "a1/o1"), str(user_data), True)]
+
+
+def test_each_store_once(user_data: Path) -> None:
+    assert (
+        len(found(user_data, user_data / "claude-code-sessions", user_data / "claude-code-sessions/a1/o1"))
+        == 4
+    )
+
+
+def test_the_other_accounts_are_read_as_well(user_data: Path) -> None:
+    places = locate(user_data / "claude-code-sessions/a1/o1", [])
+    assert len(places.stores) == 1
+    assert len(places.context) == 3
+
+
+def test_the_other_build_is_read_as_well(user_data: Path) -> None:
+    other = user_data.with_name("Claude-3p") / "claude-code-sessions/a/o"
+    other.mkdir(parents=True)
+    assert [store.path for store in locate(user_data, []).context] == [str(other)]
+
+
+def test_folders_with_other_names(tmp_path: Path) -> None:
+    """A copy of a store is known by what is in it."""
+    copy = tmp_path / "saved"
+    (copy / "acc/org").mkdir(parents=True)
+    (copy / "acc/org/local_x.json").write_text("")
+    for folder in (copy, copy / "acc", copy / "acc/org"):
+        assert found(folder) == [(str(copy / "acc/org"), None, False)]
+    (tmp_path / "empty").mkdir()
+    assert found(tmp_path / "empty") == [(str(tmp_path / "empty"), None, False)]
+
+
+def test_an_empty_user_data_folder_has_no_stores(tmp_path: Path) -> None:
+    (tmp_path / "claude-code-sessions").mkdir()
+    assert found(tmp_path) == []
+
+
+def test_links_are_not_followed(user_data: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "o9").mkdir(parents=True)
+    (user_data / "claude-code-sessions/a9").symlink_to(outside)
+    (user_data / "claude-code-sessions/a1/o9").symlink_to(outside / "o9")
+    assert len(found(user_data)) == 4
+    (tmp_path / "named").symlink_to(user_data)
+    assert len(found(tmp_path / "named")) == 4, "a folder that is named may itself be a link"
+
+
+@pytest.mark.parametrize("which", ["stores", "projects"])
+def test_a_place_that_is_none(tmp_path: Path, which: str) -> None:
+    gone, file = tmp_path / "gone", tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(FileNotFoundError) as missing:
+        locate(**{"stores": [], "projects": [], which: [gone]})
+    assert missing.value.filename == str(gone)
+    with pytest.raises(NotADirectoryError) as wrong:
+        locate(**{"stores": [], "projects": [], which: file})
+    assert wrong.value.filename == str(file)
+
+
+def test_relative_paths_become_absolute(user_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(user_data.parent)
+    assert all(path.startswith(str(user_data)) for path, _, _ in found(Path("Claude")))
+
+
+def test_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
+    nothing = locate()
+    assert (nothing.stores, nothing.projects) == ((), ())
+    for build in ("Claude", "Claude-3p"):
+        (tmp_path / build / "claude-code-sessions/a/o").mkdir(parents=True)
+    (tmp_path / "config/projects").mkdir(parents=True)
+    places = locate()
+    assert [Path(store.path).relative_to(tmp_path).parts[0] for store in places.stores] == [
+        "Claude",
+        "Claude-3p",
+    ]
+    assert places.projects == (str(tmp_path / "config/projects"),)
+    named = locate(tmp_path / "Claude-3p")
+    assert [Path(store.path).relative_to(tmp_path).parts[0] for store in named.context] == ["Claude"], (
+        "who uses the user's own projects may be claimed from by the user's own stores"
+    )
+
+
+def test_a_package_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / "claude_abc").mkdir()
+    (tmp_path / "claudette").mkdir()
+    assert stores._expand(str(tmp_path / "claude_*")) == [str(tmp_path / "claude_abc")]
+
+
+def test_transcripts(tmp_path: Path) -> None:
+    project = tmp_path / "-home-a"
+    (project / UUID / "subagents").mkdir(parents=True)
+    for name in (
+        f"{UUID}.jsonl",
+        f"{UUID.upper()}.jsonl",
+        f"agent-{UUID}.jsonl",
+        f"{UUID}.jsonl.bak",
+        "x.jsonl",
+    ):
+        (project / name).write_text("{}")
+    (project / UUID / f"{UUID}.jsonl").write_text("{}")
+    (project / UUID / "subagents" / f"{UUID}.jsonl").write_text("{}")
+    (project / UUID.replace("0a1b", "ffff")).with_suffix(".jsonl").symlink_to(project / f"{UUID}.jsonl")
+    (project / "sessions-index.json").write_text("{}")
+    expected = sorted([str(project / f"{UUID}.jsonl"), str(project / f"{UUID.upper()}.jsonl")])
+    listing = list_transcripts([str(tmp_path)])
+    assert listing.transcripts == expected
+    assert listing.indexes == [str(project / "sessions-index.json")]
+    assert list_transcripts([str(project)]).transcripts == expected, "a project folder may be given itself"
+
+
+def test_a_configuration_folder_may_be_given(tmp_path: Path) -> None:
+    (tmp_path / "projects").mkdir()
+    assert locate([], tmp_path).projects == (str(tmp_path / "projects"),)
+
+
+def test_a_folder_that_vanishes_is_an_empty_one(tmp_path: Path) -> None:
+    errors: list[OSError] = []
+    assert stores.entries(str(tmp_path / "gone"), errors) == []
+    assert errors == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_permission(user_data: Path) -> None:
+    forbidden = user_data / "claude-code-sessions/a2"
+    forbidden.chmod(0)
+    try:
+        places = locate(user_data, [])
+        assert len(places.stores) == 3
+        assert [error.filename for error in places.errors] == [str(forbidden)]
+        with pytest.raises(PermissionError):
+            locate(forbidden, [])
+    finally:
+        forbidden.chmod(0o700)

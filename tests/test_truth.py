@@ -1,0 +1,158 @@
+"""The reconciliation against stores of which the truth is known.
+
+By default a few dozen; `SESSSCAN_STORES=2000` makes it thousands, and `SESSSCAN_SEED` begins elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sessscan.model import Action
+from sessscan.reconcile import reconcile
+from sessscan.reconcile.plan import Plan
+from store_factory import NOW, Lost, World, build
+from store_scenarios import SCENARIOS
+
+STORES = int(os.environ.get("SESSSCAN_STORES", "60"))
+SEED = int(os.environ.get("SESSSCAN_SEED", "1"))
+BATCH = 10
+
+
+def picture(folder: Path) -> dict[str, tuple[object, ...]]:
+    """All that is there: names, kinds, times, content."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(status.st_mode) else ""
+        times = (status.st_mtime_ns, status.st_ctime_ns) if not path.is_dir() else ()
+        found[str(path)] = (status.st_mode, status.st_ino, digest, *times)
+    return found
+
+
+def judge(world: World, plan: Plan) -> None:
+    """Holds a plan to the truth."""
+    actions = {action.path: action for action in plan.actions}
+    lost = {str(one.path): one for one in world.lost}
+    for path, action in actions.items():
+        assert path in lost, f"{action.kind} for what is not lost: {path}"
+    errors = {finding.path for finding in plan.findings if finding.severity == "error"}
+    for path, one in lost.items():
+        told = f"{one.scenario} {one.session_id}: expected {one.expect}"
+        action = actions.get(path)
+        if action is not None and action.kind == "restore":
+            right = one.talk.session_id if one.talk is not None else None
+            assert action.cli_session_id == right, f"{told}: WRONG MATCH by {action.evidence}"
+            try:
+                check_row(one, action)
+            except AssertionError as error:
+                raise AssertionError(f"{told} ({action.source}): {error}") from None
+        match one.expect:
+            case "back" | "made":
+                assert action is not None and action.kind == "restore", f"{told}: {action and action.error}"
+            case "hold":
+                assert action is not None and action.kind == "hold", f"{told}: {action and action.evidence}"
+                assert action.error and not action.content and not action.row
+            case "nothing":
+                assert action is None, f"{told}: {action}"
+            case _:
+                assert one.expect == "either" and (action is not None or not one.path.exists()), told
+        if one.expect in ("back", "hold", "either") and one.path.exists():
+            assert path in errors, told
+        if one.expect == "nothing":
+            assert path not in errors, told
+    for path in world.healthy:
+        assert str(path) not in actions and str(path) not in errors
+
+
+def check_row(one: Lost, action: Action) -> None:
+    """Holds a restored row to what it should say."""
+    row, made = action.row, one.talk
+    assert json.loads(action.content) == row
+    assert not action.content.endswith(b"\n")
+    assert row["sessionId"] == one.session_id
+    assert set(action.provenance) == set(row)
+    if one.exact is not None:
+        assert action.content == one.exact
+    if made is None:
+        return
+    assert row["cliSessionId"] == made.session_id
+    if not one.grants and one.exact is None:
+        assert row["permissionMode"] == "default"
+        for key in ("remoteMcpServersConfig", "alwaysAllowedReasons", "sessionPermissionUpdates"):
+            assert row[key] == []
+        assert not any(key.startswith("bridge") for key in row)
+    if one.exact is not None:
+        return
+    assert row["cwd"] == made.cwd
+    if one.derived:
+        state = made.worktree or {}
+        expected: dict[str, Any] = {
+            "originCwd": state.get("originalCwd", made.cwd),
+            "worktreePath": state.get("worktreePath"),
+            "worktreeName": state.get("worktreeName"),
+            "branch": state.get("worktreeBranch"),
+            "sourceBranch": state.get("originalBranch"),
+            "createdAt": made.began,
+            "lastActivityAt": made.ended,
+            "lastFocusedAt": made.ended,
+            "title": made.title,
+            "titleSource": "user" if made.custom else "auto",
+            "isArchived": False,
+            "model": made.model,
+            "completedTurns": made.turns,
+        }
+        assert {key: row.get(key) for key in expected} == expected, one.scenario
+    if action.transcript is not None:
+        assert abs(row["createdAt"] - made.began) <= 2_000
+    assert abs(row["lastActivityAt"] - made.ended) <= 2_000
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("first", range(SEED, SEED + STORES, BATCH))
+def test_stores_of_known_truth(tmp_path: Path, first: int) -> None:
+    for seed in range(first, min(first + BATCH, SEED + STORES)):
+        world = build(tmp_path / str(seed), seed)
+        whole_life(world, seed)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_each_scenario_by_itself(tmp_path: Path, scenario: Any) -> None:
+    for seed in range(4):
+        whole_life(build(tmp_path / str(seed), seed, [scenario]), seed)
+
+
+def whole_life(world: World, seed: int) -> None:
+    """Plan, apply, apply again, undo: right, and every byte back in the end."""
+    from sessscan.reconcile.undo import choose, undo
+
+    folder = world.user_data.parent
+    before = picture(folder)
+    plan = reconcile(world.user_data, world.projects, now=NOW)
+    assert picture(folder) == before, f"seed {seed}: a dry run wrote"
+    try:
+        judge(world, plan)
+    except AssertionError as error:
+        raise AssertionError(f"seed {seed} (sparse: {world.sparse}, timed: {world.timed}): {error}") from None
+    json.dumps(plan.to_dict())
+    report = plan.apply(force=True)
+    assert {action.status for action in report.actions} <= {"applied", "held"}, f"seed {seed}"
+    again = reconcile(world.user_data, world.projects, now=NOW)
+    assert not [action for action in again.actions if action.kind == "restore"], f"seed {seed}"
+    if report.run is not None:
+        run = choose(report.run)
+        assert run is not None
+        undo(run, force=True)
+        undone = {path: facts[2] for path, facts in picture(folder).items()}
+        assert undone == {path: facts[2] for path, facts in before.items()}, f"seed {seed}: undo"
