@@ -13,6 +13,7 @@ __all__ = [
     "Event",
     "EventIterator",
     "RowState",
+    "Scanner",
     "Transcript",
     "Worktree",
     "__version__",
@@ -195,6 +196,31 @@ def scan_many(
 
 def scan_bytes(data: Buffer, *, session_id: str | None = None, strict: bool = False) -> Transcript:
     """The same of bytes that are at hand. Without `session_id` all timestamps count."""
+
+@final
+class Scanner:
+    """Scans a transcript that comes in pieces, cut anywhere; its state can be put away and taken up again.
+
+    Memory grows only by the longest line, and by 16 bytes for each record with a uuid, since an old `summary` may
+    name any of them.
+    """
+
+    def __new__(cls, session_id: str | None = None, *, strict: bool = False) -> Scanner: ...
+    def feed(self, chunk: Buffer) -> None:
+        """Takes in more bytes. Raises `ValueError` if the scanner is finished."""
+    def finish(self) -> Transcript:
+        """What all of it says. Afterwards the scanner is used up."""
+    def state(self) -> bytes:
+        """All that must be known to go on later, in another process too."""
+    @staticmethod
+    def restore(state: bytes) -> Scanner:
+        """Goes on from a state that was put away.
+
+        Raises `ValueError` if it is damaged, or was saved by a version that this one does not know: scan anew.
+        """
+    @property
+    def size(self) -> int:
+        """Bytes taken in so far."""
 
 def uuids(path: str | PathLike[str]) -> list[str]:
     """The top-level uuids of a transcript's records, in order. Raises `OSError`."""

@@ -16,8 +16,10 @@
 //! those that begin later get their own chance. That is what lets one pass over a spliced line find every
 //! object in it (see `line::tail`) in time linear in the line.
 
+use serde::{Deserialize, Serialize};
+
 /// How much of an object is looked at before it counts as complete.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Strictness {
     /// Strings, brackets and the grammar at depth 1.
     #[default]

@@ -2,10 +2,14 @@
 //!
 //! No Python, no printing, no policy: what the facts *mean* is decided in `python/sessscan`.
 
+// Tests make the files that they then look at.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod buffer;
 mod event;
 mod grammar;
 mod line;
+mod parallel;
 mod plain;
 mod record;
 mod replace;
@@ -15,6 +19,7 @@ mod scanner;
 #[cfg(unix)]
 mod sigbus;
 mod source;
+mod stream;
 mod structure;
 mod text;
 mod time;
@@ -26,7 +31,9 @@ pub use grammar::Strictness;
 pub use line::DefectKind;
 pub use replace::{Digest, Expected, ReplaceError, append_durable, remove, replace, sweep};
 pub use row::{MAX_ROW, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members};
-pub use scan::{EventKinds, Events, scan_bytes, scan_file, scan_many, session_id_of, uuids};
+pub use parallel::{scan_file, scan_many};
+pub use scan::{EventKinds, Events, scan_bytes, session_id_of, uuids};
 pub use source::Poll;
+pub use stream::{StateError, Stream};
 pub use structure::Width;
 pub use transcript::{Defect, Transcript, Worktree};

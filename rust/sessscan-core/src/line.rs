@@ -7,11 +7,12 @@ use crate::grammar::{Machine, Step, Strictness};
 use crate::record::{Key, Record, View};
 use crate::text;
 use memchr::memmem;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;
 
 /// What is wrong with bytes of a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DefectKind {
     /// Several whole objects on one line: the newline between them is missing.
@@ -63,6 +64,10 @@ pub(crate) struct LineReader {
 impl LineReader {
     pub(crate) fn new(strictness: Strictness) -> LineReader {
         LineReader { strictness, machine: Machine::new(strictness) }
+    }
+
+    pub(crate) fn strictness(&self) -> Strictness {
+        self.strictness
     }
 
     /// Reads a line's content: its LF, a CR before that, and a BOM at the file's start are taken off.

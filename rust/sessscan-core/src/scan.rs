@@ -1,9 +1,9 @@
-//! Files, and many of them, to what is known of their sessions.
+//! A file's bytes to what is known of its session, and to the events in it.
 
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Key, Record, View};
-use crate::scanner::{Scanner, Sink};
+use crate::scanner::{End, Scanner, Sink};
 use crate::source::{Poll, Source};
 use crate::structure::Width;
 use crate::transcript::{Defect, Fold, Transcript};
@@ -11,8 +11,6 @@ use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 impl Sink for Fold {
     fn line(&mut self) {
@@ -42,101 +40,41 @@ pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictnes
     let mut fold = Fold::new(session_id);
     scan_into(&mut Source::Memory(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
         .expect("memory can be read and nobody cancels");
-    let doubt = fold.leaves_in_doubt();
-    if !doubt.is_empty() {
-        find_leaves(&mut Source::Memory(data), strictness, doubt, &mut fold, &mut |_| {
-            ControlFlow::Continue(())
-        })
+    settle_doubts(&mut Source::Memory(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
         .expect("memory can be read and nobody cancels");
-    }
     fold.finish(data.len() as u64)
 }
 
 /// So often a file is scanned anew that becomes shorter meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Scans a file. An error of kind `Interrupted` means that `poll` cancelled.
-pub fn scan_file(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Transcript> {
+/// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
+pub(crate) fn scan_alone(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Transcript> {
     for _ in 0..ATTEMPTS {
-        if let Some(transcript) = scan_file_once(path, strictness, poll)? {
-            return Ok(transcript);
+        let mut fold = Fold::new(session_id_of(path));
+        let mut source = Source::open(path)?;
+        let end = scan_into(&mut source, strictness, &mut fold, poll)?;
+        source.rewind(end.offset)?;
+        settle_doubts(&mut source, strictness, &mut fold, poll)?;
+        if !source.shrank() {
+            return Ok(fold.finish(end.offset));
         }
     }
     Err(io::Error::other("it became shorter each time it was read"))
 }
 
-/// Scans a file; None if it became shorter meanwhile.
-fn scan_file_once(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Option<Transcript>> {
-    let mut fold = Fold::new(session_id_of(path));
-    let mut source = Source::open(path)?;
-    let size = scan_into(&mut source, strictness, &mut fold, poll)?;
-    let doubt = fold.leaves_in_doubt();
-    if !doubt.is_empty() {
-        source.rewind(size)?;
-        find_leaves(&mut source, strictness, doubt, &mut fold, poll)?;
-    }
-    Ok((!source.shrank()).then(|| fold.finish(size)))
-}
-
-/// Scans files on several threads, each file by one. The results are in the order of `paths`.
-///
-/// The calling thread works too, and `poll` is only ever called on it, with the bytes that all of them read
-/// since the last call. Once it has cancelled, the results are incomplete.
-pub fn scan_many(
-    paths: &[impl AsRef<Path> + Sync],
+/// Reads the bytes a second time if summaries name leaves that did not come after them.
+pub(crate) fn settle_doubts(
+    source: &mut Source,
     strictness: Strictness,
-    threads: usize,
+    fold: &mut Fold,
     poll: &mut Poll,
-) -> Vec<io::Result<Transcript>> {
-    // The largest first, so that no thread is left alone with a big one at the end.
-    let mut order: Vec<(u64, usize)> = paths
-        .iter()
-        .enumerate()
-        .map(|(index, path)| (path.as_ref().metadata().map_or(0, |metadata| metadata.len()), index))
-        .collect();
-    order.sort_unstable_by(|a, b| b.cmp(a));
-
-    let next = AtomicUsize::new(0);
-    let read = AtomicU64::new(0);
-    let cancelled = AtomicBool::new(false);
-    let work = |poll: &mut Poll| {
-        let mut done = Vec::new();
-        while let Some(&(_, index)) = order.get(next.fetch_add(1, Ordering::Relaxed))
-            && !cancelled.load(Ordering::Relaxed)
-        {
-            done.push((index, scan_file(paths[index].as_ref(), strictness, poll)));
-        }
-        done
-    };
-    let quiet_poll = |bytes: u64| {
-        read.fetch_add(bytes, Ordering::Relaxed);
-        if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut loud_poll = |bytes: u64| {
-        let flow = poll(bytes + read.swap(0, Ordering::Relaxed));
-        if flow.is_break() {
-            cancelled.store(true, Ordering::Relaxed);
-        }
-        flow
-    };
-
-    let helpers = threads.min(paths.len()).saturating_sub(1);
-    let mut results: Vec<(usize, io::Result<Transcript>)> = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(|| work(&mut { quiet_poll }))).collect();
-        let mut done = work(&mut loud_poll);
-        for helper in helpers {
-            while !helper.is_finished() {
-                // Often enough that Ctrl-C and progress feel immediate, seldom enough to cost nothing.
-                std::thread::park_timeout(Duration::from_millis(10));
-                let _ = loud_poll(0);
-            }
-            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        let _ = loud_poll(0);
-        done
-    });
-    results.sort_unstable_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+) -> io::Result<()> {
+    let doubt = fold.leaves_in_doubt();
+    if doubt.is_empty() {
+        return Ok(());
+    }
+    find_leaves(source, strictness, doubt, fold, poll)
 }
 
 /// The top-level uuids of a file's records, in order.
@@ -173,14 +111,14 @@ fn find_leaves(
     scan_into(source, strictness, &mut Leaves(wanted, fold, Vec::new()), poll).map(drop)
 }
 
-/// Scans a source into a sink; the bytes scanned.
-fn scan_into(
+/// Scans a source into a sink.
+pub(crate) fn scan_into(
     source: &mut Source,
     strictness: Strictness,
     sink: &mut impl Sink,
     poll: &mut Poll,
-) -> io::Result<u64> {
-    let mut scanner = Scanner::new(strictness, Width::chosen());
+) -> io::Result<End> {
+    let mut scanner = Scanner::resume(strictness, Width::chosen(), source.start(), 1);
     while source.advance(&mut scanner, sink, poll)? {}
     Ok(scanner.finish(sink))
 }
@@ -212,10 +150,15 @@ impl Events {
         })
     }
 
-    /// The next event, or None after `poll` broke or at the end.
+    /// The next event, if it was read already.
+    pub fn next_read(&mut self) -> Option<Event> {
+        self.found.events.pop_front()
+    }
+
+    /// The next event; None at the end. An error of kind `Interrupted` means that `poll` cancelled.
     pub fn next(&mut self, poll: &mut Poll) -> io::Result<Option<Event>> {
         loop {
-            if let Some(event) = self.found.events.pop_front() {
+            if let Some(event) = self.next_read() {
                 return Ok(Some(event));
             }
             let Some(scanner) = &mut self.scanner else { return Ok(None) };

@@ -41,6 +41,15 @@ pub(crate) struct Scanner {
     defects: Vec<Defect>,
 }
 
+/// What a scan came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The offset behind the last byte.
+    pub(crate) offset: u64,
+    /// LFs, so that the next byte would be on the line after so many.
+    pub(crate) lines: u64,
+}
+
 /// How much is taken at a time: small enough to stay in a core's cache, large enough that the calls cost nothing.
 const CHUNK: usize = 256 * 1024;
 
@@ -62,6 +71,20 @@ impl Scanner {
     #[cfg(test)]
     pub(crate) fn slow(strictness: Strictness) -> Scanner {
         Scanner { plain: None, ..Scanner::new(strictness, Width::Scalar) }
+    }
+
+    /// One for the rest of a file, from where a line begins: an offset, and which line of the bytes scanned it is.
+    pub(crate) fn resume(strictness: Strictness, width: Width, offset: u64, line: u64) -> Scanner {
+        Scanner { offset, line, ..Scanner::new(strictness, width) }
+    }
+
+    pub(crate) fn strictness(&self) -> Strictness {
+        self.slow.strictness()
+    }
+
+    /// Where the first byte that was not read yet stands, on which line, and what was fed of that line.
+    pub(crate) fn position(&self) -> (u64, u64, &[u8]) {
+        (self.offset, self.line, self.buffer.bytes())
     }
 
     /// Takes in bytes.
@@ -120,11 +143,11 @@ impl Scanner {
         at - from
     }
 
-    /// Reads what is left: the file's last line, if it has no LF. The bytes scanned in all.
-    pub(crate) fn finish(mut self, sink: &mut impl Sink) -> u64 {
+    /// Reads what is left: the file's last line, if it has no LF.
+    pub(crate) fn finish(mut self, sink: &mut impl Sink) -> End {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
         self.read_line(buffer.bytes(), sink);
-        self.offset + buffer.bytes().len() as u64
+        End { offset: self.offset + buffer.bytes().len() as u64, lines: self.line - 1 }
     }
 
     /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte.
@@ -215,7 +238,7 @@ mod tests {
     fn said(mut scanner: Scanner, data: &[u8], chunk: usize) -> Said {
         let mut said = Said::default();
         data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut said));
-        assert_eq!(scanner.finish(&mut said), data.len() as u64);
+        assert_eq!(scanner.finish(&mut said).offset, data.len() as u64);
         said
     }
 

@@ -9,7 +9,7 @@ use crate::structure::BLOCK;
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::ptr::NonNull;
 
@@ -29,8 +29,8 @@ const MEMORY_PIECE: usize = 1024 * 1024;
 
 /// The bytes of a scan, and how far it is.
 pub(crate) enum Source<'a> {
-    /// A file that is read.
-    Read(io::Take<File>),
+    /// A file that is read, from an offset on.
+    Read(io::Take<File>, u64),
     /// A file that is mapped, a window at a time.
     #[cfg(unix)]
     Mapped(Mapped),
@@ -39,32 +39,44 @@ pub(crate) enum Source<'a> {
 
 impl Source<'_> {
     pub(crate) fn open(path: &Path) -> io::Result<Source<'static>> {
-        let file = File::open(path)?;
+        Source::open_range(path, 0..u64::MAX)
+    }
+
+    /// The bytes of a range, or of what there is of it.
+    pub(crate) fn open_range(path: &Path, range: Range<u64>) -> io::Result<Source<'static>> {
+        let mut file = File::open(path)?;
         #[cfg(unix)]
         {
             let metadata = file.metadata()?;
             if metadata.is_file() && metadata.len() >= MAP_FROM {
-                return Ok(Source::Mapped(Mapped {
-                    file,
-                    size: metadata.len(),
-                    at: 0,
-                    window: WINDOW,
-                    shrank: false,
-                }));
+                return Ok(Source::Mapped(Mapped::new(file, range, metadata.len())));
             }
         }
-        Ok(Source::Read(file.take(u64::MAX)))
+        if range.start > 0 {
+            io::Seek::seek(&mut file, io::SeekFrom::Start(range.start))?;
+        }
+        Ok(Source::Read(file.take(range.end - range.start), range.start))
     }
 
-    /// Back to the start, to read no further than `size`: a live file may have grown meanwhile.
+    /// The offset of the first byte.
+    pub(crate) fn start(&self) -> u64 {
+        match self {
+            Source::Read(_, start) => *start,
+            #[cfg(unix)]
+            Source::Mapped(mapped) => mapped.start,
+            Source::Memory(_) => 0,
+        }
+    }
+
+    /// Back to the start, to read no further than the offset `size`: a live file may have grown meanwhile.
     pub(crate) fn rewind(&mut self, size: u64) -> io::Result<()> {
         match self {
-            Source::Read(file) => {
-                io::Seek::rewind(file.get_mut())?;
-                file.set_limit(size);
+            Source::Read(file, start) => {
+                io::Seek::seek(file.get_mut(), io::SeekFrom::Start(*start))?;
+                file.set_limit(size - *start);
             }
             #[cfg(unix)]
-            Source::Mapped(mapped) => (mapped.at, mapped.size) = (0, size),
+            Source::Mapped(mapped) => (mapped.at, mapped.size) = (mapped.start, size),
             Source::Memory(_) => unreachable!("memory is read by making another one"),
         }
         Ok(())
@@ -87,7 +99,7 @@ impl Source<'_> {
         poll: &mut Poll,
     ) -> io::Result<bool> {
         let (count, more) = match self {
-            Source::Read(file) => {
+            Source::Read(file, _) => {
                 let count = scanner.feed_from(file, sink)?;
                 (count, count > 0)
             }
@@ -110,7 +122,8 @@ impl Source<'_> {
 #[cfg(unix)]
 pub(crate) struct Mapped {
     file: File,
-    /// So much of the file is scanned: what there was when it was opened, or is left.
+    start: u64,
+    /// Up to here the file is scanned: what there was when it was opened, or is left.
     size: u64,
     /// Where the first line begins that was not scanned yet.
     at: u64,
@@ -120,6 +133,12 @@ pub(crate) struct Mapped {
 
 #[cfg(unix)]
 impl Mapped {
+    fn new(file: File, range: Range<u64>, size: u64) -> Mapped {
+        let ends_early = range.end != u64::MAX && range.end > size;
+        let size = range.end.min(size).max(range.start);
+        Mapped { file, start: range.start, size, at: range.start, window: WINDOW, shrank: ends_early }
+    }
+
     /// Scans the whole lines of a window; how many bytes they are.
     fn advance(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
         self.see_size()?;

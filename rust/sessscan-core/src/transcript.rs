@@ -5,6 +5,8 @@ use crate::line::DefectKind;
 use crate::record::{Key, Record, View};
 use crate::text;
 use crate::value;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -12,7 +14,7 @@ use std::ops::Range;
 const PROMPT_CHARACTERS: usize = 200;
 
 /// Something wrong with bytes of a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Defect {
     /// The line it begins on, from 1.
     pub line: u64,
@@ -25,7 +27,7 @@ pub struct Defect {
 }
 
 /// The git worktree that a session works in, as its own `worktree-state` line says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Worktree {
     pub path: Option<String>,
@@ -36,7 +38,7 @@ pub struct Worktree {
 }
 
 /// What a transcript says of its session. Times are epoch milliseconds UTC.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// Bytes scanned.
     pub size: u64,
@@ -105,7 +107,7 @@ impl Transcript {
 }
 
 /// Smallest and largest time seen.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Span {
     millis: Option<(i64, i64)>,
     /// Two of the times seen, as they are spelled. What is spelled alike and lies between them changes nothing.
@@ -130,6 +132,12 @@ impl Span {
     fn covers(&self, spelling: Spelling) -> bool {
         self.spelled.is_some_and(|(first, last)| first <= spelling && spelling <= last)
     }
+
+    fn append(&mut self, later: Span) {
+        for millis in later.millis.into_iter().flat_map(|(first, last)| [first, last]) {
+            self.add(millis, None);
+        }
+    }
 }
 
 /// How the timestamp is spelled, if it is in the usual way.
@@ -153,6 +161,7 @@ fn spelling(record: &Record) -> Option<Spelling> {
 }
 
 /// A `summary` record: it titles this session only if its leaf is in this file.
+#[derive(Serialize, Deserialize)]
 struct Summary {
     /// Which one it was of the file's summaries.
     order: u64,
@@ -164,11 +173,12 @@ struct Summary {
 const LAST_ONES: [Key; 5] = [Key::Cwd, Key::GitBranch, Key::Version, Key::Entrypoint, Key::Uuid];
 
 /// The first and the last value of a key.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct FirstAndLast {
     first: Option<String>,
     last: Option<String>,
     /// A later last one, in bytes that are still there.
+    #[serde(skip)]
     pending: Option<Range<usize>>,
 }
 
@@ -182,7 +192,24 @@ impl FirstAndLast {
     }
 }
 
+/// A uuid in little room: its own 128 bits as uuids are written, those of a digest for what is spelled otherwise.
+fn compact(uuid: &str) -> u128 {
+    let hyphens = uuid.len() == 36 && [8, 13, 18, 23].iter().all(|at| uuid.as_bytes()[*at] == b'-');
+    let digits = uuid.bytes().filter(|byte| *byte != b'-').try_fold((0_u128, 0), |(number, count), byte| {
+        let digit = (byte as char).to_digit(16).filter(|_| !byte.is_ascii_uppercase())?;
+        Some((number << 4 | u128::from(digit), count + 1))
+    });
+    match digits {
+        Some((number, 32)) if hyphens => number,
+        _ => {
+            let digest: [u8; 32] = Sha256::digest(uuid).into();
+            u128::from_le_bytes(digest[..16].try_into().expect("sixteen bytes"))
+        }
+    }
+}
+
 /// A session taking shape, record by record.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Fold {
     result: Transcript,
     own_times: Span,
@@ -193,9 +220,13 @@ pub(crate) struct Fold {
     /// By leaf; of those with the same leaf only the last can count.
     summaries: HashMap<String, Summary>,
     summaries_read: u64,
+    /// The uuids of all records, where the bytes cannot be read a second time to look for a leaf.
+    seen: Option<Vec<u128>>,
     /// Messages of assistant records since the last `settle`: only the last model counts, so the search for it
     /// goes backwards.
+    #[serde(skip)]
     unsettled: Vec<Range<usize>>,
+    #[serde(skip)]
     scratch: Vec<u8>,
 }
 
@@ -210,9 +241,15 @@ impl Fold {
             lasts: Default::default(),
             summaries: HashMap::new(),
             summaries_read: 0,
+            seen: None,
             unsettled: Vec::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// One that remembers all uuids, at 16 bytes each, since its bytes go by only once.
+    pub(crate) fn once(session_id: Option<String>) -> Fold {
+        Fold { seen: Some(Vec::new()), ..Fold::new(session_id) }
     }
 
     pub(crate) fn line(&mut self) {
@@ -259,10 +296,13 @@ impl Fold {
                 self.lasts[at].set(text);
             }
         }
-        if !self.summaries.is_empty()
+        if (!self.summaries.is_empty() || self.seen.is_some())
             && let Some(uuid) = event::text_of(record, Key::Uuid, scratch)
         {
             self.leaf_found(&uuid);
+            if let Some(seen) = &mut self.seen {
+                seen.push(compact(&uuid));
+            }
         }
         self.by_type(record);
     }
@@ -354,7 +394,47 @@ impl Fold {
         }
     }
 
-    pub(crate) fn finish(self, size: u64) -> Transcript {
+    /// Takes in what was found in the bytes that follow, of which the first line is this file's `lines`th but one.
+    pub(crate) fn append(&mut self, later: Fold, lines: u64) {
+        let (result, more) = (&mut self.result, later.result);
+        result.lines += more.lines;
+        result.records += more.records;
+        result.turns += more.turns;
+        result.own_records += more.own_records;
+        result.custom_title = more.custom_title.or(result.custom_title.take());
+        result.ai_title = more.ai_title.or(result.ai_title.take());
+        result.model = more.model.or(result.model.take());
+        result.worktree = more.worktree.or(result.worktree.take());
+        result.relocated_cwd = more.relocated_cwd.or(result.relocated_cwd.take());
+        result.first_prompt = result.first_prompt.take().or(more.first_prompt);
+        result
+            .defects
+            .extend(more.defects.into_iter().map(|defect| Defect { line: defect.line + lines, ..defect }));
+        self.own_times.append(later.own_times);
+        self.all_times.append(later.all_times);
+        self.chain_records += later.chain_records;
+        self.main_chain_records += later.main_chain_records;
+        for (value, more) in self.lasts.iter_mut().zip(later.lasts) {
+            value.first = value.first.take().or(more.first);
+            value.last = more.last.or(value.last.take());
+        }
+        for (leaf, more) in later.summaries {
+            let leaf_seen =
+                more.leaf_seen || self.summaries.get(&leaf).is_some_and(|summary| summary.leaf_seen);
+            let order = self.summaries_read + more.order;
+            self.summaries.insert(leaf, Summary { order, text: more.text, leaf_seen });
+        }
+        self.summaries_read += later.summaries_read;
+    }
+
+    pub(crate) fn finish(mut self, size: u64) -> Transcript {
+        if let Some(seen) = self.seen.take() {
+            let doubt: HashMap<u128, String> =
+                self.leaves_in_doubt().into_iter().map(|leaf| (compact(&leaf), leaf)).collect();
+            if !doubt.is_empty() {
+                seen.iter().filter_map(|uuid| doubt.get(uuid)).for_each(|leaf| self.leaf_found(leaf));
+            }
+        }
         let mut result = self.result;
         result.size = size;
         result.summary = self

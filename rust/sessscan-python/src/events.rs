@@ -50,19 +50,33 @@ impl EventIterator {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Event>> {
-        let mut watch = Watch::new(None, 0);
-        let next = py.detach(|| {
-            let mut events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            events.next(&mut |bytes| watch.poll(bytes))
-        });
-        watch.finish()?;
-        let Some(event) = next.map_err(|error| os_error(&error, &self.path))? else { return Ok(None) };
+        let read = self.events.try_lock().ok().and_then(|mut events| events.next_read());
+        let event = match read {
+            Some(event) => event,
+            None => match self.read_on(py)? {
+                Some(event) => event,
+                None => return Ok(None),
+            },
+        };
         let (kind, value, source) = match event.kind {
             EventKind::Title(title, source) => ("title", title.into_py_any(py)?, Some(source.name())),
             EventKind::Cwd(cwd) => ("cwd", cwd.into_py_any(py)?, None),
             EventKind::Timestamp(time) => ("timestamp", time.into_py_any(py)?, None),
         };
         Ok(Some(Event { line: event.line, offset: event.offset, kind, value, source }))
+    }
+}
+
+impl EventIterator {
+    fn read_on(&self, py: Python<'_>) -> PyResult<Option<sessscan_core::Event>> {
+        let mut watch = Watch::new(None, 0);
+        // Never to be waited for with the interpreter lock held: who has it may be about to look for signals.
+        let next = py.detach(|| {
+            let mut events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            events.next(&mut |bytes| watch.poll(bytes))
+        });
+        watch.finish()?;
+        next.map_err(|error| os_error(&error, &self.path))
     }
 }
 

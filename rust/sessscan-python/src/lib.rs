@@ -7,6 +7,7 @@ mod events;
 mod replace;
 mod row;
 mod scan;
+mod scanner;
 mod signals;
 mod transcript;
 
@@ -22,6 +23,8 @@ mod _core {
     use super::row::{RowState, classify, classify_bytes, classify_many, row_prefix};
     #[pymodule_export]
     use super::scan::{scan, scan_bytes, scan_many, uuids};
+    #[pymodule_export]
+    use super::scanner::Scanner;
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
 

@@ -8,7 +8,11 @@ use pyo3::prelude::*;
 use sessscan_core::Strictness;
 use std::path::PathBuf;
 
-fn strictness(strict: bool) -> Strictness {
+fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get())
+}
+
+pub fn strictness(strict: bool) -> Strictness {
     if strict { Strictness::Full } else { Strictness::Structure }
 }
 
@@ -17,8 +21,9 @@ fn strictness(strict: bool) -> Strictness {
 #[pyo3(signature = (path, *, strict=false))]
 pub fn scan(py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Transcript> {
     let mut watch = Watch::new(None, 0);
-    let result =
-        py.detach(|| sessscan_core::scan_file(&path, strictness(strict), &mut |bytes| watch.poll(bytes)));
+    let result = py.detach(|| {
+        sessscan_core::scan_file(&path, strictness(strict), all_threads(), &mut |bytes| watch.poll(bytes))
+    });
     watch.finish()?;
     match result {
         Ok(facts) => Ok(Transcript::new(Some(path), facts)),
@@ -36,9 +41,7 @@ pub fn scan_many(
     strict: bool,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Transcript>> {
-    let threads = threads
-        .filter(|threads| *threads > 0)
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |threads| threads.get()));
+    let threads = threads.filter(|threads| *threads > 0).unwrap_or_else(all_threads);
     // Only a progress callback wants to know how much there is.
     let total = match &progress {
         Some(_) => py.detach(|| paths.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum()),

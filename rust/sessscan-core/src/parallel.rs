@@ -1,0 +1,276 @@
+//! Many files at once, and one big file in ranges.
+//!
+//! Threads are started for each call and joined before it returns: there is no pool that a forked child could inherit
+//! without its threads, and nothing to start at import.
+
+use crate::grammar::Strictness;
+use crate::scan::{scan_alone, scan_into, session_id_of, settle_doubts};
+use crate::scanner::End;
+use crate::source::{Poll, Source};
+use crate::transcript::{Fold, Transcript};
+use std::io;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Files from this size on are scanned in ranges, if there is more than one thread.
+const SPLIT_FROM: u64 = 32 * 1024 * 1024;
+
+/// How large a range is: small enough to keep all threads busy to the end, large enough that its seams cost nothing.
+const RANGE: u64 = 16 * 1024 * 1024;
+
+/// How long a thread that has nothing left to do waits before it looks up again: soon enough for Ctrl-C and progress,
+/// seldom enough to cost nothing.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Scans a file, in ranges if it is big. An error of kind `Interrupted` means that `poll` cancelled.
+pub fn scan_file(
+    path: &Path,
+    strictness: Strictness,
+    threads: usize,
+    poll: &mut Poll,
+) -> io::Result<Transcript> {
+    let mut results = scan_many(&[path], strictness, threads, poll);
+    results.pop().unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
+}
+
+/// Scans files on so many threads, this one included. The results are in the order of `paths`.
+///
+/// `poll` is only ever called on this thread, with the bytes that all of them scanned since the last call. Once it has
+/// cancelled, results are missing.
+pub fn scan_many(
+    paths: &[impl AsRef<Path> + Sync],
+    strictness: Strictness,
+    threads: usize,
+    poll: &mut Poll,
+) -> Vec<io::Result<Transcript>> {
+    let mut pieces = Vec::new();
+    for (file, path) in paths.iter().enumerate() {
+        let size = path.as_ref().metadata().map_or(0, |metadata| metadata.len());
+        if threads > 1 && size >= SPLIT_FROM {
+            // What cannot be opened now is told when it is scanned whole.
+            let ranges = ranges(path.as_ref(), size).unwrap_or_default();
+            pieces.extend(ranges.into_iter().map(|range| Piece { file, size: RANGE, range: Some(range) }));
+        }
+        if pieces.last().is_none_or(|piece| piece.file != file) {
+            pieces.push(Piece { file, size, range: None });
+        }
+    }
+    // The largest first, so that no thread is left alone with a big one at the end.
+    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
+
+    let scan = |piece: &Piece, poll: &mut Poll| -> io::Result<Scanned> {
+        let path = paths[piece.file].as_ref();
+        let Some(range) = &piece.range else {
+            return scan_alone(path, strictness, poll).map(|transcript| Scanned::Whole(Box::new(transcript)));
+        };
+        let mut fold = Fold::new(session_id_of(path));
+        let mut source = Source::open_range(path, range.clone())?;
+        let end = scan_into(&mut source, strictness, &mut fold, poll)?;
+        Ok(if source.shrank() { Scanned::Shrunk } else { Scanned::Part(Box::new(fold), end) })
+    };
+    let mut scanned: Vec<Vec<(u64, io::Result<Scanned>)>> = paths.iter().map(|_| Vec::new()).collect();
+    for (piece, result) in share_out(&pieces, threads, scan, poll) {
+        let start = piece.range.as_ref().map_or(0, |range| range.start);
+        scanned[piece.file].push((start, result));
+    }
+    let joined = scanned.into_iter().zip(paths).filter(|(parts, _)| !parts.is_empty());
+    joined.map(|(parts, path)| join(path.as_ref(), parts, strictness, poll)).collect()
+}
+
+/// What one thread scans at a time.
+struct Piece {
+    file: usize,
+    size: u64,
+    /// None: the whole file.
+    range: Option<Range<u64>>,
+}
+
+enum Scanned {
+    Whole(Box<Transcript>),
+    Part(Box<Fold>, End),
+    /// The file became shorter: its parts are of no one moment.
+    Shrunk,
+}
+
+/// Cuts a file into ranges of whole lines.
+fn ranges(path: &Path, size: u64) -> io::Result<Vec<Range<u64>>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    while start < size {
+        let end = match start + RANGE {
+            cut if cut < size => line_after(&mut file, cut)?.unwrap_or(size).min(size),
+            _ => size,
+        };
+        ranges.push(start..end);
+        start = end;
+    }
+    Ok(ranges)
+}
+
+/// Where the first line begins that begins after `from`.
+fn line_after(file: &mut std::fs::File, from: u64) -> io::Result<Option<u64>> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(from))?;
+    let mut buffer = [0; 8192];
+    let mut at = from;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Ok(count) => {
+                if let Some(found) = memchr::memchr(b'\n', &buffer[..count]) {
+                    return Ok(Some(at + found as u64 + 1));
+                }
+                at += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Does all the work there is, on so many threads, this one included. What is done is in no order.
+fn share_out<'a, W: Sync, R: Send>(
+    work: &'a [W],
+    threads: usize,
+    run: impl Fn(&W, &mut Poll) -> R + Sync,
+    poll: &mut Poll,
+) -> Vec<(&'a W, R)> {
+    let next = AtomicUsize::new(0);
+    let bytes_elsewhere = AtomicU64::new(0);
+    let cancelled = AtomicBool::new(false);
+    let take = |poll: &mut Poll| {
+        let mut done = Vec::new();
+        while !cancelled.load(Ordering::Relaxed)
+            && let Some(piece) = work.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            done.push((piece, run(piece, poll)));
+        }
+        done
+    };
+    let note = |bytes: u64| {
+        bytes_elsewhere.fetch_add(bytes, Ordering::Relaxed);
+        if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let mut tell = |bytes: u64| {
+        let flow = poll(bytes + bytes_elsewhere.swap(0, Ordering::Relaxed));
+        if flow.is_break() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+        flow
+    };
+
+    let helpers = threads.min(work.len()).saturating_sub(1);
+    std::thread::scope(|scope| {
+        // A system that gives no more threads gets by with fewer.
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, || take(&mut { note })).ok();
+        let helpers: Vec<_> = (0..helpers).map_while(start).collect();
+        let mut done = take(&mut tell);
+        for helper in helpers {
+            while !helper.is_finished() {
+                std::thread::park_timeout(PAUSE);
+                let _ = tell(0);
+            }
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        let _ = tell(0);
+        done
+    })
+}
+
+/// Joins what was found in the parts of a file, by where they begin.
+fn join(
+    path: &Path,
+    mut parts: Vec<(u64, io::Result<Scanned>)>,
+    strictness: Strictness,
+    poll: &mut Poll,
+) -> io::Result<Transcript> {
+    parts.sort_by_key(|(start, _)| *start);
+    let mut fold = Fold::new(session_id_of(path));
+    let (mut lines, mut size) = (0, 0);
+    for (_, part) in parts {
+        match part? {
+            Scanned::Whole(transcript) => return Ok(*transcript),
+            Scanned::Shrunk => return scan_alone(path, strictness, poll),
+            Scanned::Part(more, end) => {
+                fold.append(*more, lines);
+                lines += end.lines;
+                size = end.offset;
+            }
+        }
+    }
+    let mut source = Source::open_range(path, 0..size)?;
+    settle_doubts(&mut source, strictness, &mut fold, poll)?;
+    if source.shrank() {
+        return scan_alone(path, strictness, poll);
+    }
+    Ok(fold.finish(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A file of several ranges, with lines that reach across seams and over whole ranges.
+    #[test]
+    fn ranges_are_the_whole() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let filler = "x".repeat(9_999_991);
+        writeln!(file, "\u{feff}{{\"type\":\"summary\",\"summary\":\"early\",\"leafUuid\":\"last\"}}")
+            .unwrap();
+        for number in 0..12 {
+            let long = if number == 5 { filler.repeat(4) } else { filler.clone() };
+            writeln!(
+                file,
+                "{{\"parentUuid\":null,\"uuid\":\"u{number}\",\"cwd\":\"/{number}\",\"timestamp\":\"2026-01-01T00:00:{:02}Z\",\"x\":\"{long}\"}}",
+                (number * 7) % 12
+            )
+            .unwrap();
+            writeln!(file, "\0{{\"type\":\"custom-title\",\"customTitle\":\"title {number}\"}}\n").unwrap();
+        }
+        write!(
+            file,
+            "{{\"type\":\"summary\",\"summary\":\"first\",\"leafUuid\":\"u3\"}}\n{{\"uuid\":\"last\""
+        )
+        .unwrap();
+
+        let mut quiet = |_| ControlFlow::Continue(());
+        let alone = scan_file(file.path(), Strictness::Structure, 1, &mut quiet).unwrap();
+        assert_eq!((alone.records, alone.defects.len(), alone.summary.as_deref()), (26, 13, Some("first")));
+        for threads in [2, 3, 8] {
+            let mut bytes = 0;
+            let ranges = scan_file(file.path(), Strictness::Structure, threads, &mut |more| {
+                bytes += more;
+                ControlFlow::Continue(())
+            });
+            assert_eq!(ranges.unwrap(), alone);
+            assert!(bytes >= alone.size);
+        }
+    }
+
+    #[test]
+    fn in_the_order_asked_for_and_cancelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<_> = (0..50).map(|number| folder.path().join(format!("{number}.jsonl"))).collect();
+        for (number, path) in paths.iter().enumerate().filter(|(number, _)| *number != 7) {
+            std::fs::write(path, "{}\n".repeat(number)).unwrap();
+        }
+        for threads in [1, 4] {
+            let results =
+                scan_many(&paths, Strictness::Structure, threads, &mut |_| ControlFlow::Continue(()));
+            for (number, result) in results.iter().enumerate() {
+                match result {
+                    Ok(transcript) => assert_eq!(transcript.records, number as u64),
+                    Err(error) => assert_eq!((number, error.kind()), (7, io::ErrorKind::NotFound)),
+                }
+            }
+            assert_eq!(results.len(), 50);
+            let cancelled =
+                scan_many(&paths, Strictness::Structure, threads, &mut |_| ControlFlow::Break(()));
+            assert!(cancelled.iter().any(Result::is_err) || cancelled.len() < 50);
+        }
+    }
+}
