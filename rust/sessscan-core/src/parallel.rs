@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Files from this size on are scanned in ranges, if there is more than one thread.
-const SPLIT_FROM: u64 = 32 * 1024 * 1024;
+const SPLIT_FROM: u64 = 2 * RANGE;
 
 /// How large a range is: small enough to keep all threads busy to the end, large enough that its seams cost nothing.
-const RANGE: u64 = 16 * 1024 * 1024;
+const RANGE: u64 = if cfg!(test) { 1024 * 1024 } else { 16 * 1024 * 1024 };
 
 /// How long a thread that has nothing left to do waits before it looks up again: soon enough for Ctrl-C and progress,
 /// seldom enough to cost nothing.
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn ranges_are_the_whole() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        let filler = "x".repeat(9_999_991);
+        let filler = "x".repeat(700_001);
         writeln!(file, "\u{feff}{{\"type\":\"summary\",\"summary\":\"early\",\"leafUuid\":\"last\"}}")
             .unwrap();
         for number in 0..12 {

@@ -24,7 +24,7 @@
 //! proof may hold of no single moment; what is taken from it is copied before it is looked at.
 
 use crate::record::{Key, Record, View};
-use crate::structure::{BLOCK, Block, Scalar, Width, escaped};
+use crate::structure::{BLOCK, Block, Scalar, Text, Width, escaped};
 
 /// So many bytes must be readable from a place between tokens: the longest key of the memory, an opening quote
 /// and a block.
@@ -65,6 +65,14 @@ impl<'a> Region<'a> {
         debug_assert!(at + BLOCK <= self.readable);
         // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
         unsafe { B::load(self.view.start().add(at)) }
+    }
+
+    /// Whether this text is at `at`, from where so many bytes are known to be readable.
+    #[inline(always)]
+    fn spells<B: Block>(self, at: usize, text: &Text) -> bool {
+        debug_assert!(at + Text::LENGTH <= self.readable);
+        // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
+        unsafe { B::spells(self.view.start().add(at), text) }
     }
 
     /// The eight bytes from `at`, which are known to be readable.
@@ -159,29 +167,18 @@ impl PlainReader {
     fn line<B: Block>(&mut self, region: Region, line: usize, record: &mut Record) -> Option<usize> {
         record.clear();
         self.high = Extent::NONE;
-        if line + AHEAD > region.readable || region.byte(line) != b'{' {
+        if line + AHEAD >= region.readable || region.byte(line) != b'{' {
             return None;
         }
         let mut at = line + 1;
         let mut last = KeyMemory::START;
         loop {
-            if at + AHEAD > region.readable {
-                return None;
-            }
-            let (key, mut value) = match self.keys.expected(last, region, at) {
-                Some(place) => {
-                    last = place;
-                    let known = &self.keys.known[place];
-                    (known.key, at + known.length)
-                }
-                None => {
-                    let (key, after, place) = self.unexpected_key::<B>(region, at, last)?;
-                    last = place;
-                    (key, after)
-                }
-            };
-            if region.byte(value) <= b' ' {
-                value = skip_blanks(region, value)?;
+            let (key, mut value);
+            if let Some(place) = self.keys.expected::<B>(last, region, at) {
+                let known = &self.keys.known[usize::from(place)];
+                (key, value, last) = (known.key, at + known.length, place);
+            } else {
+                (key, value, last) = self.unexpected_key::<B>(region, at, last)?;
             }
             // No `match`: a jump through a table is harder to foresee than a branch.
             let first = region.byte(value);
@@ -189,22 +186,25 @@ impl PlainReader {
                 self.string::<B>(region, value)?
             } else if first | 0x20 == b'{' {
                 (self.container::<B>(region, value)?, false)
-            } else {
+            } else if first > b' ' {
                 (scalar(region, value)?, false)
+            } else {
+                value = skip_blanks(region, value)?;
+                self.value_after_blanks::<B>(region, value)?
             };
             record.set(key, value..end, without_escapes);
-            if end + AHEAD > region.readable {
+            if end + AHEAD >= region.readable {
                 return None;
             }
             if region.byte(end) <= b' ' {
                 end = skip_blanks(region, end)?;
             }
             at = end + 1;
-            match region.byte(end) {
-                b',' if region.byte(at) > b' ' => {}
-                b',' => at = skip_blanks(region, at)?,
-                b'}' => break,
-                _ => return None,
+            if region.byte(end) != b',' {
+                if region.byte(end) != b'}' {
+                    return None;
+                }
+                break;
             }
         }
         if region.byte(at) == b'\r' {
@@ -216,24 +216,30 @@ impl PlainReader {
         self.check_utf8(region, at).then_some(at + 1)
     }
 
+    #[cold]
+    #[inline(always)]
+    fn value_after_blanks<B: Block>(&mut self, region: Region, value: usize) -> Option<(usize, bool)> {
+        match region.byte(value) {
+            b'"' => self.string::<B>(region, value),
+            b'{' | b'[' => Some((self.container::<B>(region, value)?, false)),
+            _ => Some((scalar(region, value)?, false)),
+        }
+    }
+
     /// A key that was never seen, or not here: the key, the place after its colon, its place in the memory.
     #[inline(always)]
-    fn unexpected_key<B: Block>(
-        &mut self,
-        region: Region,
-        at: usize,
-        last: usize,
-    ) -> Option<(Key, usize, usize)> {
-        if let Some(place) = self.keys.known_at(region, at) {
+    fn unexpected_key<B: Block>(&mut self, region: Region, at: usize, last: u8) -> Option<(Key, usize, u8)> {
+        let at = if region.byte(at) <= b' ' { skip_blanks(region, at)? } else { at };
+        if let Some(place) = self.keys.known_at::<B>(region, at) {
             self.keys.follows(last, place);
-            let known = &self.keys.known[place];
+            let known = &self.keys.known[usize::from(place)];
             return Some((known.key, at + known.length, place));
         }
         if region.byte(at) != b'"' {
             return None;
         }
         let block = region.block::<B>(at + 1);
-        let stop = block.equal(b'"') | block.equal(b'\\') | block.control() | block.high();
+        let stop = block.stops();
         let length = stop.trailing_zeros() as usize;
         // Behind the region's end there may be anything, keys too.
         if length == BLOCK || at + 1 + length >= region.view.len() || region.byte(at + 1 + length) != b'"' {
@@ -244,13 +250,7 @@ impl PlainReader {
 
     #[cold]
     #[inline(never)]
-    fn new_key(
-        &mut self,
-        region: Region,
-        at: usize,
-        length: usize,
-        last: usize,
-    ) -> Option<(Key, usize, usize)> {
+    fn new_key(&mut self, region: Region, at: usize, length: usize, last: u8) -> Option<(Key, usize, u8)> {
         let name = region.view.copy(at + 1..at + 1 + length, &mut self.scratch);
         let key = Key::of(name);
         let colon = skip_blanks(region, at + length + 2)?;
@@ -267,15 +267,11 @@ impl PlainReader {
     #[inline(always)]
     fn string<B: Block>(&mut self, region: Region, at: usize) -> Option<(usize, bool)> {
         let from = at + 1;
-        let block = region.block::<B>(from);
-        let quotes = block.equal(b'"');
-        let others = block.equal(b'\\') | block.control();
-        let high = block.high();
-        self.high.extend(high != 0, from, from + BLOCK);
-        // The first quote comes before anything else: neither end nor escape is in doubt.
-        let before = quotes & quotes.wrapping_neg();
-        if quotes != 0 && others & before.wrapping_sub(1) == 0 {
-            return Some((from + quotes.trailing_zeros() as usize + 1, true));
+        let stop = region.block::<B>(from).stops();
+        // Where a quote comes before anything else, neither end nor escape is in doubt.
+        let end = from + stop.trailing_zeros() as usize;
+        if region.byte(end) == b'"' && stop != 0 {
+            return Some((end + 1, true));
         }
         Some((self.long_string::<B>(region, from)?, false))
     }
@@ -518,74 +514,61 @@ fn number(region: Region, start: usize) -> Option<usize> {
 
 /// The keys seen so far, and which of them followed which.
 struct KeyMemory {
-    known: Vec<KnownKey>,
+    /// As many as a byte can tell apart, so that no index need be checked. Those not yet known are as the start is.
+    known: Box<[KnownKey; 256]>,
+    count: usize,
     /// Places of keys, by hash. 0 is none.
     places: [u8; KeyMemory::SLOTS],
 }
 
 /// A key as compact JSON spells it, with its quotes and its colon.
 struct KnownKey {
-    text: [u64; KeyMemory::WORDS],
-    mask: [u64; KeyMemory::WORDS],
+    text: Text,
     length: usize,
     key: Key,
     /// The two keys that followed last.
     next: [u8; 2],
 }
 
-impl KnownKey {
-    #[inline(always)]
-    fn is_at(&self, words: &[u64; KeyMemory::WORDS]) -> bool {
-        (0..KeyMemory::WORDS).fold(0, |differs, at| differs | (words[at] ^ self.text[at]) & self.mask[at])
-            == 0
-    }
-}
-
 impl KeyMemory {
     /// What comes before a line's first key.
-    const START: usize = 0;
-    const CAPACITY: usize = 255;
+    const START: u8 = 0;
     /// Twice as many, so that a search for a key soon comes to an empty slot.
     const SLOTS: usize = 512;
-    const WORDS: usize = 4;
 
     fn new() -> KeyMemory {
         // Nothing is spelled like the start, so that it is never found.
-        let start = KnownKey { text: [1; 4], mask: [0; 4], length: 0, key: Key::Other, next: [0; 2] };
-        let mut known = Vec::with_capacity(64);
-        known.push(KnownKey { mask: [u64::MAX; 4], ..start });
-        KeyMemory { known, places: [0; KeyMemory::SLOTS] }
-    }
-
-    #[inline(always)]
-    fn words(region: Region, at: usize) -> [u64; KeyMemory::WORDS] {
-        std::array::from_fn(|word| region.word(at + 8 * word))
+        const START: KnownKey = KnownKey {
+            text: Text { bytes: [1; Text::LENGTH], mask: [0xff; Text::LENGTH] },
+            length: 0,
+            key: Key::Other,
+            next: [KeyMemory::START; 2],
+        };
+        KeyMemory { known: Box::new([START; 256]), count: 1, places: [KeyMemory::START; KeyMemory::SLOTS] }
     }
 
     /// The key at `at` if it is one of those that followed `last`.
     #[inline(always)]
-    fn expected(&mut self, last: usize, region: Region, at: usize) -> Option<usize> {
-        let words = KeyMemory::words(region, at);
-        let [first, second] = self.known[last].next;
-        if self.known[usize::from(first)].is_at(&words) {
-            return Some(usize::from(first));
+    fn expected<B: Block>(&mut self, last: u8, region: Region, at: usize) -> Option<u8> {
+        let [first, second] = self.known[usize::from(last)].next;
+        if region.spells::<B>(at, &self.known[usize::from(first)].text) {
+            return Some(first);
         }
-        if self.known[usize::from(second)].is_at(&words) {
-            self.known[last].next = [second, first];
-            return Some(usize::from(second));
+        if region.spells::<B>(at, &self.known[usize::from(second)].text) {
+            self.known[usize::from(last)].next = [second, first];
+            return Some(second);
         }
         None
     }
 
     /// The key at `at`, if it is known.
     #[inline(always)]
-    fn known_at(&self, region: Region, at: usize) -> Option<usize> {
-        let words = KeyMemory::words(region, at);
-        let mut slot = KeyMemory::hash(words[0]);
+    fn known_at<B: Block>(&self, region: Region, at: usize) -> Option<u8> {
+        let mut slot = KeyMemory::hash(region.word(at));
         loop {
-            match usize::from(self.places[slot]) {
-                0 => return None,
-                place if self.known[place].is_at(&words) => return Some(place),
+            match self.places[slot] {
+                KeyMemory::START => return None,
+                place if region.spells::<B>(at, &self.known[usize::from(place)].text) => return Some(place),
                 _ => slot = (slot + 1) % KeyMemory::SLOTS,
             }
         }
@@ -603,32 +586,32 @@ impl KeyMemory {
         (name.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
     }
 
-    fn follows(&mut self, last: usize, place: usize) {
-        let next = &mut self.known[last].next;
-        *next = [place as u8, next[0]];
+    fn follows(&mut self, last: u8, place: u8) {
+        let next = &mut self.known[usize::from(last)].next;
+        *next = [place, next[0]];
     }
 
     /// Remembers a key; its place, or `START` if there is none left.
-    fn learn(&mut self, name: &[u8], key: Key) -> usize {
+    fn learn(&mut self, name: &[u8], key: Key) -> u8 {
         let length = name.len() + 3;
-        if length > 8 * KeyMemory::WORDS || self.known.len() == KeyMemory::CAPACITY {
+        if length > Text::LENGTH || self.count == self.known.len() {
             return KeyMemory::START;
         }
-        let mut text = [0; 8 * KeyMemory::WORDS];
-        text[0] = b'"';
-        text[1..=name.len()].copy_from_slice(name);
-        text[length - 2..length].copy_from_slice(b"\":");
+        let mut bytes = [0; Text::LENGTH];
+        bytes[0] = b'"';
+        bytes[1..=name.len()].copy_from_slice(name);
+        bytes[length - 2..length].copy_from_slice(b"\":");
         let mask = std::array::from_fn(|at| if at < length { 0xff } else { 0 });
-        let words = |bytes: [u8; 8 * KeyMemory::WORDS]| -> [u64; KeyMemory::WORDS] {
-            std::array::from_fn(|word| u64::from_le_bytes(std::array::from_fn(|byte| bytes[8 * word + byte])))
-        };
-        self.known.push(KnownKey { text: words(text), mask: words(mask), length, key, next: [0; 2] });
-        let place = self.known.len() - 1;
-        let mut slot = KeyMemory::hash(words(text)[0]);
-        while self.places[slot] != 0 {
+        let place = self.count as u8;
+        self.known[self.count] =
+            KnownKey { text: Text { bytes, mask }, length, key, next: [KeyMemory::START; 2] };
+        self.count += 1;
+        let first = u64::from_le_bytes(std::array::from_fn(|at| bytes[at]));
+        let mut slot = KeyMemory::hash(first);
+        while self.places[slot] != KeyMemory::START {
             slot = (slot + 1) % KeyMemory::SLOTS;
         }
-        self.places[slot] = place as u8;
+        self.places[slot] = place;
         place
     }
 }

@@ -164,7 +164,7 @@ impl<'a> View<'a> {
 pub(crate) struct Record<'a> {
     view: View<'a>,
     present: u32,
-    plain: u32,
+    /// Where each value begins, and where it ends, with `plain` as the lowest bit.
     values: [(usize, usize); Key::COUNT],
 }
 
@@ -172,7 +172,7 @@ impl<'a> Record<'a> {
     /// A record in `view` whose values are still to be found.
     pub(crate) fn new(view: View<'a>) -> Record<'a> {
         const { assert!(Key::COUNT <= u32::BITS as usize) }
-        Record { view, present: 0, plain: 0, values: [(0, 0); Key::COUNT] }
+        Record { view, present: 0, values: [(0, 0); Key::COUNT] }
     }
 
     pub(crate) fn view(&self) -> View<'a> {
@@ -183,22 +183,19 @@ impl<'a> Record<'a> {
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.present = 0;
-        self.plain = 0;
     }
 
     /// The value of `key` is this range of the view; of a key that comes twice the last one counts. `plain`: it is
     /// known to be a string without escapes.
     #[inline(always)]
     pub(crate) fn set(&mut self, key: Key, range: Range<usize>, plain: bool) {
-        let bit = 1 << key as u32;
-        self.present |= bit;
-        self.plain = self.plain & !bit | (u32::from(plain) << key as u32);
-        self.values[key as usize] = (range.start, range.end);
+        self.present |= 1 << key as u32;
+        self.values[key as usize] = (range.start, range.end << 1 | usize::from(plain));
     }
 
     /// Whether the value of `key` is known to be a string without escapes, so that it can be decoded whatever it is.
     pub(crate) fn is_plain(&self, key: Key) -> bool {
-        self.plain & 1 << key as u32 != 0
+        self.has(key) && self.values[key as usize].1 & 1 != 0
     }
 
     pub(crate) fn has(&self, key: Key) -> bool {
@@ -208,7 +205,7 @@ impl<'a> Record<'a> {
     /// Where the value of `key` is.
     pub(crate) fn range(&self, key: Key) -> Option<Range<usize>> {
         let (start, end) = self.values[key as usize];
-        self.has(key).then_some(start..end)
+        self.has(key).then_some(start..end >> 1)
     }
 
     /// Where what stands between the quotes is, if the value is a string.

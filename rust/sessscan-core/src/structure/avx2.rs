@@ -1,6 +1,6 @@
 //! Sixty-four bytes as two AVX2 registers.
 
-use super::Block;
+use super::{Block, Text};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -56,6 +56,22 @@ impl Block for Avx2 {
     }
 
     #[inline(always)]
+    fn stops(self) -> u64 {
+        // SAFETY: see above.
+        self.mask(|half| unsafe {
+            let ends =
+                _mm256_or_si256(_mm256_cmpeq_epi8(half, all(b'"')), _mm256_cmpeq_epi8(half, all(b'\\')));
+            _mm256_or_si256(ends, _mm256_cmpgt_epi8(all(0x20), half))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn spells(here: *const u8, text: &Text) -> bool {
+        // SAFETY: the caller promises 32 readable bytes, the text is aligned; see above.
+        unsafe { avx2_spells(here, text) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = unsafe { Avx2(_mm256_or_si256(self.0, all(0x20)), _mm256_or_si256(self.1, all(0x20))) };
@@ -87,5 +103,19 @@ pub(super) fn clmul_prefix_xor(mask: u64) -> u64 {
     unsafe {
         let product = _mm_clmulepi64_si128(_mm_set_epi64x(0, mask as i64), _mm_set1_epi8(-1), 0);
         _mm_cvtsi128_si64(product) as u64
+    }
+}
+
+/// Whether a text is here.
+///
+/// # Safety
+/// As of [`Block::spells`].
+#[inline(always)]
+pub(super) unsafe fn avx2_spells(here: *const u8, text: &Text) -> bool {
+    // SAFETY: the caller promises 32 readable bytes; the text is aligned to as many.
+    unsafe {
+        let bytes = _mm256_load_si256(text.bytes.as_ptr().cast());
+        let mask = _mm256_load_si256(text.mask.as_ptr().cast());
+        _mm256_testz_si256(_mm256_xor_si256(_mm256_loadu_si256(here.cast()), bytes), mask) != 0
     }
 }

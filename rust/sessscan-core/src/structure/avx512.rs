@@ -1,7 +1,7 @@
 //! Sixty-four bytes as one AVX-512 register, whose comparisons give masks at once.
 
-use super::Block;
-use super::avx2::clmul_prefix_xor;
+use super::avx2::{avx2_spells, clmul_prefix_xor};
+use super::{Block, Text};
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]
@@ -46,6 +46,17 @@ impl Block for Avx512 {
     fn unusual(self) -> u64 {
         // SAFETY: see above.
         unsafe { _mm512_cmplt_epi8_mask(self.0, all(0x20)) }
+    }
+
+    #[inline(always)]
+    fn stops(self) -> u64 {
+        self.equal(b'"') | self.equal(b'\\') | self.unusual()
+    }
+
+    #[inline(always)]
+    unsafe fn spells(here: *const u8, text: &Text) -> bool {
+        // SAFETY: what the caller promises.
+        unsafe { avx2_spells(here, text) }
     }
 
     #[inline(always)]

@@ -24,6 +24,17 @@ use std::sync::OnceLock;
 /// How many bytes a block has, and a mask bits.
 pub(crate) const BLOCK: usize = 64;
 
+/// A short text to be compared with, and which of its bytes count.
+#[repr(align(32))]
+pub(crate) struct Text {
+    pub(crate) bytes: [u8; Text::LENGTH],
+    pub(crate) mask: [u8; Text::LENGTH],
+}
+
+impl Text {
+    pub(crate) const LENGTH: usize = 32;
+}
+
 /// Sixty-four bytes.
 pub(crate) trait Block: Copy {
     /// Loads a block, from any alignment.
@@ -46,11 +57,27 @@ pub(crate) trait Block: Copy {
         self.control() | self.high()
     }
 
+    /// Where a string may end or not be plain: quotes, backslashes, and what is unusual.
+    fn stops(self) -> u64 {
+        self.equal(b'"') | self.equal(b'\\') | self.unusual()
+    }
+
     /// Where the opening brackets are, and the closing ones: square or curly.
     fn brackets(self) -> (u64, u64);
 
     /// Where, among brackets, the curly ones are.
     fn curly(self) -> u64;
+
+    /// Whether a text is here.
+    ///
+    /// # Safety
+    /// As many bytes as the text has are readable, and the processor has the instructions.
+    #[inline(always)]
+    unsafe fn spells(here: *const u8, text: &Text) -> bool {
+        // SAFETY: what the caller promises.
+        let here = unsafe { here.cast::<[u8; Text::LENGTH]>().read() };
+        (0..Text::LENGTH).fold(0, |differs, at| differs | (here[at] ^ text.bytes[at]) & text.mask[at]) == 0
+    }
 
     /// Each bit becomes the parity of itself and those below: what is inside quotes, from where they are.
     fn prefix_xor(mask: u64) -> u64 {
@@ -168,6 +195,18 @@ mod tests {
         assert_eq!(block.control(), mask(|byte| byte < 0x20));
         assert_eq!(block.high(), mask(|byte| byte >= 0x80));
         assert_eq!(block.unusual(), block.control() | block.high());
+        assert_eq!(block.stops(), block.unusual() | mask(|byte| byte == b'"' || byte == b'\\'));
+        for length in 1..=Text::LENGTH {
+            let mut text = Text { bytes: bytes[..Text::LENGTH].try_into().unwrap(), mask: [0; Text::LENGTH] };
+            text.mask[..length].fill(0xff);
+            // SAFETY: as above.
+            let spells = |text: &Text| unsafe { B::spells(bytes.as_ptr(), text) };
+            assert!(spells(&text));
+            text.bytes[length - 1] ^= 4;
+            assert!(!spells(&text));
+            text.mask[length - 1] = 0;
+            assert!(spells(&text));
+        }
         let (open, close) = block.brackets();
         assert_eq!(open, mask(|byte| byte == b'{' || byte == b'['));
         assert_eq!(close, mask(|byte| byte == b'}' || byte == b']'));
