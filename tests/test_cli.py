@@ -209,8 +209,8 @@ def test_a_folder_without_permission(env: dict[str, str], sample: Path) -> None:
 @pytest.mark.parametrize("command", ["scan", "events"])
 def test_a_path_that_is_not_there(env: dict[str, str], command: str) -> None:
     result = run(env, command, "/no/such/place")
-    assert result.returncode == 2
-    assert result.stderr == "sessscan: /no/such/place: there is no such file or folder\n"
+    assert result.returncode == 4
+    assert result.stderr == "sessscan: /no/such/place: No such file or directory\n"
 
 
 def test_scan_table_escapes_hostile_titles(env: dict[str, str], tmp_path: Path) -> None:

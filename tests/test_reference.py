@@ -6,6 +6,7 @@ tests hold the core to is itself held to something.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -294,6 +295,25 @@ def test_the_reference_parses_deep_objects_as_it_does_others(value: Any) -> None
 def test_a_time_is_rfc_3339_with_a_zone(scan: Scan, text: Any, expected: int | None) -> None:
     found = scan([{"timestamp": text}])
     assert found["created_at"] == found["last_activity_at"] == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["t12:00:01.000Z", "T12:00:02.000Z", "T12:00:03.000Z"], (1_000, 3_000)),
+        (["t12:00:05.000Z", "T12:00:02.000Z", "T12:00:03.000Z", "t12:00:01.000Z"], (1_000, 5_000)),
+        (["T12:00:60.500Z", "T12:01:00.000Z", "T12:00:59.000Z"], (59_000, 60_500)),
+        (["T12:00:05.000Z", "T14:00:04.000+02:00", "T12:00:04.5Z", "T11:00:06-01:00"], (4_000, 6_000)),
+        (["T12:00:05.000z", "T12:00:06.000Z", "T12:00:04.000z", "T12:00:07.000Z"], (4_000, 7_000)),
+    ],
+)
+def test_times_are_compared_as_times_and_not_as_they_are_spelled(
+    scan: Scan, times: list[str], expected: tuple[int, int]
+) -> None:
+    noon = 1_749_988_800_000
+    for order in itertools.permutations(times):
+        found = scan([{"timestamp": "2025-06-15" + time} for time in order])
+        assert (found["created_at"] - noon, found["last_activity_at"] - noon) == expected, order
 
 
 def test_times_are_of_the_session_itself_where_it_has_any(scan: Scan) -> None:

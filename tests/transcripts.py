@@ -155,14 +155,15 @@ ODD_TIMES = (
 )
 times = either(
     st.builds(
-        "2025-{:02}-{:02}T{:02}:{:02}:{:02}{}{}".format,
-        st.integers(1, 12),
-        st.integers(1, 28),
+        "2025-{:02}-{:02}{}{:02}:{:02}:{:02}{}{}".format,
+        st.sampled_from((1, 6, 6, 6, 12)),
+        st.sampled_from((1, 15, 15, 15, 28)),
+        st.sampled_from("TTTTTTTt"),
         st.integers(0, 23),
         st.integers(0, 59),
-        st.integers(0, 59),
-        st.sampled_from((".123", ".123", ".000001", "", ".9", ".98765432109876543210")),
-        st.sampled_from(("Z", "Z", "Z", "+05:30", "-08:00", "-00:00")),
+        st.integers(0, 60),
+        st.sampled_from((".123", ".123", ".123", ".000001", "", ".9", ".98765432109876543210")),
+        st.sampled_from(("Z", "Z", "Z", "Z", "z", "+05:30", "-08:00", "-00:00")),
     ),
     st.sampled_from(ODD_TIMES),
 )

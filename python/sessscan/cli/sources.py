@@ -11,7 +11,7 @@ import typer
 from ..render.screen import remark
 from ..render.text import counted
 from ..stores import TRANSCRIPT_NAME, list_transcripts, locate
-from .options import absolute, fail, folders
+from .options import absolute, folders
 
 
 class Sources:
@@ -25,8 +25,8 @@ class Sources:
     def of(cls, paths: list[Path] | None, projects: list[Path] | None) -> Sources:
         """The files that were named, whatever they are called, and the sessions in the folders.
 
-        Without `paths`: the sessions under `projects`, or of this user. Ends with status 2 where something
-        that was named is not there. Paths are absolute, with links in them not resolved.
+        Without `paths`: the sessions under `projects`, or of this user. What is not there fails when it is to be
+        read, as any file that cannot be. Paths are absolute, with links in them not resolved.
         """
         sources = cls()
         if not paths:
@@ -35,10 +35,8 @@ class Sources:
         for path in paths:
             if path.is_dir():
                 sources._folder(str(absolute(path)))
-            elif os.path.lexists(path):
-                sources.files.append(str(absolute(path)))
             else:
-                fail(f"{path}: there is no such file or folder", 2)
+                sources.files.append(str(absolute(path)))
         return sources
 
     def _sessions(self, roots: list[Path] | None) -> None:

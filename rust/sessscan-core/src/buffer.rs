@@ -82,6 +82,12 @@ impl Buffer {
         }
     }
 
+    /// Keeps the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        assert!(len <= self.len);
+        self.len = len;
+    }
+
     /// Takes off the first `count` bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         assert!(count <= self.len);

@@ -114,7 +114,7 @@ fn ranges(path: &Path, size: u64) -> io::Result<Vec<Range<u64>>> {
 fn line_after(file: &mut std::fs::File, from: u64) -> io::Result<Option<u64>> {
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(from))?;
-    let mut buffer = [0; 8192];
+    let mut buffer = vec![0; 64 * 1024];
     let mut at = from;
     loop {
         match file.read(&mut buffer) {

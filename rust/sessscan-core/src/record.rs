@@ -94,6 +94,11 @@ impl<'a> View<'a> {
         unsafe { self.start.add(at).read() }
     }
 
+    /// Whether the last so many bytes are zero.
+    pub(crate) fn ends_with_zeros(self, count: usize) -> bool {
+        (self.len.saturating_sub(count)..self.len).all(|at| self.byte(at) == 0)
+    }
+
     /// Where this byte is, from `from` on.
     pub(crate) fn find(self, byte: u8, from: usize) -> Option<usize> {
         assert!(from <= self.len);

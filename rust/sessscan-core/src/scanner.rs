@@ -32,6 +32,9 @@ pub(crate) struct Scanner {
     buffer: Buffer,
     /// So much of it holds no LF.
     searched: usize,
+    /// NULs that were fed but are not in the buffer: where they belong in it, and how many they are. A crash may leave
+    /// gigabytes of them; they are all alike.
+    gaps: Vec<(usize, u64)>,
     /// The file offset of the buffer's start.
     offset: u64,
     /// The line that begins there.
@@ -60,6 +63,7 @@ impl Scanner {
             slow: LineReader::new(strictness),
             buffer: Buffer::new(),
             searched: 0,
+            gaps: Vec::new(),
             offset: 0,
             line: 1,
             copy: Vec::new(),
@@ -82,9 +86,21 @@ impl Scanner {
         self.slow.strictness()
     }
 
-    /// Where the first byte that was not read yet stands, on which line, and what was fed of that line.
-    pub(crate) fn position(&self) -> (u64, u64, &[u8]) {
-        (self.offset, self.line, self.buffer.bytes())
+    /// Where the first byte that was not read yet stands, on which line, what was fed of that line, and the gaps in it.
+    pub(crate) fn position(&self) -> (u64, u64, &[u8], &[(usize, u64)]) {
+        (self.offset, self.line, self.buffer.bytes(), &self.gaps)
+    }
+
+    /// Takes up what `position` gave of a line.
+    pub(crate) fn refill(&mut self, partial: &[u8], gaps: Vec<(usize, u64)>) {
+        self.buffer.append(partial);
+        self.searched = partial.len();
+        self.gaps = gaps;
+    }
+
+    /// How many bytes were fed of a line that has not ended yet.
+    pub(crate) fn pending(&self) -> u64 {
+        self.buffer.bytes().len() as u64 + self.gaps.iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// Takes in bytes.
@@ -103,7 +119,18 @@ impl Scanner {
     }
 
     fn read_buffer(&mut self, sink: &mut impl Sink) {
-        if memchr::memchr(b'\n', &self.buffer.bytes()[self.searched..]).is_none() {
+        let bytes = self.buffer.bytes();
+        let new = &bytes[self.searched..];
+        if memchr::memchr(b'\n', new).is_none() {
+            let after_nul = self.searched > 0 && bytes[self.searched - 1] == 0;
+            if after_nul && !new.is_empty() && new.iter().all(|byte| *byte == 0) {
+                let count = new.len() as u64;
+                match self.gaps.last_mut() {
+                    Some((at, gap)) if *at == self.searched => *gap += count,
+                    _ => self.gaps.push((self.searched, count)),
+                }
+                self.buffer.truncate(self.searched);
+            }
             self.searched = self.buffer.bytes().len();
             return;
         }
@@ -117,7 +144,7 @@ impl Scanner {
     /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes fed.
     pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
         let view = region.view();
-        let base = self.offset;
+        let mut base = self.offset;
         let mut at = from;
         loop {
             if let Some(plain) = &mut self.plain {
@@ -133,7 +160,7 @@ impl Scanner {
             let mut copy = std::mem::take(&mut self.copy);
             view.copy(at..end + 1, &mut copy);
             self.offset = base + (at - from) as u64;
-            self.read_line(&copy, sink);
+            base += self.read_line(&copy, sink);
             self.copy = copy;
             self.line += 1;
             at = end + 1;
@@ -146,12 +173,13 @@ impl Scanner {
     /// Reads what is left: the file's last line, if it has no LF.
     pub(crate) fn finish(mut self, sink: &mut impl Sink) -> End {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        self.read_line(buffer.bytes(), sink);
-        End { offset: self.offset + buffer.bytes().len() as u64, lines: self.line - 1 }
+        let gaps = self.read_line(buffer.bytes(), sink);
+        End { offset: self.offset + buffer.bytes().len() as u64 + gaps, lines: self.line - 1 }
     }
 
-    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte.
-    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) {
+    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte. How many bytes of it were
+    /// in gaps.
+    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) -> u64 {
         const BOM: &[u8] = b"\xef\xbb\xbf";
         let mut begin = self.offset;
         let mut content = line;
@@ -162,28 +190,32 @@ impl Scanner {
             }
             None => true,
         };
+        let mut bom = 0;
         if begin == 0
             && let Some(stripped) = content.strip_prefix(BOM)
         {
-            begin = BOM.len() as u64;
+            bom = BOM.len();
+            begin = bom as u64;
             content = stripped;
         }
         let number = self.line;
         let defects = &mut self.defects;
+        let gaps = std::mem::take(&mut self.gaps);
+        // A gap lies behind a NUL, so what ends where it is is a run of NULs, and reaches over it.
+        let place = |at: usize| -> u64 {
+            let before = gaps.iter().filter(|(gap, _)| *gap <= bom + at).map(|(_, count)| count);
+            begin + at as u64 + before.sum::<u64>()
+        };
         let mut blank = true;
         self.slow.read(content, open_ended, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.record(&record, number, begin + range.start as u64);
+                sink.record(&record, number, place(range.start));
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
-                defects.push(Defect {
-                    line: number,
-                    offset: begin + range.start as u64,
-                    length: range.len() as u64,
-                    kind,
-                });
+                let offset = place(range.start);
+                defects.push(Defect { line: number, offset, length: place(range.end) - offset, kind });
             }
         });
         if !blank {
@@ -192,6 +224,7 @@ impl Scanner {
         sink.settle(View::new(content));
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
+        gaps.iter().map(|(_, count)| count).sum()
     }
 }
 
@@ -239,6 +272,18 @@ mod tests {
         let mut said = Said::default();
         data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut said));
         assert_eq!(scanner.finish(&mut said).offset, data.len() as u64);
+        said
+    }
+
+    /// The same without anything left out on the way.
+    fn said_in_one_piece(data: &[u8]) -> Said {
+        let mut said = Said::default();
+        let mut scanner = Scanner::slow(Strictness::Structure);
+        let mut buffer = Buffer::new();
+        buffer.append(data);
+        let read = scanner.read_region(buffer.region(), 0, &mut said);
+        scanner.refill(&data[read..], Vec::new());
+        scanner.finish(&mut said);
         said
     }
 
@@ -336,6 +381,29 @@ mod tests {
                 }
             }
             check(&data, chunk);
+        }
+    }
+
+    #[test]
+    fn many_nuls_take_no_room() {
+        const MANY: usize = 5 * CHUNK / 2;
+        let nuls = vec![0; MANY];
+        for (before, after) in [
+            (&b""[..], &b""[..]),
+            (b"", b"\n{}\n"),
+            (b"{}", b"{}\r\n{}\n"),
+            (b"\xef\xbb\xbf{\"a\":\"\xff\"} ", b" x{\"type\":1}\n{}"),
+            (b"{}\n\0{\"a\":\"", b"\"}\n{}\n"),
+            (b"{}\r\n", b"\r\n{}\n"),
+        ] {
+            let data = [b"{}\n", before, &nuls, b" ", &nuls, after].concat();
+            for data in [&data[..], &data[3..]] {
+                let fed = said(Scanner::new(Strictness::Structure, Width::chosen()), data, data.len());
+                assert_eq!(fed, said_in_one_piece(data));
+            }
+            let mut scanner = Scanner::new(Strictness::Structure, Width::chosen());
+            scanner.feed(&data, &mut Said::default());
+            assert!(scanner.buffer.bytes().len() < MANY);
         }
     }
 

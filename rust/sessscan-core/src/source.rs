@@ -128,6 +128,8 @@ pub(crate) struct Mapped {
     /// Where the first line begins that was not scanned yet.
     at: u64,
     window: usize,
+    /// The line at hand is fed to the scanner in pieces.
+    by_reading: bool,
     shrank: bool,
 }
 
@@ -136,7 +138,15 @@ impl Mapped {
     fn new(file: File, range: Range<u64>, size: u64) -> Mapped {
         let ends_early = range.end != u64::MAX && range.end > size;
         let size = range.end.min(size).max(range.start);
-        Mapped { file, start: range.start, size, at: range.start, window: WINDOW, shrank: ends_early }
+        Mapped {
+            file,
+            start: range.start,
+            size,
+            at: range.start,
+            window: WINDOW,
+            by_reading: false,
+            shrank: ends_early,
+        }
     }
 
     /// Scans the whole lines of a window; how many bytes they are.
@@ -144,6 +154,9 @@ impl Mapped {
         self.see_size()?;
         if self.at >= self.size {
             return Ok(0);
+        }
+        if self.by_reading {
+            return self.read(scanner, sink);
         }
         let from = (self.at % Map::ALIGNMENT) as usize;
         let offset = self.at - from as u64;
@@ -163,27 +176,28 @@ impl Mapped {
             let mut rest = Vec::new();
             scanner.feed(region.view().copy(from + count..end.max(from + count), &mut rest), sink);
             count += rest.len();
-        } else if count == 0 {
-            self.window *= 2;
-        } else {
+        } else if count > 0 {
             self.window = WINDOW;
+        } else if region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
+            // No line of such a length, but zeros: those take no room where they are read.
+            return self.read(scanner, sink);
+        } else {
+            self.window *= 2;
         }
         self.at += count as u64;
         Ok(count)
     }
 
-    /// The same by reading, where mapping is not to be had.
+    /// The same by reading, a piece, where mapping is not to be had or is no good; until a line is whole.
     fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
         io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.at))?;
-        let mut rest = (&self.file).take(self.size - self.at);
-        let mut count = 0;
-        loop {
-            match scanner.feed_from(&mut rest, sink)? {
-                0 => break,
-                some => count += some,
-            }
+        let count = scanner.feed_from(&mut (&self.file).take(self.size - self.at), sink)?;
+        self.by_reading = scanner.pending() > 0;
+        self.at += count as u64;
+        if count == 0 {
+            self.shrank = true;
+            self.size = self.at;
         }
-        self.at = self.size;
         Ok(count)
     }
 

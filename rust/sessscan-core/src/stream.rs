@@ -23,6 +23,7 @@ struct State<F, B> {
     offset: u64,
     line: u64,
     partial: B,
+    gaps: Vec<(usize, u64)>,
     fold: F,
 }
 
@@ -57,8 +58,7 @@ impl Stream {
 
     /// How many bytes were taken in.
     pub fn size(&self) -> u64 {
-        let (offset, _, partial) = self.scanner.position();
-        offset + partial.len() as u64
+        self.scanner.position().0 + self.scanner.pending()
     }
 
     /// What all of it says.
@@ -69,9 +69,9 @@ impl Stream {
 
     /// All that must be known to go on later.
     pub fn state(&self) -> Vec<u8> {
-        let (offset, line, partial) = self.scanner.position();
+        let (offset, line, partial, gaps) = self.scanner.position();
         let strictness = self.scanner.strictness();
-        let state = State { strictness, offset, line, partial, fold: &self.fold };
+        let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), fold: &self.fold };
         let body = postcard::to_stdvec(&state).expect("nothing in it that cannot be written");
         [MAGIC, &[VERSION], &Sha256::digest(&body)[..], &body].concat()
     }
@@ -89,9 +89,8 @@ impl Stream {
         }
         let state: State<Fold, Vec<u8>> = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
         let mut scanner = Scanner::resume(state.strictness, Width::chosen(), state.offset, state.line);
-        let mut fold = state.fold;
-        scanner.feed(&state.partial, &mut fold);
-        Ok(Stream { scanner, fold })
+        scanner.refill(&state.partial, state.gaps);
+        Ok(Stream { scanner, fold: state.fold })
     }
 }
 

@@ -153,11 +153,12 @@ fn spelling(record: &Record) -> Option<Spelling> {
     );
     let spelling =
         [(date as u64).swap_bytes(), ((date >> 64) as u64).swap_bytes(), (rest as u64).swap_bytes()];
-    // Of all that is a time and has 24 bytes, only these two are not in the order of their bytes: local offsets,
-    // and the leap second, which counts as the next minute's first.
+    // Of all that is a time and has 24 bytes, only these are not in the order of their bytes: those with a small t, local
+    // offsets, and the leap second, which counts as the next minute's first.
+    let large_t = (date >> 80) as u8 == b'T';
     let zulu = spelling[2] as u8 == b'Z';
     let leap = (spelling[2] >> 48) as u8 == b'6';
-    (zulu && !leap).then_some(spelling)
+    (large_t && zulu && !leap).then_some(spelling)
 }
 
 /// A `summary` record: it titles this session only if its leaf is in this file.
