@@ -5,8 +5,9 @@
 
 use crate::grammar::Strictness;
 use crate::scan::{scan_alone, scan_into, session_id_of, settle_doubts};
-use crate::scanner::End;
+use crate::scanner::{End, Scanner};
 use crate::source::{Poll, Source};
+use crate::structure::Width;
 use crate::transcript::{Fold, Transcript};
 use std::io;
 use std::ops::{ControlFlow, Range};
@@ -60,23 +61,25 @@ pub fn scan_many(
     // The largest first, so that no thread is left alone with a big one at the end.
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
 
-    let scan = |piece: &Piece, poll: &mut Poll| -> io::Result<Scanned> {
+    let scan = |piece: &Piece, scanner: &mut Scanner, poll: &mut Poll| -> io::Result<Scanned> {
         let path = paths[piece.file].as_ref();
         let Some(range) = &piece.range else {
-            return scan_alone(path, strictness, poll).map(|transcript| Scanned::Whole(Box::new(transcript)));
+            return scan_alone(path, scanner, poll).map(|transcript| Scanned::Whole(Box::new(transcript)));
         };
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::open_range(path, range.clone())?;
-        let end = scan_into(&mut source, strictness, &mut fold, poll)?;
+        let end = scan_into(&mut source, scanner, &mut fold, poll)?;
         Ok(if source.shrank() { Scanned::Shrunk } else { Scanned::Part(Box::new(fold), end) })
     };
     let mut scanned: Vec<Vec<(u64, io::Result<Scanned>)>> = paths.iter().map(|_| Vec::new()).collect();
-    for (piece, result) in share_out(&pieces, threads, scan, poll) {
+    let scanner = || Scanner::new(strictness, Width::chosen());
+    for (piece, result) in share_out(&pieces, threads, scanner, scan, poll) {
         let start = piece.range.as_ref().map_or(0, |range| range.start);
         scanned[piece.file].push((start, result));
     }
     let joined = scanned.into_iter().zip(paths).filter(|(parts, _)| !parts.is_empty());
-    joined.map(|(parts, path)| join(path.as_ref(), parts, strictness, poll)).collect()
+    let mut scanner = Scanner::new(strictness, Width::chosen());
+    joined.map(|(parts, path)| join(path.as_ref(), parts, &mut scanner, poll)).collect()
 }
 
 /// What one thread scans at a time.
@@ -131,22 +134,25 @@ fn line_after(file: &mut std::fs::File, from: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// Does all the work there is, on so many threads, this one included. What is done is in no order.
-fn share_out<'a, W: Sync, R: Send>(
+/// Does all the work there is, on so many threads, this one included, each with a tool of its own. What is done is in no
+/// order.
+fn share_out<'a, W: Sync, T, R: Send>(
     work: &'a [W],
     threads: usize,
-    run: impl Fn(&W, &mut Poll) -> R + Sync,
+    tool: impl Fn() -> T + Sync,
+    run: impl Fn(&W, &mut T, &mut Poll) -> R + Sync,
     poll: &mut Poll,
 ) -> Vec<(&'a W, R)> {
     let next = AtomicUsize::new(0);
     let bytes_elsewhere = AtomicU64::new(0);
     let cancelled = AtomicBool::new(false);
     let take = |poll: &mut Poll| {
+        let mut tool = tool();
         let mut done = Vec::new();
         while !cancelled.load(Ordering::Relaxed)
             && let Some(piece) = work.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            done.push((piece, run(piece, poll)));
+            done.push((piece, run(piece, &mut tool, poll)));
         }
         done
     };
@@ -184,7 +190,7 @@ fn share_out<'a, W: Sync, R: Send>(
 fn join(
     path: &Path,
     mut parts: Vec<(u64, io::Result<Scanned>)>,
-    strictness: Strictness,
+    scanner: &mut Scanner,
     poll: &mut Poll,
 ) -> io::Result<Transcript> {
     parts.sort_by_key(|(start, _)| *start);
@@ -193,7 +199,7 @@ fn join(
     for (_, part) in parts {
         match part? {
             Scanned::Whole(transcript) => return Ok(*transcript),
-            Scanned::Shrunk => return scan_alone(path, strictness, poll),
+            Scanned::Shrunk => return scan_alone(path, scanner, poll),
             Scanned::Part(more, end) => {
                 fold.append(*more, lines);
                 lines += end.lines;
@@ -202,9 +208,9 @@ fn join(
         }
     }
     let mut source = Source::open_range(path, 0..size)?;
-    settle_doubts(&mut source, strictness, &mut fold, poll)?;
+    settle_doubts(&mut source, scanner, &mut fold, poll)?;
     if source.shrank() {
-        return scan_alone(path, strictness, poll);
+        return scan_alone(path, scanner, poll);
     }
     Ok(fold.finish(size))
 }

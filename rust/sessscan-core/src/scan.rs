@@ -37,10 +37,11 @@ pub fn session_id_of(path: &Path) -> Option<String> {
 
 /// Scans bytes that are at hand.
 pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictness) -> Transcript {
+    let mut scanner = Scanner::new(strictness, Width::chosen());
     let mut fold = Fold::new(session_id);
-    scan_into(&mut Source::Memory(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
-        .expect("memory can be read and nobody cancels");
-    settle_doubts(&mut Source::Memory(data), strictness, &mut fold, &mut |_| ControlFlow::Continue(()))
+    let mut go_on = |_| ControlFlow::Continue(());
+    scan_into(&mut Source::Memory(data), &mut scanner, &mut fold, &mut go_on)
+        .and_then(|_| settle_doubts(&mut Source::Memory(data), &mut scanner, &mut fold, &mut go_on))
         .expect("memory can be read and nobody cancels");
     fold.finish(data.len() as u64)
 }
@@ -49,13 +50,13 @@ pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictnes
 const ATTEMPTS: usize = 5;
 
 /// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
-pub(crate) fn scan_alone(path: &Path, strictness: Strictness, poll: &mut Poll) -> io::Result<Transcript> {
+pub(crate) fn scan_alone(path: &Path, scanner: &mut Scanner, poll: &mut Poll) -> io::Result<Transcript> {
     for _ in 0..ATTEMPTS {
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::open(path)?;
-        let end = scan_into(&mut source, strictness, &mut fold, poll)?;
+        let end = scan_into(&mut source, scanner, &mut fold, poll)?;
         source.rewind(end.offset)?;
-        settle_doubts(&mut source, strictness, &mut fold, poll)?;
+        settle_doubts(&mut source, scanner, &mut fold, poll)?;
         if !source.shrank() {
             return Ok(fold.finish(end.offset));
         }
@@ -66,35 +67,7 @@ pub(crate) fn scan_alone(path: &Path, strictness: Strictness, poll: &mut Poll) -
 /// Reads the bytes a second time if summaries name leaves that did not come after them.
 pub(crate) fn settle_doubts(
     source: &mut Source,
-    strictness: Strictness,
-    fold: &mut Fold,
-    poll: &mut Poll,
-) -> io::Result<()> {
-    let doubt = fold.leaves_in_doubt();
-    if doubt.is_empty() {
-        return Ok(());
-    }
-    find_leaves(source, strictness, doubt, fold, poll)
-}
-
-/// The top-level uuids of a file's records, in order.
-pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
-    struct Uuids(Vec<String>, Vec<u8>);
-    impl Sink for Uuids {
-        fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
-            self.0.extend(event::filled_text_of(record, Key::Uuid, &mut self.1));
-        }
-    }
-    let mut found = Uuids(Vec::new(), Vec::new());
-    scan_into(&mut Source::open(path)?, Strictness::Structure, &mut found, poll)?;
-    Ok(found.0)
-}
-
-/// Second pass, for old transcripts only: which of these uuids does a record of the file bear?
-fn find_leaves(
-    source: &mut Source,
-    strictness: Strictness,
-    wanted: HashSet<String>,
+    scanner: &mut Scanner,
     fold: &mut Fold,
     poll: &mut Poll,
 ) -> io::Result<()> {
@@ -108,18 +81,36 @@ fn find_leaves(
             }
         }
     }
-    scan_into(source, strictness, &mut Leaves(wanted, fold, Vec::new()), poll).map(drop)
+    let doubt = fold.leaves_in_doubt();
+    if doubt.is_empty() {
+        return Ok(());
+    }
+    scan_into(source, scanner, &mut Leaves(doubt, fold, Vec::new()), poll).map(drop)
+}
+
+/// The top-level uuids of a file's records, in order.
+pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
+    struct Uuids(Vec<String>, Vec<u8>);
+    impl Sink for Uuids {
+        fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
+            self.0.extend(event::filled_text_of(record, Key::Uuid, &mut self.1));
+        }
+    }
+    let mut found = Uuids(Vec::new(), Vec::new());
+    let mut scanner = Scanner::new(Strictness::Structure, Width::chosen());
+    scan_into(&mut Source::open(path)?, &mut scanner, &mut found, poll)?;
+    Ok(found.0)
 }
 
 /// Scans a source into a sink.
 pub(crate) fn scan_into(
     source: &mut Source,
-    strictness: Strictness,
+    scanner: &mut Scanner,
     sink: &mut impl Sink,
     poll: &mut Poll,
 ) -> io::Result<End> {
-    let mut scanner = Scanner::resume(strictness, Width::chosen(), source.start(), 1);
-    while source.advance(&mut scanner, sink, poll)? {}
+    scanner.restart(source.start(), 1);
+    while source.advance(scanner, sink, poll)? {}
     Ok(scanner.finish(sink))
 }
 

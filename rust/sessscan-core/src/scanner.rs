@@ -77,9 +77,14 @@ impl Scanner {
         Scanner { plain: None, ..Scanner::new(strictness, Width::Scalar) }
     }
 
-    /// One for the rest of a file, from where a line begins: an offset, and which line of the bytes scanned it is.
-    pub(crate) fn resume(strictness: Strictness, width: Width, offset: u64, line: u64) -> Scanner {
-        Scanner { offset, line, ..Scanner::new(strictness, width) }
+    /// Begins anew, where a line begins: at an offset, and as which line of the bytes scanned. Memory is kept, and what was
+    /// learned of how lines look.
+    pub(crate) fn restart(&mut self, offset: u64, line: u64) {
+        self.buffer.truncate(0);
+        self.searched = 0;
+        self.gaps.clear();
+        self.offset = offset;
+        self.line = line;
     }
 
     pub(crate) fn strictness(&self) -> Strictness {
@@ -171,10 +176,12 @@ impl Scanner {
     }
 
     /// Reads what is left: the file's last line, if it has no LF.
-    pub(crate) fn finish(mut self, sink: &mut impl Sink) -> End {
+    pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> End {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
         let gaps = self.read_line(buffer.bytes(), sink);
-        End { offset: self.offset + buffer.bytes().len() as u64 + gaps, lines: self.line - 1 }
+        let end = End { offset: self.offset + buffer.bytes().len() as u64 + gaps, lines: self.line - 1 };
+        self.buffer = buffer;
+        end
     }
 
     /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte. How many bytes of it were

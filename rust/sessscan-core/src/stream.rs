@@ -88,7 +88,8 @@ impl Stream {
             return Err(StateError::Damaged);
         }
         let state: State<Fold, Vec<u8>> = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
-        let mut scanner = Scanner::resume(state.strictness, Width::chosen(), state.offset, state.line);
+        let mut scanner = Scanner::new(state.strictness, Width::chosen());
+        scanner.restart(state.offset, state.line);
         scanner.refill(&state.partial, state.gaps);
         Ok(Stream { scanner, fold: state.fold })
     }
