@@ -4,6 +4,7 @@
 //! without its threads, and nothing to start at import.
 
 use crate::grammar::Strictness;
+use crate::open;
 use crate::scan::{scan_alone, scan_into, session_id_of, settle_doubts};
 use crate::scanner::{End, Scanner};
 use crate::source::{Poll, Source};
@@ -99,7 +100,7 @@ enum Scanned {
 
 /// Cuts a file into ranges of whole lines.
 fn ranges(path: &Path, size: u64) -> io::Result<Vec<Range<u64>>> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = open::transcript(path)?;
     let mut ranges = Vec::new();
     let mut start = 0;
     while start < size {

@@ -5,8 +5,8 @@
 //! file are not read at all.
 
 mod json;
-mod open;
 
+use crate::open;
 use crate::text;
 use json::{End, Member};
 use std::io::{self, Read, Seek, SeekFrom};

@@ -1,5 +1,6 @@
 //! Where the bytes of a scan come from: a file that is mapped, one that is read, or memory. The only mmap.
 
+use crate::open;
 use crate::plain::Region;
 use crate::record::View;
 use crate::scanner::{Scanner, Sink};
@@ -44,7 +45,7 @@ impl Source<'_> {
 
     /// The bytes of a range, or of what there is of it.
     pub(crate) fn open_range(path: &Path, range: Range<u64>) -> io::Result<Source<'static>> {
-        let mut file = File::open(path)?;
+        let mut file = open::transcript(path)?;
         #[cfg(unix)]
         {
             let metadata = file.metadata()?;
