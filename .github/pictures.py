@@ -5,6 +5,7 @@ Run with sessscan installed. The sample lies in the weeks before the day on whic
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,10 +14,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
-
 from sessscan import demo
 
 HERE = Path(__file__).parent
+
 
 def run(folder: str, *arguments: str) -> str:
     """What a command prints on a colour terminal of 96 columns."""
@@ -28,14 +29,12 @@ def run(folder: str, *arguments: str) -> str:
         "TERM": "xterm-256color",
     }
     environment.pop("NO_COLOR", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "sessscan", *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    return done.stdout
+    command = [sys.executable, "-m", "sessscan", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout
 
 
 def picture(name: str, command: str, output: str, lines: int) -> None:
-    console = Console(record=True, width=98, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=98, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ {command}", style="bold"))
     shown = output.splitlines()
     console.print(Text.from_ansi("\n".join(shown[:lines])))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 
 import pytest
+from sessscan.demo import make
 from store_factory import World
 from transcript_factory import new_id
 
@@ -19,3 +21,38 @@ def world(tmp_path: Path) -> World:
     for folder in (*stores, projects):
         folder.mkdir(parents=True)
     return World(dice, user_data, projects, stores, sparse=True, scenarios=["here"])
+
+
+@pytest.fixture(autouse=True)
+def nobody_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test meets the stores, transcripts and journals of whoever runs it."""
+    monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A user without sessions, on a terminal that can do nothing."""
+    for name in ("home", "config"):
+        (tmp_path / name).mkdir()
+    own = {
+        "HOME": str(tmp_path / "home"),
+        "USERPROFILE": str(tmp_path / "home"),
+        "APPDATA": str(tmp_path / "home"),
+        "LOCALAPPDATA": str(tmp_path / "home"),
+        "CLAUDE_CONFIG_DIR": str(tmp_path / "config"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "SESSSCAN_HOME": str(tmp_path / "state"),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "80",
+    }
+    return {**os.environ, **own}
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """The demo's store."""
+    make(tmp_path / "d")
+    return tmp_path / "d"

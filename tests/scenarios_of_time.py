@@ -223,6 +223,23 @@ def resumed_in_terminal(world: World) -> None:
     world.lose(made, "either", time=soon(world, made))
 
 
+def resumed_from_claimed_near(world: World) -> None:
+    """The newer file of a conversation whose row still names the older one."""
+    older = begin(world, turns=6)
+    newer = resumed(world.dice, older, DESKTOP, extra=2)
+    for each in (older, newer):
+        world.put(each)
+    world.healthy_row(older)
+    gone_near(world, newer)
+
+
+def fork_of_nobody_near(world: World) -> None:
+    """A fork whose parent is gone: whether it ever had a row is unknown."""
+    fork = forked(world.dice, begin(world, turns=4), DESKTOP, extra=2)
+    world.put(fork)
+    gone_near(world, fork)
+
+
 def fork_near(world: World) -> None:
     """A fork that has no row, of a session that has one."""
     parent = begin(world, turns=4)

@@ -195,6 +195,16 @@ def refused_of_another(world: World) -> None:
     world.lose(None, "hold", time=later(world, other), content=compact(world.row(other, their_id)))
 
 
+def swapped(world: World) -> None:
+    """Another lost session's content under this name: it is that one's transcript that it names."""
+    other = begin(world)
+    world.put(other)
+    theirs = world.lose(other, "either", time=soon(world, other))
+    content = compact(world.row(other, theirs.session_id))
+    cut = world.dice.choice((len(content), -50))
+    world.lose(None, "hold", time=later(world, other), content=content[:cut], mute=False)
+
+
 def copies(world: World) -> None:
     made = begin(world, turns=3)
     world.put(made)
@@ -276,12 +286,14 @@ def leased_and_moved(world: World) -> None:
 def leased_directory_reused(world: World) -> None:
     """The only transcript there is from an earlier lease, or a terminal's, or there are two."""
     other = in_worktree(world)
-    trap = world.dice.choice(("older", "terminal", "two", "branch"))
+    trap = world.dice.choice(("older", "terminal", "unknown", "two", "branch"))
     since = other.began - 5_000
     if trap == "older":
         since = other.ended + HOUR
     elif trap == "terminal":
         other = talk(world.dice, other.cwd, other.began, entrypoint=TERMINAL, worktree=other.worktree)
+    elif trap == "unknown":
+        other = talk(world.dice, other.cwd, other.began, entrypoint=None, worktree=other.worktree)
     elif trap == "two":
         world.put(talk(world.dice, other.cwd, other.began, worktree=other.worktree))
     world.put(other)
@@ -301,6 +313,9 @@ def leases_in_doubt(world: World) -> None:
         world.lease(first.cwd + "2", lost.session_id, first.began)
     else:
         world.lease(first.cwd, f"local_{new_id(world.dice)}", first.began)
+    for lease in world.leases:
+        if lease["path"] == first.cwd:
+            lease["branch"] = None
 
 
 # --- what can only be held

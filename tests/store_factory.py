@@ -158,7 +158,7 @@ class World:
         path = (store or self.store()) / f"{session_id}.json"
         more.setdefault("mute", content is None or made is None)
         if content is None:
-            content = self.dice.choice((b"", bytes(self.dice.randrange(1, 9_000)), b"\x01\x02 no row", b"[]"))
+            content = self.dice.choice((b"", bytes(self.dice.randrange(1, 9_000)), b"\x01\x02 no row"))
         self.write(path, content, time)
         lost = Lost(path, session_id, made, expect, self.scenarios[-1], **more)
         self.lost.append(lost)

@@ -125,6 +125,25 @@ def test_a_created_row_never_replaces_one_that_has_come(store: Path) -> None:
     assert row.read_bytes() == b"theirs"
 
 
+def test_a_file_that_changes_between_the_look_and_the_write(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(*(restore(row) for row in rows(store)))
+    announce = journal.Journal.intent
+
+    def written_meanwhile(self: journal.Journal, **record: Any) -> int:
+        Path(record["path"]).write_bytes(b"theirs")
+        return announce(self, **record)
+
+    monkeypatch.setattr(journal.Journal, "intent", written_meanwhile)
+    report = apply(plan)
+    assert [action.status for action in report.actions] == ["refused"] * 3
+    assert {name: content for name, (content, *_) in picture(store).items()} == {
+        f"{name}.json": b"theirs" for name in NAMES[:3]
+    }
+    assert journal.runs() == ([], [])
+
+
 def test_backups_are_numbered(store: Path) -> None:
     row = rows(store)[0]
     taken = Path(f"{row}.corrupted-bak")

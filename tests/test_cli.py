@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sessscan.demo import make
+from program import picture, places, run
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 TRANSCRIPT_KEYS = {
@@ -26,51 +26,6 @@ ACTION_KEYS = [
     "kind", "path", "session_id", "cli_session_id", "transcript", "source", "evidence", "candidates", "row",
     "provenance", "status", "backup", "error",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """A user without sessions, on a terminal that can do nothing."""
-    for name in ("home", "config"):
-        (tmp_path / name).mkdir()
-    own = {
-        "HOME": str(tmp_path / "home"),
-        "USERPROFILE": str(tmp_path / "home"),
-        "APPDATA": str(tmp_path / "home"),
-        "LOCALAPPDATA": str(tmp_path / "home"),
-        "CLAUDE_CONFIG_DIR": str(tmp_path / "config"),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "SESSSCAN_HOME": str(tmp_path / "state"),
-        "NO_COLOR": "1",
-        "TERM": "dumb",
-        "COLUMNS": "80",
-    }
-    return {**os.environ, **own}
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Path:
-    make(tmp_path / "d")
-    return tmp_path / "d"
-
-
-def run(env: dict[str, str], *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sessscan", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=cwd, check=False, timeout=60
-    )
-
-
-def picture(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {
-        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-    }
-
-
-def places(sample: Path) -> list[str]:
-    return ["--store", str(sample / "Claude"), "--projects", str(sample / "projects")]
 
 
 # The whole program
@@ -88,7 +43,7 @@ def test_start_imports_nothing_that_is_slow(env: dict[str, str]) -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=env) == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["", "scan", "events", "reconcile", "undo", "log", "demo"])
+@pytest.mark.parametrize("command", ["", "scan", "events", "reconcile", "undo", "log", "explain", "demo"])
 def test_help_of_each_command(env: dict[str, str], command: str) -> None:
     result = run(env, *command.split(), "--help")
     assert result.returncode == 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scenario_parts import end
 from scenarios_of_words import in_worktree
 from sessscan.reconcile import reconcile
-from sessscan.reconcile.pool import in_folder, normal
+from sessscan.reconcile.directory import in_folder, normal
 from small_worlds import BEGAN, a_talk, actions, kinds, lose, lose_prefix, the
 from store_factory import DAY, HOUR, NOW, World, compact, key
 from transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
@@ -50,6 +51,26 @@ def test_a_rival_that_has_no_row_holds(world: World) -> None:
     assert action.kind == "hold"
     assert len(action.candidates) == 2
     assert action.candidates[0].cli_session_id == made.session_id, "the nearest first"
+
+
+def test_another_lost_row_that_may_want_it_holds(world: World) -> None:
+    made = a_talk(world)
+    path = lose(world, made, made.ended + 1_000)
+    lose(world, None, made.ended + 5 * MINUTE + 1_000)
+    action = the(world, path)
+    assert action.kind == "hold"
+    assert action.error is not None and "another lost row" in action.error
+
+
+@pytest.mark.parametrize(("apart", "kind"), [(20_000, "hold"), (90_000, "restore")])
+def test_how_clear_is_clear(world: World, apart: int, kind: str) -> None:
+    first = a_talk(world)
+    second = talk(world.dice, "/home/ada/code", first.began, turns=1)
+    end(second, first.ended + apart)
+    world.put(second)
+    paths = [lose(world, made, made.ended + 1_000) for made in (first, second)]
+    found = actions(world)
+    assert [found[str(path)].kind for path in paths] == [kind, kind]
 
 
 def test_a_rival_that_another_row_explains_does_not(world: World) -> None:
@@ -125,6 +146,21 @@ def test_what_is_left_of_the_row_excludes(world: World) -> None:
     assert action.cli_session_id == made.session_id
 
 
+@pytest.mark.parametrize("content", [b"[]", b"null", b"{}"])
+def test_what_no_crash_made_has_no_time(world: World, content: bytes) -> None:
+    made = a_talk(world)
+    action = the(world, lose(world, made, made.ended + 1_000, content))
+    assert action.kind == "hold"
+    assert action.candidates[0].cli_session_id == made.session_id
+
+
+def test_another_sessions_content_has_another_time(world: World) -> None:
+    made, other = a_talk(world), a_talk(world, began=BEGAN - DAY)
+    their_id = world.healthy_row(other)
+    path = lose(world, None, made.ended + 1_000, compact(world.row(other, their_id))[:-9])
+    assert the(world, path).kind == "hold"
+
+
 def test_thousands_at_once_are_held_not_guessed(world: World) -> None:
     for _ in range(80):
         made = a_talk(world, turns=1)
@@ -193,8 +229,8 @@ def test_an_id_in_a_nested_object_is_none_of_the_rows(world: World) -> None:
     made = a_talk(world)
     session_id = f"local_{new_id(world.dice)}"
     content = b'{"sessionId":"' + session_id.encode() + b'","x":{"cliSessionId":"' + made.session_id.encode()
-    for end in (b"", b'"', b'"}', b'"},'):
-        assert the(world, lose(world, None, made.ended + DAY, content + end, session_id)).kind == "hold"
+    for rest in (b"", b'"', b'"}', b'"},'):
+        assert the(world, lose(world, None, made.ended + DAY, content + rest, session_id)).kind == "hold"
 
 
 def test_a_newer_tmp_outweighs_the_row_and_an_older_one_does_not(world: World) -> None:
@@ -399,3 +435,31 @@ def test_one_directory_two_names() -> None:
     assert normal("/home/e\u0301") == normal("/home/\u00e9")
     assert normal("/home/A") != normal("/home/a")
     assert normal("/") == "/"
+
+
+@pytest.mark.parametrize("entrypoint", [None, TERMINAL, "claude-vscode"])
+def test_a_lease_does_not_make_a_session_the_apps(world: World, entrypoint: str | None) -> None:
+    made = a_talk(world, cwd="/w/a", entrypoint=entrypoint)
+    path = lose(world, None, made.ended + DAY)
+    leases = {"x": {"path": made.cwd, "leasedBy": path.stem}}
+    world.write(world.user_data / "git-worktrees.json", compact({"worktrees": leases}), NOW)
+    assert the(world, path).kind == "hold"
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "not-a-uuid"])
+def test_a_row_that_names_nonsense_is_given_nothing_else(world: World, name: str) -> None:
+    made = a_talk(world)
+    path = lose_prefix(world, made, made.ended + 1_000, -9, cliSessionId=name)
+    action = the(world, path)
+    assert action.kind == "hold"
+    assert action.error is not None and name in action.error
+
+
+def test_what_is_left_of_a_row_goes_with_the_users_word(world: World) -> None:
+    made = a_talk(world)
+    session_id = f"local_{new_id(world.dice)}"
+    content = compact({"sessionId": session_id, "title": "Its own", "effort": "high", "cut": "x"})[:-3]
+    path = lose(world, None, NOW - DAY, content, session_id)
+    action = the(world, path, matches={session_id: made.session_id})
+    assert (action.row["title"], action.row["effort"], action.row["cwd"]) == ("Its own", "high", made.cwd)
+    assert action.provenance["title"] == "what is left of the row"

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import sessscan.reconcile
+from sessscan.errors import ConflictError, PlanFileError
 from sessscan.reconcile import reconcile
+from sessscan.reconcile.plan import Plan
+from sessscan.reconcile.verify import verify
 from small_worlds import BEGAN, a_talk, lose
 from store_factory import DAY, NOW, World, key
 from test_truth import picture
@@ -127,6 +130,78 @@ def test_an_orphan_that_a_held_row_may_belong_to_is_not_given_away(world: World)
     lose(world, made, made.ended + 2 * DAY)
     actions = reconcile(world.stores[0], world.projects, now=NOW, adopt=True).actions
     assert [action.kind for action in actions] == ["hold"]
+
+
+# --- the legacy index
+
+
+def test_a_stale_index_is_brought_up_to_date_on_request(world: World) -> None:
+    made, other = a_talk(world), a_talk(world)
+    for each in (made, other):
+        world.healthy_row(each, title=each.title)
+    path = world.projects / key(made.cwd) / "sessions-index.json"
+    mtime = (path.parent / f"{made.session_id}.jsonl").stat().st_mtime_ns // 1_000_000
+    kept = {"sessionId": made.session_id, "fileMtime": mtime, "messageCount": 7}
+    for content in (json.dumps({"version": 1, "originalPath": "/o", "entries": [kept]}), "{", "[]"):
+        path.write_text(content)
+        assert reconcile(world.user_data, world.projects, now=NOW).actions == ()
+        plan = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True)
+        (action,) = plan.actions
+        assert (action.kind, action.path, plan.exit_status) == ("rebuild-index", str(path), 0)
+        document = json.loads(action.content)
+        entries = {entry["sessionId"]: entry for entry in document["entries"]}
+        assert set(entries) == {made.session_id, other.session_id}
+        assert entries[made.session_id].get("messageCount") == (7 if "messageCount" in content else None)
+        assert document["originalPath"] == ("/o" if "/o" in content else made.cwd)
+        report = plan.apply(force=True)
+        assert [done.status for done in report.actions] == ["applied"]
+        again = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True)
+        assert (again.findings, again.actions) == ((), ())
+
+
+# --- a plan on disk, and the proof of the pudding
+
+
+def test_a_plan_is_saved_and_carried_out_as_it_was(world: World, tmp_path: Path) -> None:
+    made = a_talk(world)
+    path = lose(world, made, made.ended + 1_000)
+    lose(world, None, NOW - 3 * DAY)
+    plan = reconcile(world.user_data, world.projects, now=NOW)
+    plan.save(tmp_path / "plan.json")
+    with pytest.raises(ConflictError):
+        plan.save(tmp_path / "plan.json")
+    loaded = Plan.load(tmp_path / "plan.json")
+    assert loaded == plan
+    report = loaded.apply(force=True)
+    assert sorted(action.status for action in report.actions) == ["applied", "held"]
+    assert json.loads(path.read_bytes())["cliSessionId"] == made.session_id
+    again = Plan.load(tmp_path / "plan.json").apply(force=True)
+    assert sorted(action.status for action in again.actions) == ["held", "refused"]
+    assert again.exit_status == 3
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"schema":"sessscan.plan/1"}', '{"schema":"sessscan.plan/2"}']
+)
+def test_what_is_no_plan(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(PlanFileError, match="no plan"):
+        Plan.load(tmp_path / "plan.json")
+
+
+def test_healthy_rows_rebuilt_as_if_lost(world: World) -> None:
+    made, other = a_talk(world), a_talk(world, began=BEGAN + DAY)
+    world.healthy_row(made, title=made.title)
+    changed = world.healthy_row(other, title="Not as in the transcript", isArchived=True)
+    world.healthy_row(talk(world.dice, "/x", BEGAN))
+    found = verify(world.user_data, world.projects)
+    assert (found.rows, found.skipped) == (2, 1)
+    told = json.loads(json.dumps(found.to_dict()))["fields"]
+    assert (told["cwd"]["same"], told["cwd"]["different"], told["createdAt"]["same"]) == (2, 0, 2)
+    assert (told["title"]["same"], told["title"]["different"]) == (1, 1)
+    assert told["title"]["rows"][0]["is"] == "Not as in the transcript"
+    assert Path(told["isArchived"]["rows"][0]["path"]).stem == changed
+    assert "permissionMode" not in told, "nobody can know what was granted"
 
 
 # --- size

@@ -19,6 +19,7 @@ import sessscan
 import transcripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from race import content, sessions
 
 BUDGET = 30 if os.environ.get("SESSSCAN_THOROUGH") else 1
 
@@ -97,6 +98,38 @@ def test_files_and_their_events(file: Path, data: bytes, kinds: tuple[str, ...])
         assert found == reference.scan(file)
         assert found == {**core(data, strict=strict), "path": str(file)}
     assert [as_dict(event) for event in sessscan.events(file, kinds)] == reference.events(data, kinds)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_files_of_many_megabytes(file: Path, seed: int) -> None:
+    """What is read in pieces, or by several threads, is damaged at the seams as anywhere else."""
+    random = Random(seed)
+    session = sessions.Session(random, content.make(seed), "/home/ada/engine", 5_000_000)
+    session.session_id = session.writer = transcripts.SESSION
+    parts = list(session.lines())
+    middle = len(parts) // 2
+    parts[middle:middle] = [
+        b"\0" * 1_500_000,
+        *parts[:3],
+        b'{"cwd":"' + b"long " * 600_000 + b'"}\n',
+        b"\r\n" * 9_000,
+    ]
+    data = b"".join(parts)
+    for _ in range(40):
+        kind = random.choice(
+            (damage.nul_line, damage.nul_beside_record, damage.splice, damage.glue, damage.nul_inside)
+        )
+        begin = random.randrange(len(data))
+        end = begin + 20_000
+        data = data[:begin] + kind(data[begin:end], random) + data[end:]
+    file.write_bytes(data)
+    expected = reference.scan(file)
+    for strict in (True, False):
+        found = sessscan.scan(file, strict=strict).to_dict()
+        assert found.pop("error") is None
+        assert found == expected
+        assert {**core(data, strict=strict), "path": str(file)} == expected
+    assert [as_dict(event) for event in sessscan.events(file)] == reference.events(file)
 
 
 # --- Real transcripts -------------------------------------------------------------------------------------

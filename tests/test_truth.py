@@ -113,13 +113,6 @@ def check_row(one: Lost, action: Action) -> None:
     assert abs(row["lastActivityAt"] - made.ended) <= 2_000
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "nowhere"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
-
-
 @pytest.mark.parametrize("first", range(SEED, SEED + STORES, BATCH))
 def test_stores_of_known_truth(tmp_path: Path, first: int) -> None:
     for seed in range(first, min(first + BATCH, SEED + STORES)):

@@ -42,10 +42,11 @@ class Defect:
 
     @property
     def kind(self) -> Literal["glued", "invalid", "invalid-utf8", "nul-run", "spliced", "torn"]:
-        """`nul-run`: a maximal run of NUL bytes. `glued`: several whole objects on a line, the newline between them
-        missing. `spliced`: a cut record with a whole one behind it on the same line. `torn`: the last line was
-        cut, or is still being written. `invalid`: no object, or not a whole one. `invalid-utf8`: the line has
-        bytes that are not UTF-8; its records count all the same."""
+        """`nul-run`: a maximal run of NUL bytes. `glued`: several whole objects on a line, the newline
+        between them
+        missing. `spliced`: a cut record with a whole one behind it on the same line. `torn`: the last
+        line was cut, or is still being written. `invalid`: no object, or not a whole one. `invalid-
+        utf8`: the line has bytes that are not UTF-8; its records count all the same."""
     @property
     def line(self) -> int:
         """The line it begins on, from 1; blank lines count."""
@@ -176,9 +177,9 @@ class Transcript:
 def scan(path: str | PathLike[str], *, strict: bool = False) -> Transcript:
     """What one transcript says of its session.
 
-    By default a line's object is complete when its strings are closed, its brackets match and the grammar of its
-    own members holds; `strict` checks every byte of every value against RFC 8259. Memory does not grow with the
-    file. Raises the `OSError` that says why the file cannot be read.
+    By default a line's object is complete when its strings are closed, its brackets match and the grammar
+    of its own members holds; `strict` checks every byte of every value against RFC 8259. Memory does not
+    grow with the file. Raises the `OSError` that says why the file cannot be read.
     """
 
 def scan_many(
@@ -190,8 +191,9 @@ def scan_many(
 ) -> list[Transcript]:
     """What each of many transcripts says, in the order given; one that cannot be read has its `error` set.
 
-    `threads`: how many, the calling one included; all processors by default. `progress` is called now and then, on the
-    calling thread, with the bytes that are scanned and that are to be; what it raises ends the scan.
+    `threads`: how many, the calling one included; all processors by default. `progress` is called now and
+    then, on the calling thread, with the bytes that are scanned and that are to be; what it raises ends the
+    scan.
     """
 
 def scan_bytes(data: Buffer, *, session_id: str | None = None, strict: bool = False) -> Transcript:
@@ -201,8 +203,8 @@ def scan_bytes(data: Buffer, *, session_id: str | None = None, strict: bool = Fa
 class Scanner:
     """Scans a transcript that comes in pieces, cut anywhere; its state can be put away and taken up again.
 
-    Memory grows only by the longest line, and by 16 bytes for each record with a uuid, since an old `summary` may
-    name any of them.
+    Memory grows only by the longest line, and by 16 bytes for each record with a uuid, since an old
+    `summary` may name any of them.
     """
 
     def __new__(cls, session_id: str | None = None, *, strict: bool = False) -> Scanner: ...
@@ -216,7 +218,8 @@ class Scanner:
     def restore(state: bytes) -> Scanner:
         """Goes on from a state that was put away.
 
-        Raises `ValueError` if it is damaged, or was saved by a version that this one does not know: scan anew.
+        Raises `ValueError` if it is damaged, or was saved by a version that this one does not know: scan
+        anew.
         """
     @property
     def size(self) -> int:
@@ -256,10 +259,11 @@ def events(
     path: str | PathLike[str],
     kinds: Sequence[Literal["title", "cwd", "timestamp"]] = ("title", "cwd", "timestamp"),
 ) -> EventIterator:
-    """The events of a transcript, in the order of the file: each title given, each change of directory, each time.
+    """The events of a transcript, in the order of the file: each title given, each change of directory,
+    each time.
 
-    They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and `ValueError`
-    for a kind that there is not.
+    They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and
+    `ValueError` for a kind that there is not.
     """
 
 # Rows

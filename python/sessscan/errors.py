@@ -33,5 +33,9 @@ class PlanChangedError(RefusedError):
     """Something the plan rests on is no longer what it was when the plan was made."""
 
 
+class PlanFileError(SessscanError):
+    """A plan file is damaged, of a version this sessscan does not know, or asks for more than a plan may."""
+
+
 class JournalError(SessscanError):
     """The journal of a run is missing, unreadable or of a version this sessscan does not know."""

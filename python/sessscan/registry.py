@@ -17,7 +17,7 @@ from typing import Any
 
 from . import _core
 from .model import Row, Store
-from .stores import entries
+from .stores import entries, is_file
 
 try:
     import simdjson
@@ -105,7 +105,7 @@ def read_store(store: Store) -> Contents:
                 rows.append(entry)
             elif name.endswith(TEMPORARY):
                 contents.temporaries.append(Leftover(entry.path, name[: -len(TEMPORARY)], store))
-            elif ".json" in name and entry.is_file(follow_symlinks=False):
+            elif ".json" in name and is_file(entry):
                 contents.copies.append(Leftover(entry.path, name[: name.index(".json")], store))
         elif name.startswith("deleted_"):
             contents.tombstones.add(bare_id(name.removeprefix("deleted_").removesuffix(".json")))

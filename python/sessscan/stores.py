@@ -139,6 +139,14 @@ def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
         return []
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, and no link to one."""
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
 def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder of its own: no link, and on Windows no junction."""
     try:
@@ -159,10 +167,10 @@ def _project_folder(path: str, listing: Listing) -> tuple[list[str], bool]:
     for entry in entries(path, listing.errors):
         name = entry.name
         if TRANSCRIPT_NAME.fullmatch(name):
-            if entry.is_file(follow_symlinks=False):
+            if is_file(entry):
                 names.append(entry.path)
         elif name == INDEX_NAME:
-            if entry.is_file(follow_symlinks=False):
+            if is_file(entry):
                 listing.indexes.append(entry.path)
         elif is_folder(entry):
             folders.append(entry.path)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from .demo import demo
 from .events import events
+from .explain import explain
 from .log import log
 from .reconcile import reconcile
 from .scan import scan
@@ -53,7 +54,7 @@ app = typer.Typer(
     name="sessscan",
     cls=_Guarded,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -93,6 +94,7 @@ app.command(
     short_help="Show titles, folders and times, line by line.",
     epilog="Example: sessscan events --format jsonl transcript.jsonl",
 )(events)
+app.command(short_help="Say what a finding means.", epilog="Example: sessscan explain zero-filled")(explain)
 app.command(short_help="Make a damaged sample store to try.", epilog="Example: sessscan demo /tmp/sample")(
     demo
 )

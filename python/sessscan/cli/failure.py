@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from ..errors import JournalError, RefusedError, SessscanError, UnconfirmedError
+from ..errors import JournalError, PlanFileError, RefusedError, SessscanError, UnconfirmedError
 from .options import fail
 
 
 def report(error: Exception) -> NoReturn:
     """Says what went wrong and ends; an error that is nobody's fault but ours goes on as it is."""
+    if isinstance(error, PlanFileError):
+        fail(str(error), 2)
     if isinstance(error, RefusedError):
         fail(f"refused, nothing was written: {error}", 3)
     if isinstance(error, UnconfirmedError):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Force, Form, Projects, Stores
+
+if TYPE_CHECKING:
+    from ..reconcile.plan import Plan, Report
 
 
 def reconcile(
@@ -24,12 +29,78 @@ def reconcile(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Make rows for sessions of the desktop app that have none.")
     ] = False,
+    rebuild_index: Annotated[
+        bool, typer.Option("--rebuild-index", help="Write old sessions-index.json files anew.")
+    ] = False,
+    plan_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the plan to a new file, for --plan.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Show the plan in this file, or with --apply carry out exactly it. Refused where what it "
+            "rests on has changed.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Try on the healthy rows how well they would be put back. Writes nothing."
+        ),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Find sessions the desktop app has lost, say how they can be put back, and with --apply do it."""
-    from ..reconcile import reconcile as run
-    from ..reconcile.plan import Plan, Report
     from ..render.reconciliation import print_outcome
+    from .options import fail
+
+    making = {
+        "--store": bool(store),
+        "--projects": bool(projects),
+        "--match": bool(match),
+        "--adopt": adopt,
+        "--rebuild-index": rebuild_index,
+        "--plan-out": plan_out is not None,
+    }
+    given = [name for name, used in making.items() if used]
+    if verify:
+        others = [name for name in given if name not in ("--store", "--projects")]
+        others += ["--plan"] if plan is not None else []
+        others += ["--apply"] if apply else []
+        if others:
+            fail(f"--verify only tries; it does not go with {', '.join(others)}", 2)
+        _verify(store, projects, form)
+        return
+    if plan is not None:
+        if given:
+            fail(f"a plan is made already: --plan does not go with {', '.join(given)}", 2)
+        outcome, status = _planned(plan, apply, force)
+        again = ["--plan", str(plan)]
+    else:
+        if plan_out is not None:
+            _new(plan_out)
+        made = _make(store, projects, match, adopt, rebuild_index)
+        if plan_out is not None:
+            _save(made, plan_out)
+        outcome = _applied(made, force=force) if apply else made
+        status = outcome.exit_status
+        again = [argument for path in store or [] for argument in ("--store", str(path))]
+        again += [argument for path in projects or [] for argument in ("--projects", str(path))]
+        again += [argument for word in match or [] for argument in ("--match", word)]
+        again += [name for name in ("--adopt", "--rebuild-index") if making[name]]
+    print_outcome(outcome, form.value, again)
+    raise typer.Exit(status)
+
+
+def _make(
+    store: list[Path] | None,
+    projects: list[Path] | None,
+    match: list[str] | None,
+    adopt: bool,
+    rebuild_index: bool,
+) -> Plan:
+    from ..reconcile import reconcile as run
     from ..render.screen import progress
     from .failure import usage
     from .options import folders
@@ -37,16 +108,77 @@ def reconcile(
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     try:
         with progress("reading", of_bytes=True) as advance:
-            plan = run(stores, roots, matches=match or None, adopt=adopt, progress=advance)
+            return run(
+                stores,
+                roots,
+                matches=match or None,
+                adopt=adopt,
+                rebuild_index=rebuild_index,
+                progress=advance,
+            )
     except ValueError as error:
         if not match:
             raise
         usage(error)
-    outcome: Plan | Report = plan
-    if apply:
-        with progress("putting back") as advance:
-            outcome = plan.apply(force=force, progress=advance)
-    given = [argument for path in store or [] for argument in ("--store", str(path))]
-    given += [argument for path in projects or [] for argument in ("--projects", str(path))]
-    print_outcome(outcome, form.value, given)
-    raise typer.Exit(outcome.exit_status)
+
+
+def _applied(plan: Plan, *, exact: bool = False, force: bool) -> Report:
+    from ..render.screen import progress
+
+    with progress("putting back") as advance:
+        return plan.apply(exact=exact, force=force, progress=advance)
+
+
+def _planned(file: Path, apply: bool, force: bool) -> tuple[Plan | Report, int]:
+    """The plan in a file, or what became of it, and the exit status."""
+    from ..reconcile.plan import Plan
+    from ..render.screen import remark
+    from .options import fail
+
+    try:
+        plan = Plan.load(file)
+    except OSError as error:
+        fail(f"--plan {file}: {error.strerror or error}", 2)
+    changes = plan.changes()
+    for change in changes:
+        remark(f"sessscan: the plan no longer fits: {change}")
+    if not apply:
+        return plan, 3 if changes else plan.exit_status
+    if changes:
+        fail("refused, nothing was written: make a new plan", 3)
+    report = _applied(plan, exact=True, force=force)
+    return report, report.exit_status
+
+
+def _new(file: Path) -> None:
+    """Ends with status 2 where no file can be made, before anything is read."""
+    from .options import fail
+
+    if os.path.lexists(file):
+        fail(f"--plan-out {file}: there is a file already", 2)
+    if not file.absolute().parent.is_dir():
+        fail(f"--plan-out {file}: there is no such folder", 2)
+
+
+def _save(plan: Plan, file: Path) -> None:
+    from ..errors import ConflictError
+    from ..render.screen import remark
+    from .options import fail
+
+    try:
+        plan.save(file)
+    except ConflictError as error:
+        fail(f"--plan-out {file}: {error}", 2)
+    remark(f"sessscan: the plan is in {file}; it holds the content of rows, so keep it to yourself")
+
+
+def _verify(store: list[Path] | None, projects: list[Path] | None, form: Form) -> None:
+    from ..reconcile.verify import verify
+    from ..render.screen import progress
+    from ..render.verification import print_verification
+    from .options import folders
+
+    stores, roots = folders(store, "--store"), folders(projects, "--projects")
+    with progress("reading", of_bytes=True) as reading, progress("trying") as trying:
+        found = verify(stores, roots, progress=reading, trying=trying)
+    print_verification(found, form.value)

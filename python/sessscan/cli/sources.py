@@ -25,8 +25,8 @@ class Sources:
     def of(cls, paths: list[Path] | None, projects: list[Path] | None) -> Sources:
         """The files that were named, whatever they are called, and the sessions in the folders.
 
-        Without `paths`: the sessions under `projects`, or of this user. What is not there fails when it is to be
-        read, as any file that cannot be. Paths are absolute, with links in them not resolved.
+        Without `paths`: the sessions under `projects`, or of this user. What is not there fails when it is
+        to be read, as any file that cannot be. Paths are absolute, with links in them not resolved.
         """
         sources = cls()
         if not paths:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
+from types import ModuleType
 
 from ..model import Action
 from ..stores import StrPath
+from . import index
 from .adopt import adoptions
 from .diagnose import diagnose, find_orphans
 from .lineage import Lineage
@@ -25,6 +28,7 @@ def reconcile(
     *,
     matches: Matches | None = None,
     adopt: bool = False,
+    rebuild_index: bool = False,
     progress: Progress | None = None,
     now: int | None = None,
 ) -> Plan:
@@ -32,8 +36,9 @@ def reconcile(
 
     `stores`: userData folders, registries or account/organisation folders, and `projects`: the transcripts'
     roots; by default where this platform keeps them. `matches`: the user's word on held rows, ROW=TRANSCRIPT
-    or a mapping. `adopt`: also make rows for orphans. `progress` is called with the bytes of transcripts that
-    are scanned and that are to be. `now`: epoch ms, if another time than the clock's is meant.
+    or a mapping. `adopt`: also make rows for orphans; `rebuild_index`: also bring stale indexes up to date.
+    `progress` is called with the bytes of transcripts that are scanned and that are to be. `now`: epoch ms,
+    if another time than the clock's is meant.
 
     Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
     `ValueError` for a match that cannot be.
@@ -48,6 +53,8 @@ def reconcile(
     findings = diagnose(docket, orphans)
     if adopt:
         actions += adoptions(docket, orphans)
+    if rebuild_index:
+        actions += index.rebuilds(survey)
     return Plan(
         stores=tuple((contents.store, len(contents.rows)) for contents in survey.contents),
         rows=sum(len(contents.rows) for contents in survey.contents),
@@ -56,3 +63,14 @@ def reconcile(
         findings=tuple(findings),
         actions=tuple(actions),
     )
+
+
+class _Package(ModuleType):
+    """For who uses the library `sessscan.reconcile` is the function; the import system puts this package
+    there as
+    soon as anything in it is imported. So to call the package is to reconcile, too."""
+
+    __call__ = staticmethod(reconcile)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -7,8 +7,8 @@ from pathlib import Path
 from .. import _core
 from ..model import Action, Evidence, Row, Store
 from .case import LOST, Case
+from .directory import normal
 from .docket import Docket
-from .pool import normal
 from .rebuild import Unbuildable, adopt
 from .survey import transcript_id
 

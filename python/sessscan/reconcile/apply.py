@@ -19,17 +19,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import _core
-from ..errors import ConflictError, RefusedError, SessscanError, UnconfirmedError
+from ..errors import ConflictError, PlanChangedError, RefusedError, SessscanError, UnconfirmedError
 from ..model import Action, Fingerprint
 from ..running import refuse_if_app_runs
 from . import journal
 from .fingerprint import Checker, content_hash
+from .guard import changes
 from .lock import exclusive
 from .plan import Plan, Progress, Report
-from .settle import settle
+from .settle import settle, sweep_beside
 
 
-def apply(plan: Plan, *, force: bool = False, progress: Progress | None = None) -> Report:
+def apply(
+    plan: Plan, *, exact: bool = False, force: bool = False, progress: Progress | None = None
+) -> Report:
     """Does what `plan` says and reports what became of it. See `Plan.apply`."""
     due = [index for index, action in enumerate(plan.actions) if action.status == "planned"]
     actions = list(plan.actions)
@@ -38,6 +41,8 @@ def apply(plan: Plan, *, force: bool = False, progress: Progress | None = None) 
         if not force:
             refuse_if_app_runs()
         with exclusive(_home()):
+            if exact and (reasons := changes(plan)):
+                raise PlanChangedError(f"the plan no longer fits: {'; '.join(reasons)}")
             _clean_up(plan)
             writer = _Writer(_journal())
             for count, index in enumerate(due):
@@ -74,9 +79,7 @@ def _clean_up(plan: Plan) -> None:
         if run.state == "interrupted" and not any(entry.undone for entry in run.entries):
             with contextlib.suppress(OSError, SessscanError):  # it can be settled another time
                 settle(run)
-    for folder in {str(Path(action.path).parent) for action in plan.actions if action.status == "planned"}:
-        with contextlib.suppress(OSError):  # where it matters, writing there will say so
-            _core.sweep(folder)
+    sweep_beside(action.path for action in plan.actions if action.status == "planned")
 
 
 class _Writer:

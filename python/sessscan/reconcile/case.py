@@ -52,6 +52,10 @@ class Case:
     remarks: list[str] = field(default_factory=list)
     """What looked like evidence and is none, and why."""
 
+    misnamed: str | None = None
+    """What the row's own cliSessionId says, where that cannot be a transcript's name."""
+    foreign: bool = False
+    """Whether its content is another session's: then its time is not that of its own last write."""
     id_beginning: str = ""
     """What is left of a cut-off cliSessionId: the transcript's uuid begins so."""
     confined: set[str] | None = None

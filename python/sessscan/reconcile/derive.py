@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from .. import _core
-from .pool import in_folder
+from .directory import in_folder
 from .survey import folder_of, path_of, transcript_id
 
 WORKTREE_PART = re.compile(r"[/\\]\.claude[/\\]worktrees[/\\][^/\\]+")

@@ -11,8 +11,9 @@ from ..model import Finding, Row, Severity
 from ..registry import Contents, bare_id
 from . import index
 from .case import Case
+from .directory import in_folder
 from .docket import Docket
-from .pool import DESKTOP, in_folder, is_conversation
+from .pool import DESKTOP, is_conversation
 from .survey import Survey, folder_of, path_of, transcript_id
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
@@ -56,7 +57,7 @@ def find_orphans(docket: Docket) -> list[_core.Transcript]:
     for name, found in survey.by_id.items():
         if not survey.unclaimed(name) or name in docket.taken:
             continue
-        transcript = docket.pick(name) or found[0]
+        transcript = survey.pick(name) or found[0]
         if (
             transcript.born_in != DESKTOP
             or not is_conversation(transcript)
@@ -106,16 +107,20 @@ def _damaged_row(row: Row, case: Case | None) -> Finding:
 def _unreadable(survey: Survey) -> Iterator[Finding]:
     for error in survey.errors:
         path = os.fsdecode(error.filename or "")
-        yield Finding("unreadable", "warning", path, f"The folder cannot be read ({error.strerror}).")
+        yield Finding("unreadable", "warning", path, f"The folder cannot be read ({describe(error)}).")
     for worktrees in survey.worktrees:
         if worktrees.error is not None:
-            reason = worktrees.error.strerror
-            yield Finding("unreadable", "warning", worktrees.path, f"The leases cannot be read ({reason}).")
+            message = f"The leases cannot be read ({describe(worktrees.error)})."
+            yield Finding("unreadable", "warning", worktrees.path, message)
     for transcript in survey.unread:
         path = path_of(transcript)
-        reason = getattr(transcript.error, "strerror", None) or transcript.error
-        message = f"The transcript cannot be read ({reason})."
+        message = f"The transcript cannot be read ({describe(transcript.error)})."
         yield Finding("unreadable", "warning", path, message, None, path)
+
+
+def describe(error: OSError | None) -> str:
+    """An error in the system's own words."""
+    return "" if error is None else error.strerror or str(error)
 
 
 def _healthy_rows(survey: Survey) -> Iterator[Finding]:
@@ -261,12 +266,5 @@ def _orphan(transcript: _core.Transcript) -> Finding:
 
 
 def _indexes(survey: Survey) -> Iterable[Finding]:
-    if not survey.listing.indexes:
-        return
-    folders: dict[str, list[_core.Transcript]] = defaultdict(list)
-    for transcript in survey.transcripts:
-        folders[path_of(transcript).rpartition(os.sep)[0]].append(transcript)
-    for path in survey.listing.indexes:
-        reason = index.complaint(path, folders[path.rpartition(os.sep)[0]])
-        if reason is not None:
-            yield Finding("stale-index", "note", path, f"The sessions index {reason}. Nothing depends on it.")
+    for path, reason, _ in index.stale(survey):
+        yield Finding("stale-index", "note", path, f"The sessions index {reason}. Nothing depends on it.")

@@ -11,8 +11,7 @@ from ..model import Candidate, Evidence, Row
 from ..registry import bare_id
 from .case import LOST, Case, WitnessKind, candidate
 from .lineage import Lineage
-from .pool import in_folder
-from .survey import Survey, folder_of, transcript_id
+from .survey import Survey, transcript_id
 
 WHERE: Mapping[WitnessKind, str] = {
     "own": "the row's own content names it",
@@ -44,6 +43,8 @@ class Docket:
 
     def objection(self, case: Case, name: str) -> str | None:
         """Why a row must not be given the transcript that is meant for it."""
+        if not name.startswith(case.id_beginning):
+            return "what is left of the row names another transcript"
         claimants = self.survey.claimants(name, case.session_id)
         if claimants:
             return f"that belongs to {claimants[0].session_id}, a row that the app can read"
@@ -63,19 +64,7 @@ class Docket:
 
     def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
         """The file of a transcript's uuid; of several the newest, of equal ones that in the row's folder."""
-        found = self.survey.by_id.get(name)
-        if not found:
-            return None
-        if len(found) == 1:
-            return found[0]
-        return max(
-            found,
-            key=lambda t: (
-                t.last_activity_at or 0,
-                t.size,
-                isinstance(cwd, str) and in_folder(cwd, folder_of(t)),
-            ),
-        )
+        return self.survey.pick(name, cwd)
 
     def named(self, case: Case, *names: str) -> list[Candidate]:
         """The transcripts that a case's witnesses name, and those given, as candidates."""

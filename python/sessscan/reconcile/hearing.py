@@ -13,7 +13,7 @@ from ..registry import PRIOR
 from .case import Case, Witness, candidate, span
 from .docket import Docket
 from .survey import transcript_id
-from .witness import Witnesses
+from .witness import Witnesses, stated_at
 
 SETTLING = 2_000
 """Ms. Two files whose times differ by less were written in the same moment: FAT counts in steps of 2 s."""
@@ -26,8 +26,12 @@ UNWRITABLE = {
 
 def hear(docket: Docket) -> None:
     """Decides the cases whose witnesses name a transcript; holds those that nothing can be written for."""
+    witnesses = Witnesses(docket.survey, (case.session_id for case in docket.cases))
+    given = [case for case in docket.cases if not case.open]
+    for case in given:  # by the user's word; what is left of the row still comes before what can be derived
+        witnesses.call(case)
+        case.base = [w for w in _of_itself(case) if w.cli_session_id in (None, case.cli_session_id)]
     cases = docket.undecided()
-    witnesses = Witnesses(docket.survey, (case.session_id for case in cases))
     wanting: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         if case.row.state in UNWRITABLE or case.row.error is not None:
@@ -38,14 +42,18 @@ def hear(docket: Docket) -> None:
         named = next((w.cli_session_id for w in agreeing if w.cli_session_id is not None), None)
         if contradiction is not None:
             case.hold(contradiction, *docket.named(case))
+        elif case.misnamed is not None:
+            case.hold(f"it names no transcript, but {case.misnamed!r}", *docket.named(case))
         elif case.lost and not any(witness.kind == "tmp" for witness in agreeing):
             case.hold(case.because("nothing is left of its row but a .tmp that cannot be used"))
         elif named is not None:
             _judge(docket, case, agreeing, named)
             if case.source is not None or case.reason is not None:
                 wanting[named].append(case)
-        elif agreeing and agreeing[0].kind in ("tmp", "own"):
-            _decide(docket, case, agreeing[:1])  # a session that never started has no transcript to name
+        elif agreeing and _never_started(agreeing[0]):
+            _decide(docket, case, agreeing[:1])
+        else:
+            case.base = _of_itself(case)
     docket.settle(wanting)
     for case in cases:
         for witness in case.witnesses:
@@ -75,10 +83,15 @@ def newest(case: Case) -> tuple[list[Witness], str | None]:
     return [witness for witness in heard if witness.cli_session_id in (None, best.cli_session_id)], None
 
 
-def stated_at(witness: Witness) -> float:
-    """When, in the row's own words, its session was last active: how recent a state of the row this is."""
-    value = witness.fields.get("lastActivityAt")
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+def _of_itself(case: Case) -> list[Witness]:
+    return [witness for witness in case.witnesses if witness.path == case.row.path]
+
+
+def _never_started(witness: Witness) -> bool:
+    """Whether it is a whole row without a transcript to name: one of a session that had none yet."""
+    times = (witness.fields.get("createdAt"), witness.fields.get("lastActivityAt"))
+    known = any(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
+    return witness.kind == "tmp" or (witness.kind == "own" and known)
 
 
 def is_fresh(case: Case, witness: Witness) -> bool:

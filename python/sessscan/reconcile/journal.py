@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .._core import append_durable
-from ..errors import JournalError
+from .._core import append_durable, sweep
+from .._core import replace as core_replace
+from ..errors import JournalError, RefusedError, SessscanError
 
 SCHEMA = "sessscan.journal/1"
 
@@ -143,12 +144,18 @@ class Journal:
 
     @classmethod
     def reopen(cls, run: Run) -> Journal:
-        """Goes on with the journal of `run`; a torn last record is cut off first, or what follows it would be
-        part of it."""
-        if run.journal.stat().st_size > run.length:
-            with run.journal.open("r+b") as file:
-                file.truncate(run.length)
-                os.fsync(file.fileno())
+        """Goes on with the journal of `run`, in a new file without the torn last record. In the old one
+        what follows would be part of that record; and who was interrupted may have had a sync that failed,
+        after which no sync of that file says anything.
+
+        Raises `RefusedError` where that cannot be done."""
+        try:
+            sweep(run.journal.parent)
+            records = run.journal.read_bytes()
+            core_replace(run.journal, records[: run.length], expected=records)
+        except (OSError, SessscanError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RefusedError(f"{run.journal} cannot be gone on with ({reason})") from error
         return cls(run.id, run.journal, len(run.entries))
 
     def intent(
@@ -336,6 +343,8 @@ def _entry(record: dict[str, Any], expected: int) -> Entry:
         raise ValueError(f"entry {record['entry']!r} where {expected} was due")
     if not isinstance(record["kind"], str) or not isinstance(path, str) or not Path(path).is_absolute():
         raise ValueError("an entry without an absolute path")
+    if b"\0" in os.fsencode(path):
+        raise ValueError("a path that can be none")
     if not all(text is None or isinstance(text, str) for text in (backup, title, session_id)):
         raise ValueError("a value of the wrong type")
     before, after = _read_image(record["before"]), _read_image(record["after"])
@@ -352,6 +361,11 @@ def _read_image(value: Any) -> Image | None:
     digest, size, mtime = value["sha256"], value["size"], value["mtime_ns"]
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise ValueError("a sha256 that is none")
-    if type(size) is not int or not (mtime is None or type(mtime) is int):
+    if not _is_number(size) or size < 0 or not (mtime is None or _is_number(mtime)):
         raise ValueError("a size or time that is no number")
     return Image(digest, size, mtime)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a whole number that the system has room for."""
+    return type(value) is int and -1 << 63 <= value < 1 << 63

@@ -11,8 +11,9 @@ from .. import _core
 from ..model import Evidence
 from ..registry import Lease, bare_id
 from .case import Case, candidate
+from .directory import in_folder, normal
 from .lineage import Lineage
-from .pool import DESKTOP, directories, in_folder, normal
+from .pool import DESKTOP, directories
 from .survey import Survey, folder_of, transcript_id
 
 TOLERANCE = 600_000
@@ -100,6 +101,8 @@ class Leases:
     def _objection(
         self, case: Case, lease: Lease, transcript: _core.Transcript, written: int | None
     ) -> str | None:
+        if not transcript_id(transcript).startswith(case.id_beginning):
+            return "is another than what is left of the row names"
         born = transcript.created_at
         worktree = transcript.worktree
         if transcript.born_in != DESKTOP:

@@ -42,7 +42,7 @@ class Lineage:
         self._uuids: dict[str, frozenset[str]] = {}
         self._records: dict[str, int] = {}
         self._index: dict[tuple[str, object], list[_core.Transcript]] | None = None
-        self._folders: dict[str, list[tuple[int, str, _core.Transcript]]] = {}
+        self._folders: dict[str, list[tuple[int, str, int, _core.Transcript]]] = {}
         self._newer: dict[str, _core.Transcript | None] = {}
 
     def newer_copy(self, transcript: _core.Transcript, *, thorough: bool = False) -> _core.Transcript | None:
@@ -71,9 +71,12 @@ class Lineage:
 
     def is_fork(self, transcript: _core.Transcript) -> bool:
         """Whether many of its records bear another session's id."""
+        own = transcript.own_records
+        if own >= (1 - FOREIGN) * transcript.records:
+            return False  # without looking: some of the others have no id at all
         self._read(transcript)
         records = self._records[path_of(transcript)]
-        return transcript.own_records == 0 or records - transcript.own_records > FOREIGN * records
+        return own == 0 or records - own > FOREIGN * records
 
     def _newest(
         self, transcript: _core.Transcript, others: Iterable[_core.Transcript]
@@ -140,7 +143,8 @@ class Lineage:
         if not self._folders:
             folders = defaultdict(list)
             for other in self._survey.transcripts:
-                folders[folder_of(other)].append((other.created_at or 0, path_of(other), other))
+                times = (other.created_at or 0, path_of(other), other.last_activity_at or 0)
+                folders[folder_of(other)].append((*times, other))
             for members in folders.values():
                 members.sort(key=lambda member: member[:2])
             self._folders = dict(folders)
@@ -148,7 +152,7 @@ class Lineage:
         born, died = transcript.created_at or 0, transcript.last_activity_at or 0
         place = bisect_left(members, (born, ""), key=lambda member: member[:2])
         near = members[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]
-        return [other for start, _, other in near if start <= died and (other.last_activity_at or 0) >= born]
+        return [other for start, _, end, other in near if start <= died and end >= born]
 
 
 def _marks(transcript: _core.Transcript) -> set[tuple[str, object]]:

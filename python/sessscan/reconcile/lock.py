@@ -65,6 +65,14 @@ def _user() -> str:
         return "this user"
 
 
+def _sign(descriptor: int, text: str) -> None:
+    """A full disk does not take the text, and the lock holds without it."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, text.encode())
+
+
 @contextlib.contextmanager
 def exclusive(home: Path) -> Iterator[None]:
     """Holds the lock of the state folder `home`, which must exist.
@@ -73,8 +81,9 @@ def exclusive(home: Path) -> Iterator[None]:
     can be no lock.
     """
     path = home / "lock"
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = os.open(path, flags, 0o600)
     except OSError as error:
         raise RefusedError(f"{path} cannot be opened ({error.strerror})") from error
     try:
@@ -86,13 +95,10 @@ def exclusive(home: Path) -> Iterator[None]:
             raise LockedError(
                 f"another sessscan is writing ({_holder(descriptor)}): try again when it has finished."
             )
-        text = json.dumps({"pid": os.getpid(), "user": _user(), "since": time.time()})
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, text.encode())
+        _sign(descriptor, json.dumps({"pid": os.getpid(), "user": _user(), "since": time.time()}))
         try:
             yield
         finally:
-            os.ftruncate(descriptor, 0)
+            _sign(descriptor, "")
     finally:
         os.close(descriptor)

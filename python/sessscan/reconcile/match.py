@@ -35,7 +35,9 @@ def match(survey: Survey, lineage: Lineage, matches: Matches | None = None) -> D
     for case, transcript in resolve(docket, matches):
         docket.give(case, transcript, Evidence("match", "you said so"))
         docket.taken[transcript_id(transcript)] = case.session_id
-    for step in (hear, _by_name, _by_lease, _by_time):
+    if docket.cases:
+        hear(docket)
+    for step in (_by_name, _by_lease, _by_time):
         if docket.undecided():
             step(docket)
     for case in docket.cases:

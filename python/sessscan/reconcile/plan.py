@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model import Action, Finding, Store
+from ..stores import StrPath
 
 SCHEMA = "sessscan.reconcile/1"
 
@@ -73,15 +74,40 @@ class Plan(_Outcome):
         """0 no error stands; 1 one does (planned, or held); 4 some files could not be read."""
         return 4 if self._unread() else 1 if self._stands() else 0
 
-    def apply(self, *, force: bool = False, progress: Progress | None = None) -> Report:
-        """Carries the plan out: restores and adoptions; holds stay as they are.
+    def save(self, path: StrPath) -> None:
+        """Writes the plan to a new file of mode 0600, with all that is needed to carry out exactly it.
 
-        `force`: also while the desktop app is running. Raises `RefusedError` and its kinds when nothing at
-        all was written; what happened to a single file is its action's `status` and `error`.
+        Raises `ConflictError` where there is a file already, `PlanFileError` for a plan that could not be
+        loaded again, and OSError.
+        """
+        from .planfile import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: StrPath) -> Plan:
+        """The plan in a file that `save` wrote. Raises OSError, and `PlanFileError` if it is none."""
+        from .planfile import load
+
+        return load(path)
+
+    def changes(self) -> list[str]:
+        """What it rests on and is no longer as it was: a line for each file, which names it."""
+        from .guard import changes
+
+        return changes(self)
+
+    def apply(self, *, exact: bool = False, force: bool = False, progress: Progress | None = None) -> Report:
+        """Carries the plan out: restores, adoptions, indexes; holds stay as they are.
+
+        Where something has changed since, that action is refused and the rest is done; with `exact` nothing
+        is, and `PlanChangedError` names each file. `force`: also while the desktop app is running. Raises
+        `RefusedError` and its kinds when nothing at all was written; what happened to a single file is its
+        action's `status` and `error`.
         """
         from .apply import apply
 
-        return apply(self, force=force, progress=progress)
+        return apply(self, exact=exact, force=force, progress=progress)
 
 
 @dataclass(frozen=True)

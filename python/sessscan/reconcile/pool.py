@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Container
 
 from .. import _core
+from .directory import normal
 from .survey import Survey
 
 DESKTOP = "claude-desktop"
-
-_OTHER = re.compile(r"[^A-Za-z0-9]")
-_OTHER_OLD = re.compile(r"[^A-Za-z0-9_]")
-_DRIVE = re.compile(r"[A-Za-z]:")
-
-KEY_LENGTH = 200
-"""UTF-16 units of a project folder's name that come from the path; longer ones are cut and get a hash."""
 
 
 def is_conversation(transcript: _core.Transcript) -> bool:
@@ -38,9 +30,9 @@ def free(survey: Survey, taken: Container[str]) -> list[_core.Transcript]:
     """The conversations, possibly the app's, that no row names and no tombstone forbids."""
     return [
         transcript
-        for name, found in survey.by_id.items()
+        for name in survey.by_id
         if survey.unclaimed(name) and name not in taken
-        for transcript in found
+        if (transcript := survey.pick(name)) is not None
         if may_be_desktop(transcript) and is_conversation(transcript)
     ]
 
@@ -55,29 +47,3 @@ def directories(transcript: _core.Transcript) -> set[str]:
         worktree.path if worktree is not None else None,
     )
     return {normal(name) for name in named if name}
-
-
-def normal(path: str) -> str:
-    """A directory's name in the one form in which two names of one directory are equal. Windows paths are
-    known by their drive, whatever the platform."""
-    path = unicodedata.normalize("NFC", path)
-    if _DRIVE.match(path) or path.startswith("\\\\"):
-        path = path.replace("/", "\\").casefold()
-    return path.rstrip("/\\") or path
-
-
-def in_folder(directory: str, folder: str) -> bool:
-    """Whether a project folder's name is the key of `directory`, by the rule of any CLI (FORMATS §1)."""
-    text = directory if directory.isascii() else unicodedata.normalize("NFC", directory)
-    if not text.isascii():
-        # A character beyond the first plane is two UTF-16 units and becomes two dashes.
-        text = "".join(c if ord(c) < 0x10000 else "--" for c in text)
-    if _DRIVE.match(text):
-        text, folder = text.casefold(), folder.casefold()
-    for other in (_OTHER, _OTHER_OLD):
-        key = other.sub("-", text)
-        if key == folder:
-            return True
-        if len(key) > KEY_LENGTH and folder.startswith(key[:KEY_LENGTH] + "-"):
-            return True
-    return False

@@ -204,8 +204,12 @@ def _correct(case: Case, fields: Fields, derived: Fields) -> None:
 def _fitting(fields: Fields, derived: Fields) -> tuple[dict[str, Any], bytes]:
     """The row and its bytes, without what JSON cannot say and what would make it too large for the app."""
     order = dict.fromkeys([key for key in ("sessionId", *derived) if key in fields] + list(fields))
-    row = {key: fields[key][0] for key in order if _encodable(fields[key][0])}
-    content = _encode(row)
+    row = {key: fields[key][0] for key in order}
+    try:
+        content = _encode(row)
+    except (ValueError, RecursionError):
+        row = {key: value for key, value in row.items() if _encodable(value)}
+        content = _encode(row)
     if len(content) > MAX_ROW_SIZE:
         for key in sorted(row, key=lambda key: len(_encode({key: row[key]})), reverse=True):
             if key not in KEPT:
@@ -222,7 +226,8 @@ def _fitting(fields: Fields, derived: Fields) -> tuple[dict[str, Any], bytes]:
 
 def _encode(row: dict[str, Any]) -> bytes:
     """Compact JSON in UTF-8. A lone surrogate stays the escape that it was, which JSON allows."""
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    text = json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _encodable(value: Any) -> bool:
@@ -234,7 +239,7 @@ def _encodable(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def _read_again(witness: Witness) -> bytes:
@@ -263,10 +268,10 @@ def _fingerprints(case: Case, read: dict[str, bytes]) -> tuple[Fingerprint, ...]
         path = path_of(transcript)
         status = _status(path)
         found.append(Fingerprint(path, True, transcript.size, status.st_mtime_ns, status.st_ino))
-    folder = Path(case.row.path).parent
+    folder = case.row.path.rpartition(os.sep)[0]
     for name in (bare_id(case.session_id), case.cli_session_id):
         if name is not None:
-            found.append(Fingerprint(str(folder / f"deleted_{name}"), False))
+            found.append(Fingerprint(f"{folder}{os.sep}deleted_{name}", False))
     return tuple(dict.fromkeys(found))
 
 
@@ -290,7 +295,7 @@ def _content_of(path: str, data: bytes | None) -> Fingerprint:
 
 def _status(path: str) -> os.stat_result:
     try:
-        return Path(path).stat()
+        return os.stat(path)  # noqa: PTH116 - there are thousands
     except OSError as error:
         raise Unbuildable(f"{path} vanished while it was looked at ({error.strerror})") from None
 

@@ -7,7 +7,9 @@ what it was to become, or somebody else has written it since.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from .. import _core
 from ..errors import ConflictError
@@ -47,6 +49,13 @@ def _look(entry: Entry, journal: Journal) -> None:
         journal.failed(entry.index, "interrupted before it was written")
     elif entry.backup is None or content_hash(entry.backup) is None:
         journal.failed(entry.index, "interrupted before it was written; another program has written it since")
+
+
+def sweep_beside(paths: Iterable[str]) -> None:
+    """Removes temporary files that interrupted runs left in the folders of `paths`."""
+    for folder in {str(Path(path).parent) for path in paths}:
+        with contextlib.suppress(OSError):  # where it matters, writing there will say so
+            _core.sweep(folder)
 
 
 def drop_backup(entry: Entry) -> None:

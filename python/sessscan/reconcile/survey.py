@@ -12,6 +12,7 @@ from .. import _core
 from ..model import Row
 from ..registry import PRIOR, Contents, Worktrees, read_store, read_worktrees
 from ..stores import Listing, Places, StrPath, list_transcripts, locate
+from .directory import in_folder
 from .plan import Progress
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -56,12 +57,21 @@ class Survey:
     def unclaimed(self, transcript_id: str) -> bool:
         return transcript_id not in self.claims and transcript_id not in self.tombstones
 
-    def stat_of(self, row: Row) -> os.stat_result | None:
-        """What a damaged row was when it was read."""
-        for contents in self.contents:
-            if contents.store is row.store:
-                return contents.stats.get(row.path)
-        return None
+    def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
+        """The file of a transcript's uuid: of several the newest, then that in the folder of `cwd`."""
+        found = self.by_id.get(name)
+        if not found:
+            return None
+        if len(found) == 1:
+            return found[0]
+        return max(
+            found,
+            key=lambda transcript: (
+                transcript.last_activity_at or 0,
+                transcript.size,
+                isinstance(cwd, str) and in_folder(cwd, folder_of(transcript)),
+            ),
+        )
 
 
 def take(

@@ -9,6 +9,7 @@ again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from .fingerprint import content_hash
 from .journal import Entry, Image, Journal, Run, home, runs
 from .lock import exclusive
 from .plan import Progress
-from .settle import drop_backup, settle
+from .settle import drop_backup, settle, sweep_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def undo(run: Run, *, force: bool = False, progress: Progress | None = None) -> 
         if not due:
             return Undone(run.id, ())
         _check(due)
+        sweep_beside(entry.path for entry in due)
         journal = Journal.reopen(run)
         reversals = []
         for count, entry in enumerate(due):
@@ -150,6 +152,8 @@ def _reverse(entry: Entry) -> None:
             _core.remove(entry.path, expected=entry.after.sha256)
             return
         content = Path(entry.backup).read_bytes()
+        if hashlib.sha256(content).hexdigest() != _hash(entry.before):
+            raise ConflictError(f"{entry.backup} was written by another program at the same moment")
         try:
             _core.replace(entry.path, content, expected=entry.after.sha256)
         except UnconfirmedError:

@@ -6,8 +6,10 @@ What they say is heard in `hearing`; here they are only found, and those that ar
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,9 @@ class Witnesses:
         for witness in witnesses:
             stated = witness.fields.get("cliSessionId")
             if witness.cli_session_id is None and isinstance(stated, str):
-                case.remarks.append(f"{_name(witness.path)} names no transcript but {stated!r}")
+                case.remarks.append(f"{_name(witness.path)} names no transcript, but {stated!r}")
+                if witness.path == case.row.path:
+                    case.misnamed = stated
             else:
                 case.witnesses.append(witness)
 
@@ -104,6 +108,7 @@ class Witnesses:
         stranger = bare_id(inner) if isinstance(inner, str) else bare_id(row.session_id)
         if stranger != bare_id(row.session_id) and (not whole or stranger in self._known):
             case.remarks.append(f"its content is that of {inner}, another session")
+            case.foreign = True
             return
         if not whole:
             yield from self._prefix(case, row.path, data, status, fields)
@@ -115,8 +120,10 @@ class Witnesses:
     ) -> Iterable[Witness]:
         partial = "cliSessionId" not in fields
         if partial:
-            case.id_beginning = _cut_off_id(data)
-            completed = self._complete(case.id_beginning)
+            beginning = _cut_off_id(data)
+            if path == case.row.path:
+                case.id_beginning = beginning
+            completed = self._complete(beginning)
             if completed is not None:
                 fields = {**fields, "cliSessionId": completed}
         if fields:
@@ -135,8 +142,13 @@ class Witnesses:
         """The one transcript that a cut-off cliSessionId can be the beginning of."""
         if len(beginning.replace("-", "")) < PARTIAL_DIGITS:
             return None
-        fitting = [known for known in self._survey.by_id if known.startswith(beginning)]
+        place = bisect_left(self._ids, beginning)
+        fitting = [known for known in self._ids[place : place + 2] if known.startswith(beginning)]
         return fitting[0] if len(fitting) == 1 else None
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return sorted(self._survey.by_id)
 
     def _copies(self, case: Case) -> Iterable[Witness]:
         found: list[Witness] = []
@@ -181,7 +193,7 @@ class Witnesses:
 def stated_at(witness: Witness) -> float:
     """When, in the row's own words, its session was last active: how recent a state of the row this is."""
     value = witness.fields.get("lastActivityAt")
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    return min(value, 1e18) if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
 def _id(fields: dict[str, Any]) -> str | None:

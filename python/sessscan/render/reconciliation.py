@@ -13,8 +13,8 @@ from pathlib import PurePath
 
 from ..model import Action, Candidate, Finding
 from ..reconcile.plan import Plan, Report
+from ..rules import BY_NAME
 from . import data
-from .rules import meaning
 from .screen import Page
 from .text import command, counted, folded, size, when
 
@@ -44,8 +44,10 @@ class _Text:
         self.page = Page()
         self.outcome = outcome
         self.given = list(given)
+        self.from_file = "--plan" in self.given
         by_time = sorted(outcome.actions, key=lambda action: _last(action) or 0, reverse=True)
-        self.actions = [action for action in by_time if action.status != "held"]
+        self.indexes = [action for action in outcome.actions if action.kind == "rebuild-index"]
+        self.actions = [a for a in by_time if a.status != "held" and a.kind != "rebuild-index"]
         held = [action for action in outcome.actions if action.status == "held"]
         self.holds = sorted(held, key=lambda action: not action.candidates)
         self.states = {finding.path: finding for finding in reversed(outcome.findings)}
@@ -67,17 +69,18 @@ class _Text:
         return sum(action.status == status for action in self.actions)
 
     def write(self) -> None:
-        if not self.outcome.stores:
+        if self.outcome.stores:
+            self.headline()
+            self.looked()
+        else:
             self.page.prose("There is no session store of the desktop app here.", style="bold")
             self.page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
-            return
-        self.headline()
-        self.looked()
         self.list("applied", "Put back", f"bold {GOOD}")
         self.list("planned", "Can be put back", f"bold {GOOD}")
         self.list("refused", "Left alone: something has changed since it was looked at", f"bold {DOUBT}")
         self.list("failed", "Could not be written", BAD)
         self.held()
+        self.rebuilt()
         self.noticed()
         self.next()
 
@@ -94,7 +97,7 @@ class _Text:
             parts.append(f"{len(self.holds) - choice:,} held with nothing to go by")
         parts += [f"{stuck:,} beyond repair"] if stuck else []
         parts += [f"{count:,} {name}" for name in ("refused", "failed") if (count := self.count(name))]
-        if self.outcome.run is not None:
+        if self.count("applied"):
             text = f"{counted(self.count('applied'), 'session is', 'sessions are')} back"
             text = ", ".join([text, *parts])
         elif lost:
@@ -155,7 +158,7 @@ class _Text:
         if finding is None:
             return "not there"
         amount = f" ({finding.length:,} bytes)" if finding.rule == "zero-filled" and finding.length else ""
-        return f"{meaning(finding.rule)}{amount}"
+        return f"{BY_NAME[finding.rule].brief}{amount}"
 
     def label(self, name: str, text: str, *, whole: bool = False, style: str = "") -> None:
         if text:
@@ -198,6 +201,19 @@ class _Text:
 
     # What else there is
 
+    def rebuilt(self) -> None:
+        if not self.indexes:
+            return
+        self.page.heading(f"Old indexes ({len(self.indexes):,})")
+        outcomes = {"planned": "can be written anew", "applied": "written anew"}
+        for action in self.indexes[:DETAILED]:
+            self.page.gap()
+            self.page.whole(action.path, indent=2)
+            reasons = [action.error] if action.error else [evidence.detail for evidence in action.evidence]
+            done = outcomes.get(action.status, "not written")
+            self.page.prose(f"{done}: {'; '.join(reasons)}", indent=4)
+        self.more(len(self.indexes) - DETAILED)
+
     def noticed(self) -> None:
         errors = [finding for finding in self.others if finding.severity == "error"]
         notes = [finding for finding in self.others if finding.severity != "error"]
@@ -208,6 +224,9 @@ class _Text:
             if findings:
                 self.page.heading(f"{heading} ({len(findings):,})", style)
                 self.group(findings)
+        if self.others:
+            self.page.gap()
+            self.page.prose("`sessscan explain RULE` says more of each.", indent=2, style=FAINT)
 
     def group(self, findings: Sequence[Finding]) -> None:
         by_rule: dict[str, list[Finding]] = {}
@@ -216,7 +235,7 @@ class _Text:
         for rule, found in by_rule.items():
             number = f" ({len(found):,})" if len(found) > 1 else ""
             self.page.gap()
-            self.page.prose(f"{meaning(rule)}{number}", indent=2, lead=f"{rule}: ", lead_style="bold")
+            self.page.prose(f"{BY_NAME[rule].brief}{number}", indent=2, lead=f"{rule}: ", lead_style="bold")
             said = None
             for finding in found[:EXAMPLES]:
                 if finding.message != said:
@@ -234,26 +253,25 @@ class _Text:
     # What to do
 
     def next(self) -> None:
-        planned, applied = self.count("planned"), self.count("applied")
+        states = Counter(action.status for action in (*self.actions, *self.indexes))
+        planned, applied = states["planned"], states["applied"]
         choice = any(action.candidates for action in self.holds)
         if not (planned or applied or choice):
             return
         self.page.heading("What to do next")
-        if applied:
+        if self.count("applied"):
             self.page.prose("Start the Claude desktop app: what is put back is in its list again.", indent=2)
         elif planned:
+            what = "Put back what can be put back" if self.count("planned") else "Write the old indexes anew"
             self.step(1, "Quit the Claude desktop app.")
-            self.step(2, "Put back what can be put back:", "--apply")
+            self.step(2, f"{what}:", "--apply")
             self.step(3, "Start the app again.")
         if choice:
-            self.page.gap()
-            text = "Do you recognise a held session? Then quit the app and say so, with one --match for each:"
-            self.page.prose(text, indent=2)
-            self.page.whole(self.retry("--match", "ROW=TRANSCRIPT", "--apply"), indent=5, style=TYPE)
+            self.choose()
         self.page.gap()
         if applied:
             backups = (
-                "The damaged files are kept beside the rows, as ….json.corrupted-bak. " if self.kept() else ""
+                "What was there before is kept beside each file, as ….corrupted-bak. " if self.kept() else ""
             )
             self.page.prose(f"{backups}To take all of this back:", indent=2)
             self.page.whole(command(["sessscan", "undo", str(self.outcome.run)]), indent=5, style=TYPE)
@@ -262,8 +280,17 @@ class _Text:
                 "Nothing has been changed. What --apply changes, `sessscan undo` takes back.", indent=2
             )
 
+    def choose(self) -> None:
+        self.page.gap()
+        text = "Do you recognise a held session?"
+        if self.from_file:
+            self.page.prose(f"{text} Then make a new plan, with one --match for each.", indent=2)
+            return
+        self.page.prose(f"{text} Then quit the app and say so, with one --match for each:", indent=2)
+        self.page.whole(self.retry("--match", "ROW=TRANSCRIPT", "--apply"), indent=5, style=TYPE)
+
     def kept(self) -> bool:
-        return any(action.backup is not None for action in self.actions)
+        return any(action.backup is not None for action in self.outcome.actions)
 
     def step(self, number: int, text: str, *more: str) -> None:
         self.page.prose(text, indent=2, lead=f"{number}. ")

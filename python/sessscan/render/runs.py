@@ -59,9 +59,11 @@ def _print_run(page: Page, run: Run) -> None:
 
 def _done(entries: Sequence[Entry]) -> str:
     made = sum(entry.before is None for entry in entries)
-    mended = len(entries) - made
+    indexes = sum(entry.kind == "rebuild-index" for entry in entries)
+    mended = len(entries) - made - indexes
     parts = [counted(mended, "row put back", "rows put back")] if mended else []
     parts += [counted(made, "row made", "rows made")] if made else []
+    parts += [counted(indexes, "index written anew", "indexes written anew")] if indexes else []
     return ", ".join(parts)
 
 

@@ -119,7 +119,9 @@ def progress(label: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, i
 
     def report(done: int, total: int) -> None:
         bars.update(task, completed=done, total=total)
-        if time.monotonic() > due:
+        if done >= total:
+            bars.stop()  # what comes next may have a bar of its own
+        elif time.monotonic() > due:
             bars.start()
 
     try:

@@ -16,6 +16,9 @@ from collections.abc import Sequence
 # Zero-width joiners make one emoji out of several, and Persian needs the other; neither hides or moves text.
 _HARMLESS = "\u200c\u200d"
 
+_LONGEST = 500
+"""Characters of a title that are shown. A file may hold one of a megabyte."""
+
 
 def clean(text: str) -> str:
     """`text` without anything a terminal might obey: control characters, direction overrides, separators of
@@ -33,8 +36,9 @@ def _spell(character: str) -> str:
 
 
 def folded(text: str) -> str:
-    """`text` on one line: white space folded, the rest cleaned."""
-    return clean(" ".join(text.split()))
+    """`text` on one line: white space folded, the rest cleaned, and no more of it than anybody would read."""
+    line = " ".join(text.split())
+    return clean(line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…")
 
 
 def command(arguments: Sequence[str]) -> str:

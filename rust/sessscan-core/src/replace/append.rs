@@ -27,26 +27,29 @@ fn append<F: Fs>(place: &Place<'_, F>, data: &[u8]) -> io::Result<()> {
     if stat.kind != Kind::File {
         return Err(not_a_file(stat.kind));
     }
+    // An empty one may be of somebody who was killed before its name was durable.
+    if created || stat.stamp.size == 0 {
+        fs.sync_dir(&place.dir)?;
+        sync_above(fs, parent(place.path))?;
+    }
     if let Err(error) = write_all(fs, &mut file, data) {
         // Half a record would be glued to the next one.
         let _ = fs.truncate(&file, stat.stamp.size);
         return Err(error);
     }
-    fs.sync(&file)?;
-    if created {
-        fs.sync_dir(&place.dir)?;
-        sync_above(fs, parent(place.path));
-    }
-    Ok(())
+    fs.sync(&file)
 }
 
 /// The folders above a new file are often new as well, and a file in a folder that is not there is lost. Those
-/// that were there before cost little; those that cannot be opened are not ours.
-fn sync_above<F: Fs>(fs: &F, folder: &Path) {
+/// that were there before cost little; those that cannot be opened, or are of a kind that knows no sync, are
+/// not ours.
+fn sync_above<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     for above in folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
-        match fs.open_dir(above) {
-            Ok(dir) if fs.sync_dir(&dir).is_ok() => {}
-            _ => return,
+        match fs.open_dir(above).and_then(|dir| fs.sync_dir(&dir)) {
+            Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => break,
+            done => done?,
         }
     }
+    Ok(())
 }

@@ -324,6 +324,7 @@ fn one_call_fails() {
             assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
         });
     }
+    eprintln!("one call fails: {faults} faults, violations: 0");
     assert!(faults > 3000, "only {faults} faults");
 }
 
@@ -343,6 +344,7 @@ fn everything_fails_from_some_call_on() {
         assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
         scene.check(&result, context);
     });
+    eprintln!("everything fails from some call on: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
@@ -354,6 +356,7 @@ fn a_call_is_done_and_reported_as_failed() {
         assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
         scene.check(&result, context);
     });
+    eprintln!("a call is done and reported as failed: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
@@ -369,6 +372,7 @@ fn what_happened_cannot_be_seen() {
             assert!(scene.leftovers().iter().any(kept) || scene.case.backup || !exchanged, "{context}");
         }
     });
+    eprintln!("what happened cannot be seen: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 

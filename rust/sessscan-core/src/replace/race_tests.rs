@@ -141,6 +141,7 @@ fn the_owner_acts_twice() {
             }
         }
     }
+    eprintln!("the owner acts twice: {races} races, violations: 0");
     assert!(races > 3000, "only {races} races");
 }
 
@@ -177,6 +178,7 @@ fn the_owner_acts_and_the_disk_fails() {
             }
         }
     }
+    eprintln!("the owner acts and the disk fails: {races} races, violations: 0");
     assert!(races > 3000, "only {races} races");
 }
 
@@ -248,8 +250,12 @@ fn an_owner_who_rewrites_all_the_time_loses_nothing() {
             over.store(true, Ordering::Relaxed);
         });
         let written = written.into_inner();
-        eprintln!("{style:?}: {written} versions, {repaired} repairs, {conflicts} conflicts");
-        assert_eq!(lost.into_inner(), 0);
+        let lost = lost.into_inner();
+        eprintln!(
+            "an owner rewrites all the time ({style:?}): {written} versions, {repaired} repairs, {conflicts} conflicts, \
+             violations: {lost}"
+        );
+        assert_eq!(lost, 0);
         assert!(written > 100 && repaired > 10 && conflicts > 10, "{written} {repaired} {conflicts}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

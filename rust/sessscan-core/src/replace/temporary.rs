@@ -110,7 +110,7 @@ impl<F: Fs> Drop for Temporary<'_, F> {
 /// Puts a file back under the target's name, unless the owner has made a new one meanwhile: that one stays.
 fn put_back<F: Fs>(place: &Place<'_, F>, name: &OsStr) -> io::Result<()> {
     let (fs, dir) = (place.fs, &place.dir);
-    match fs.rename(dir, name, place.name, Rename::New) {
+    let back = match fs.rename(dir, name, place.name, Rename::New) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => match fs.stat_at(dir, place.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs.rename(dir, name, place.name, Rename::Over)
@@ -119,7 +119,10 @@ fn put_back<F: Fs>(place: &Place<'_, F>, name: &OsStr) -> io::Result<()> {
         },
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs.unlink(dir, name),
         done => done,
-    }
+    };
+    // Under the other name it would be swept.
+    let _ = fs.sync_dir(dir);
+    back
 }
 
 fn create<F: Fs>(place: &Place<'_, F>) -> io::Result<(OsString, F::File)> {

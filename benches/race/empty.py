@@ -1,0 +1,14 @@
+"""The smallest Typer app there can be, for how long one takes to start."""
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def main() -> None:
+    pass
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,112 @@
+"""What was set as to be reached, and whether it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from .measure import Result, ratio
+from .sections import (
+    ALL,
+    BARE,
+    EMPTY_APP,
+    EVENTS,
+    JSON,
+    NOTHING,
+    ONE,
+    PEERS,
+    RECONCILE,
+    REFERENCE,
+    RIPGREP,
+    SDK,
+    TWO,
+    VERSION,
+)
+
+Results = Mapping[str, Mapping[str, Result]]
+"""By section, then by case."""
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of what is to be reached."""
+
+    work: str
+    bound: str
+    limit: float
+    at_least: bool
+    measured: float | None
+    """None: something that it takes was not measured."""
+    remark: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        if self.measured is None:
+            return None
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    def to_dict(self) -> dict[str, object]:
+        return {**asdict(self), "met": self.met}
+
+
+def targets(results: Results) -> Iterator[Target]:
+    """Every line, measured as far as its sections were run."""
+    scan = {name: result for name, result in results.get("transcript", {}).items() if result.seconds}
+    one = scan.get(ONE)
+
+    def times(slow: str, fast: Result | None, cases: Mapping[str, Result] = scan) -> float | None:
+        other = cases.get(slow)
+        return ratio(other, fast) if other and other.seconds and fast and fast.seconds else None
+
+    work = "exact scan of a 1 GB transcript, one thread"
+    yield Target(work, "≥ 0.70 of ripgrep's speed", 0.70, True, times(RIPGREP, one), "its start taken off")
+    pure = _fastest(scan, (REFERENCE, JSON))
+    yield Target(work, "≥ 50 times pure Python", 50, True, times(pure, one), f"against {pure}")
+    best = _fastest(scan, PEERS)
+    absent = "" if all(name in scan for name in PEERS) else ", not all were measured"
+    yield Target(work, "≥ 12 times the fastest peer", 12, True, times(best, one), f"against {best}{absent}")
+
+    measured = times(ONE, scan.get(TWO))
+    yield Target("the same on two threads", "≥ 1.6 times one thread", 1.6, True, measured)
+
+    store = results.get("store", {})
+    for name in (ONE, ALL):
+        work = f"10,000 transcripts, 2.2 GB, all of it, {name.removeprefix('sessscan, ')}"
+        yield Target(work, "≥ 6 times list_sessions", 6, True, times(SDK, store.get(name), store))
+
+    rows = results.get("reconcile", {})
+    measured = times(RECONCILE, rows.get(BARE), rows)
+    yield Target("reconcile, dry run, 4,000 rows of 100 KB", "≤ 1.5 times bare reading", 1.5, False, measured)
+
+    yield _memory(results)
+
+    start = results.get("start", {})
+    measured = times(VERSION, start.get(EMPTY_APP), start)
+    yield Target("sessscan --version", "≤ 1.3 times an empty Typer app", 1.3, False, measured)
+
+
+def _fastest(results: Mapping[str, Result], names: Iterable[str]) -> str:
+    """Which of these is the fastest; `-` if none was measured."""
+    return min(
+        (name for name in names if name in results), key=lambda name: results[name].median, default="-"
+    )
+
+
+def _memory(results: Results) -> Target:
+    most, where = None, ""
+    for section in ("transcript", "short", "huge", "long", "line"):
+        for result in results.get(section, {}).values():
+            ours = result.case.name in (ONE, TWO, ALL, EVENTS)
+            more = memory(result, results) if ours else None
+            if more is not None and (most is None or more > most):
+                most, where = more, f"{result.case.name}, on “{section}”"
+    measured = None if most is None else most / MIB
+    return Target("peak memory over the interpreter's, any file", "≤ 64 MiB", 64, False, measured, where)
+
+
+def memory(result: Result, results: Results) -> int | None:
+    """The most memory that a case took more than the interpreter alone, in bytes."""
+    interpreter = results.get("interpreter", {}).get(NOTHING)
+    return result.peak - interpreter.peak if result.peak and interpreter and interpreter.peak else None

@@ -1,0 +1,38 @@
+"""`sessscan explain`: what a finding means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def _names() -> list[str]:
+    from ..rules import BY_NAME
+
+    return list(BY_NAME)
+
+
+def explain(
+    rule: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RULE",
+            help="The name of a finding, such as zero-filled; without it all are listed.",
+            autocompletion=_names,
+        ),
+    ] = None,
+) -> None:
+    """Say what a finding means, how it comes about, what sessscan does, and what you can do."""
+    from ..render.explanation import print_rule, print_rules
+    from ..rules import find
+    from .failure import usage
+
+    if rule is None:
+        print_rules()
+        return
+    try:
+        found = find(rule)
+    except ValueError as error:
+        usage(error)
+    print_rule(found)

@@ -1,0 +1,137 @@
+"""How healthy rows would have come out, had they been lost: as text, and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..reconcile.verify import GROUPS, Field, Matching, Verification
+from . import data
+from .screen import Page, console, on_terminal, width
+from .text import clean, counted
+from .transcripts import print_table
+
+_NAMED = 8
+"""So many further fields are named; of more, the number."""
+
+_OUTCOMES = (
+    ("found", "put back, with its own transcript"),
+    ("offered", "held, its own among the candidates"),
+    ("held", "held, its own not among them"),
+    ("gone", "held: its transcript is not there"),
+    ("wrong", "put back with a wrong transcript"),
+)
+
+
+def print_verification(found: Verification, form: str) -> None:
+    """`form`: text or json."""
+    if form == "json":
+        data.print_json(found.to_dict())
+    else:
+        _print(found)
+
+
+def _print(found: Verification) -> None:
+    page = Page()
+    healthy = sum(rows for _, rows in found.stores)
+    if not healthy:
+        page.prose("There are no rows here that the app can read, so there is nothing to try it on.")
+        return
+    where = f"{counted(healthy, 'healthy row')} in {counted(len(found.stores), 'store')}"
+    page.prose(f"{where}, taken as lost. Nothing was changed.", style="bold")
+    _matching(page, found)
+    if found.rows:
+        _fields(page, found)
+    _unknown(page, found)
+    if any(counts.examples for counts in found.fields.values()):
+        page.gap()
+        page.prose("--format json tells which rows did not come out the same, and how.", style="dim")
+
+
+def _matching(page: Page, found: Verification) -> None:
+    page.heading("Would the right transcript have been found?")
+    page.prose(
+        f"With every byte of the row zero. ONE IN {GROUPS}: hidden in {GROUPS} groups, rows that follow each "
+        "other in time never together. ALL: all at once.",
+        style="dim",
+    )
+    page.gap()
+    rows = [
+        {
+            "HIDDEN": text,
+            f"ONE IN {GROUPS}": _share(found.alone, name),
+            "ALL": _share(found.together, name),
+        }
+        for name, text in _OUTCOMES
+    ]
+    _table(["HIDDEN", f"ONE IN {GROUPS}", "ALL"], rows)
+    if found.alone.wrong or found.together.wrong:
+        page.gap()
+        page.prose(
+            "A wrong transcript must never be given. Before you apply a plan, look at each row that is found "
+            "by elimination; --format json says which rows these are.",
+            style="bold red",
+        )
+
+
+def _fields(page: Page, found: Verification) -> None:
+    page.heading("What would have been in it?")
+    skipped = f", {found.skipped:,} without a transcript left out" if found.skipped else ""
+    page.prose(
+        f"{counted(found.rows, 'row')} built anew from the transcript alone{skipped}. Times that differ by "
+        "less than 10 s count as the same.",
+        style="dim",
+    )
+    page.gap()
+    rows = [
+        {
+            "FIELD": clean(name),
+            "SAME": f"{counts.same:,}",
+            "%": _percent(counts.same, _total(counts)),
+            "OTHER": f"{counts.different:,}",
+            "MISSING": f"{counts.missing:,}",
+            "ADDED": f"{counts.added:,}",
+        }
+        for name, counts in found.fields.items()
+    ]
+    _table(["FIELD", "SAME", "%", "OTHER", "MISSING", "ADDED"], rows)
+
+
+def _unknown(page: Page, found: Verification) -> None:
+    reset = Counter({name: count for name, count in found.reset.items() if count})
+    for text, counts in (
+        ("Would begin anew, since nobody can know what was granted and set up", reset),
+        ("Would be left out, since no transcript tells", found.left_out),
+    ):
+        if counts:
+            names = [f"{name} ({counted(count, 'row')})" for name, count in counts.most_common(_NAMED)]
+            if len(counts) > _NAMED:
+                names.append(f"{len(counts) - _NAMED:,} more")
+            page.gap()
+            page.prose(f"{text}: {', '.join(names)}.")
+    if found.unbuildable:
+        page.gap()
+        page.prose(
+            f"{counted(len(found.unbuildable), 'row')} could not be built: {found.unbuildable[0][1]}.",
+        )
+
+
+def _share(matching: Matching, name: str) -> str:
+    count: int = getattr(matching, name)
+    whole = sum(getattr(matching, other) for other, _ in _OUTCOMES)
+    return f"{count:,}  {_percent(count, whole):>4} %"
+
+
+def _total(counts: Field) -> int:
+    return counts.same + counts.different + counts.missing + counts.added
+
+
+def _percent(part: int, whole: int) -> str:
+    """Never rounded to nothing, nor to all."""
+    if part in (0, whole):
+        return "100" if part else "0"
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}"
+
+
+def _table(columns: list[str], rows: list[dict[str, str]]) -> None:
+    room = width(console()) if on_terminal() else None
+    print_table(columns, rows, right=columns[1:], shrink=columns[:1], room=room)

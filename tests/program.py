@@ -1,0 +1,28 @@
+"""The program as a user starts it, and what a folder looks like before and after."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(env: dict[str, str], *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sessscan", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=cwd, check=False, timeout=60
+    )
+
+
+def picture(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file's content and time."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def places(sample: Path) -> list[str]:
+    """The options for a sample store."""
+    return ["--store", str(sample / "Claude"), "--projects", str(sample / "projects")]

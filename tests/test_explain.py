@@ -1,0 +1,132 @@
+"""Each finding has its explanation, and each explanation its finding."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import places, run
+from sessscan.demo import make
+from sessscan.reconcile import reconcile
+from sessscan.reconcile.diagnose import STATES, diagnose
+from sessscan.rules import BY_NAME, RULES, find
+from store_factory import NOW, build
+
+README = Path(__file__).parent.parent / "README.md"
+RANK = ("error", "warning", "note")
+
+
+def producible() -> set[str]:
+    """The rules in the source of what finds them: of each `Finding`, the constant that it is named by."""
+    source = Path(inspect.getfile(diagnose)).read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
+    told = {str(name.value) for name in names if isinstance(name, ast.Constant)}
+    assert sum(not isinstance(name, ast.Constant) for name in names) == 1, "a row's own state"
+    return told | set(STATES)
+
+
+def test_each_rule_is_explained_and_each_explanation_has_a_rule() -> None:
+    assert producible() == set(BY_NAME)
+    assert len(BY_NAME) == len(RULES) == 19
+
+
+def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
+    seen = set()
+    make(tmp_path / "demo")
+    plans = [reconcile(tmp_path / "demo" / "Claude", tmp_path / "demo" / "projects")]
+    for seed in range(12):
+        world = build(tmp_path / str(seed), seed)
+        plans.append(reconcile(world.user_data, world.projects, now=NOW))
+    for plan in plans:
+        for finding in plan.findings:
+            assert finding.severity in BY_NAME[finding.rule].severities
+            seen.add(finding.rule)
+    assert len(seen) > 12
+
+
+def test_the_texts_are_whole_and_their_options_there(env: dict[str, str]) -> None:
+    known = set(re.findall(r"--[a-z-]+", run(env, "reconcile", "--help").stdout))
+    known |= set(re.findall(r"--[a-z-]+", run(env, "scan", "--help").stdout))
+    for rule in RULES:
+        assert not rule.brief.endswith(".")
+        for text in (rule.meaning, rule.cause, rule.action, rule.advice):
+            assert text[0].isupper() and text.endswith(".") and "  " not in text and "\n" not in text
+            assert set(re.findall(r"--[a-z-]+", text)) <= known
+            assert text.count("`") % 2 == 0
+    ranks = [RANK.index(rule.severities[0]) for rule in RULES]
+    assert ranks == sorted(ranks), "the worst first"
+
+
+def test_readme_has_a_line_for_each() -> None:
+    text = README.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \| (.+) \|$", text, re.MULTILINE)
+    assert [(name, bad, what.replace("`", "")) for name, bad, what in rows if name in BY_NAME] == [
+        (rule.name, ", ".join(rule.severities), rule.brief) for rule in RULES
+    ]
+
+
+def test_the_list(env: dict[str, str]) -> None:
+    result = run(env, "explain")
+    assert (result.returncode, result.stderr) == (0, "")
+    named = re.findall(r"^  ([a-z-]+)  ", result.stdout, re.MULTILINE)
+    assert named == list(BY_NAME)
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_one_rule(env: dict[str, str]) -> None:
+    result = run(env, "explain", "duplicate")
+    assert (result.returncode, result.stderr) == (0, "")
+    folded = " ".join(result.stdout.split())
+    rule = BY_NAME["duplicate"]
+    for text in (rule.name, rule.brief, "(warning)", rule.meaning, rule.cause, rule.action, rule.advice):
+        assert text in folded
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("spelt", ["zero-filled", "Zero-Filled", "zero_filled", " ZERO  FILLED "])
+def test_a_rule_however_it_is_spelt(spelt: str) -> None:
+    assert find(spelt).name == "zero-filled"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"), [("zerofilled", "zero-filled"), ("orphans", "orphan"), ("stale", "stale-index")]
+)
+def test_the_nearest_of_a_rule_that_is_none(wrong: str, nearest: str) -> None:
+    with pytest.raises(ValueError, match=f"no rule {wrong}; the nearest is {nearest} "):
+        find(wrong)
+
+
+def test_an_unknown_rule_is_one_clear_line_and_status_2(env: dict[str, str]) -> None:
+    for wrong in ("duplicat", "\x1b[2J", "", "x" * 5000):
+        result = run(env, "explain", wrong)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith("sessscan: there is no rule ")
+        assert result.stderr.count("\n") == 1 and "\x1b" not in result.stderr
+    assert "the nearest is duplicate" in run(env, "explain", "duplicat").stderr
+
+
+def test_every_finding_of_the_sample_can_be_explained(env: dict[str, str], sample: Path) -> None:
+    text = run(env, "reconcile", *places(sample)).stdout
+    for rule in ("dangling", "orphan"):
+        assert f"{rule}: {BY_NAME[rule].brief}" in " ".join(text.split())
+
+
+def test_completion_knows_commands_and_rules(env: dict[str, str]) -> None:
+    code = "import sys; sys.argv[0] = 'sessscan'; from sessscan.cli import main; main()"
+    for words, expected in (("sessscan exp", "explain"), ("sessscan explain zer", "zero-filled")):
+        asked = {
+            "_SESSSCAN_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        found = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=env | asked, check=False
+        )
+        assert found.stdout.split() == [expected]

@@ -1,0 +1,201 @@
+"""The legacy index of a project folder: written anew on request, like all else, and only then."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import picture as contents
+from program import places, run
+from sessscan.model import Action
+from sessscan.reconcile import reconcile
+from sessscan.reconcile.undo import choose, undo
+from small_worlds import BEGAN, a_talk
+from store_factory import DAY, NOW, World, key
+from transcript_factory import Talk, stub, talk
+
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+KEYS = [
+    "sessionId", "fullPath", "fileMtime", "firstPrompt", "summary", "messageCount", "created", "modified",
+    "gitBranch", "projectPath", "isSidechain",
+]  # fmt: skip
+"""Of an entry, as FORMATS §3 has them."""
+
+
+def index_of(world: World, made: Talk, content: str | dict[str, Any]) -> Path:
+    path = world.projects / key(made.cwd) / "sessions-index.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def rebuilt(world: World, path: Path) -> dict[str, Any]:
+    """What would be written into an index."""
+    found = actions(world)
+    [action] = [action for action in found if action.path == str(path)]
+    document: dict[str, Any] = json.loads(action.content)
+    return document
+
+
+def actions(world: World, **more: Any) -> tuple[Action, ...]:
+    return reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True, **more).actions
+
+
+def entries(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {entry["sessionId"]: entry for entry in document["entries"]}
+
+
+def test_the_shape(world: World) -> None:
+    made, other = a_talk(world), a_talk(world, BEGAN + DAY)
+    path = index_of(world, made, {"version": 1, "originalPath": "/home/ada/code", "entries": []})
+    document = rebuilt(world, path)
+    assert list(document) == ["version", "originalPath", "entries"]
+    assert (document["version"], document["originalPath"]) == (1, "/home/ada/code")
+    assert set(entries(document)) == {made.session_id, other.session_id}
+    entry = entries(document)[made.session_id]
+    assert [name for name in KEYS if name in entry] == list(entry)
+    assert "messageCount" not in entry, "no transcript tells how the CLI counted"
+    transcript = path.with_name(f"{made.session_id}.jsonl")
+    assert entry["fullPath"] == str(transcript)
+    assert entry["fileMtime"] == transcript.stat().st_mtime_ns // 1_000_000
+    assert entry["created"].endswith("Z") and entry["modified"] > entry["created"]
+    assert (entry["projectPath"], entry["gitBranch"], entry["isSidechain"]) == (made.cwd, "main", False)
+
+
+def test_only_sessions_are_in_it(world: World) -> None:
+    made = a_talk(world)
+    subagent = talk(world.dice, made.cwd, BEGAN, sidechain=True)
+    empty = stub(world.dice, BEGAN)
+    for each in (subagent, empty):
+        world.put(each, key(made.cwd))
+    (world.projects / key(made.cwd) / "agent-a1.jsonl").write_bytes(made.bytes())
+    path = index_of(world, made, "{")
+    assert set(entries(rebuilt(world, path))) == {made.session_id}
+
+
+def test_what_is_still_right_is_kept(world: World) -> None:
+    made, other = a_talk(world), a_talk(world, BEGAN + DAY)
+    mtime = (world.projects / key(made.cwd) / f"{made.session_id}.jsonl").stat().st_mtime_ns // 1_000_000
+    path = index_of(
+        world,
+        made,
+        {
+            "originalPath": 7,
+            "entries": [
+                {"sessionId": made.session_id.upper(), "fileMtime": mtime, "messageCount": 12},
+                {"sessionId": other.session_id, "fileMtime": 1, "messageCount": 99},
+                {"sessionId": "gone", "fileMtime": 1},
+                None,
+                {"sessionId": 5},
+            ],
+        },
+    )
+    document = rebuilt(world, path)
+    found = entries(document)
+    assert found[made.session_id]["messageCount"] == 12
+    assert "messageCount" not in found[other.session_id], "it went on since it was counted"
+    assert document["originalPath"] == made.cwd
+    assert "gone" not in found
+
+
+@pytest.mark.skipif(ROOT or os.name == "nt", reason="everything can be read")
+def test_what_cannot_be_read_stays_as_it_is_told(world: World) -> None:
+    made, other, third = (a_talk(world, BEGAN + number * DAY) for number in range(3))
+    told = {"sessionId": other.session_id, "fullPath": "/elsewhere", "firstPrompt": "as it was", "x": 1}
+    path = index_of(world, made, {"version": 1, "originalPath": "/o", "entries": [told]})
+    path.with_name(f"{other.session_id}.jsonl").chmod(0)
+    found = entries(rebuilt(world, path))
+    assert set(found) == {made.session_id, other.session_id, third.session_id}
+    assert found[other.session_id] == told | {"fullPath": str(path.with_name(f"{other.session_id}.jsonl"))}
+
+
+def test_one_that_is_right_is_left_alone(world: World) -> None:
+    made = a_talk(world)
+    world.healthy_row(made, title=made.title)
+    path = index_of(world, made, "[]")
+    plan = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True)
+    assert [finding.rule for finding in plan.findings] == ["stale-index"]
+    assert plan.exit_status == 0, "nothing depends on it"
+    assert plan.apply(force=True).exit_status == 0
+    right = path.read_bytes()
+    assert actions(world) == ()
+    assert path.read_bytes() == right
+
+
+def test_kept_and_taken_back(world: World) -> None:
+    made = a_talk(world)
+    path = index_of(world, made, '{"entries":"damaged')
+    before = contents(world.projects)
+    report = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True).apply(force=True)
+    [action] = report.actions
+    assert (action.status, action.backup) == ("applied", f"{path}.corrupted-bak")
+    assert Path(action.backup).read_text() == '{"entries":"damaged'
+    assert json.loads(path.read_bytes())["entries"]
+    chosen = choose(report.run)
+    assert chosen is not None
+    assert chosen.entries[0].kind == "rebuild-index"
+    undo(chosen, force=True)
+    assert contents(world.projects) == before
+
+
+def test_it_rests_on_its_transcripts(world: World) -> None:
+    made = a_talk(world)
+    path = index_of(world, made, "{}")
+    plan = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True)
+    transcript = path.with_name(f"{made.session_id}.jsonl")
+    transcript.write_bytes(transcript.read_bytes() + b'{"type":"tag"}\n')
+    [action] = plan.apply(force=True).actions
+    assert action.status == "refused" and str(transcript) in (action.error or "")
+    assert path.read_text() == "{}"
+
+
+def test_halves_of_characters_stay_json(world: World) -> None:
+    made = a_talk(world)
+    made.records.append({"type": "custom-title", "customTitle": "half \ud83d", "sessionId": made.session_id})
+    transcript = world.projects / key(made.cwd) / f"{made.session_id}.jsonl"
+    transcript.write_bytes(b"".join(json.dumps(record).encode() + b"\n" for record in made.records))
+    path = index_of(world, made, "{}")
+    [entry] = rebuilt(world, path)["entries"]
+    assert entry["summary"].startswith("half ")
+
+
+# On the command line
+
+
+def test_only_on_request(env: dict[str, str], sample: Path) -> None:
+    folder = next(path for path in (sample / "projects").iterdir() if list(path.glob("*.jsonl")))
+    index = folder / "sessions-index.json"
+    index.write_text("{}")
+    before = contents(sample)
+    text = run(env, "reconcile", *places(sample)).stdout
+    assert "stale-index: " in text and "--rebuild-index" in text
+    planned = run(env, "reconcile", *places(sample), "--rebuild-index")
+    assert "Old indexes (1)" in planned.stdout and str(index) in planned.stdout
+    assert "stale-index: " not in planned.stdout
+    assert "--rebuild-index --apply" in planned.stdout
+    assert contents(sample) == before
+
+    applied = run(env, "reconcile", *places(sample), "--apply", "--format", "json")
+    assert "rebuild-index" not in {action["kind"] for action in json.loads(applied.stdout)["actions"]}
+    assert index.read_text() == "{}"
+    asked = run(env, "reconcile", *places(sample), "--rebuild-index", "--apply")
+    assert "written anew" in asked.stdout and "sessscan undo" in asked.stdout
+    assert asked.stdout.startswith("2 sessions are missing from the app: 2 held until you decide.")
+    assert json.loads(index.read_bytes())["version"] == 1
+    assert "1 index written anew" in run(env, "log").stdout
+    assert run(env, "undo").returncode == 0
+    assert index.read_text() == "{}"
+
+
+def test_without_a_store_of_the_app(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+    folder = next(path for path in (sample / "projects").iterdir() if list(path.glob("*.jsonl")))
+    (folder / "sessions-index.json").write_text("{}")
+    arguments = ["--projects", sample / "projects", "--rebuild-index"]
+    planned = run(env, "reconcile", *arguments)
+    assert planned.returncode == 0
+    assert "no session store" in planned.stdout and "Write the old indexes anew" in planned.stdout
+    applied = run(env, "reconcile", *arguments, "--apply", "--format", "json")
+    assert applied.returncode == 0
+    assert [action["status"] for action in json.loads(applied.stdout)["actions"]] == ["applied"]
