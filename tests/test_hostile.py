@@ -1,6 +1,6 @@
 """Attacks on whoever reads a store that somebody else may have written: each by its name, with the smallest
-input that makes it. Nothing hangs, nothing falls over, nothing outside the store is read through a name from
-inside it, or written; and a lost session next to the attack is put back all the same."""
+input that makes it. Nothing hangs, nothing falls over, nothing outside the store is read through a name
+from inside it, or written; and a lost session next to the attack is put back all the same."""
 
 from __future__ import annotations
 
@@ -18,90 +18,11 @@ from typing import Any
 
 import pytest
 import sessscan
+from hostile_place import NOW, VICTIM, Place, compact, row, transcript
 from sessscan import _core
-from sessscan.reconcile import journal, reconcile
-from sessscan.reconcile.undo import choose, undo
+from sessscan.reconcile import journal
 
-NOW = 1_790_000_000_000
-VICTIM = "0d1e7a7e-0000-4000-8000-00000000000{}"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no such thing on Windows")
-
-
-def compact(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
-def row(session_id: str, cli: str, **more: Any) -> bytes:
-    fields = {"sessionId": session_id, "cliSessionId": cli, "cwd": "/home/ada", "title": "A title"}
-    return compact({**fields, "createdAt": NOW - 9_000_000, "lastActivityAt": NOW - 8_000_000, **more})
-
-
-def transcript(cli: str, title: str = "A title") -> bytes:
-    when = "2026-09-21T10:00:0{}.000Z"
-    common = {"sessionId": cli, "cwd": "/home/ada", "version": "2.0.0", "isSidechain": False}
-    common |= {"entrypoint": "claude-desktop", "userType": "external"}
-    prompt = {"role": "user", "content": "Hello"}
-    lines = [
-        {
-            "parentUuid": None,
-            **common,
-            "type": "user",
-            "message": prompt,
-            "uuid": cli,
-            "timestamp": when.format(1),
-        },
-        {"type": "custom-title", "customTitle": title, "sessionId": cli},
-    ]
-    return b"".join(compact(line) + b"\n" for line in lines)
-
-
-class Place:
-    """A store with one lost row that is easily put back, the transcripts, and a house next door."""
-
-    def __init__(self, folder: Path) -> None:
-        self.user_data, self.projects = folder / "Claude", folder / "projects"
-        self.store = self.user_data / "claude-code-sessions" / VICTIM.format(8) / VICTIM.format(9)
-        self.project = self.projects / "-home-ada"
-        self.outside = folder / "outside"
-        for made in (self.store, self.project, self.outside):
-            made.mkdir(parents=True)
-        self.lost = self.put(f"local_{VICTIM.format(0)}.json", bytes(500))
-        self.talk(VICTIM.format(0))
-
-    def put(self, name: str, content: bytes) -> Path:
-        path = self.store / name
-        path.write_bytes(content)
-        return path
-
-    def talk(self, cli: str, title: str = "A title") -> Path:
-        path = self.project / f"{cli}.jsonl"
-        path.write_bytes(transcript(cli, title))
-        return path
-
-    def plan(self) -> Any:
-        return reconcile(self.user_data, self.projects, now=NOW)
-
-    def mended(self) -> Any:
-        """Puts back what can be; the lost row is among it. Takes it back again, and gives the report."""
-        before = self.lost.read_bytes()
-        report = self.plan().apply(force=True)
-        action = next(action for action in report.actions if action.path == str(self.lost))
-        assert action.status == "applied", report
-        assert sessscan.classify(self.lost).kind == "ok"
-        run = choose(None)
-        assert run is not None
-        assert undo(run, force=True).exit_status == 0
-        assert self.lost.read_bytes() == before
-        return report
-
-    def command(self, *arguments: str, user: int | None = None) -> subprocess.CompletedProcess[bytes]:
-        places = ["--store", str(self.user_data), "--projects", str(self.projects)]
-        return subprocess.run(
-            [sys.executable, "-m", "sessscan", *arguments, *places],
-            capture_output=True,
-            timeout=60,
-            user=user,
-        )
 
 
 @pytest.fixture(autouse=True)

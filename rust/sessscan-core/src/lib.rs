@@ -22,6 +22,9 @@ mod sigbus;
 mod source;
 mod stream;
 mod structure;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod text;
 mod time;
 mod transcript;

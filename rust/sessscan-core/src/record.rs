@@ -17,7 +17,7 @@ macro_rules! keys {
         impl Key {
             pub(crate) const COUNT: usize = Key::Other as usize + 1;
 
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             pub(crate) const ALL: [Key; Key::COUNT - 1] = [$(Key::$key,)*];
 
             /// The key that is spelled so.
@@ -28,7 +28,7 @@ macro_rules! keys {
                 Key::Other
             }
 
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             pub(crate) fn name(self) -> &'static str {
                 match self { $(Key::$key => $name,)* Key::Other => "" }
             }
@@ -102,9 +102,16 @@ impl<'a> View<'a> {
     /// Where this byte is, from `from` on.
     pub(crate) fn find(self, byte: u8, from: usize) -> Option<usize> {
         assert!(from <= self.len);
-        let finder = memchr::arch::all::memchr::One::new(byte);
         // SAFETY: the range lies within the view.
-        let found = unsafe { finder.find_raw(self.start.add(from), self.start.add(self.len)) };
+        let (start, end) = unsafe { (self.start.add(from), self.start.add(self.len)) };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(finder) = memchr::arch::x86_64::avx2::memchr::One::new(byte) {
+            // SAFETY: both lie within the view, in this order.
+            return unsafe { finder.find_raw(start, end) }.map(|found| found.addr() - self.start.addr());
+        }
+        let finder = memchr::arch::all::memchr::One::new(byte);
+        // SAFETY: as above.
+        let found = unsafe { finder.find_raw(start, end) };
         found.map(|found| found.addr() - self.start.addr())
     }
 

@@ -85,7 +85,8 @@ pub(crate) fn settle_doubts(
     if doubt.is_empty() {
         return Ok(());
     }
-    scan_into(source, scanner, &mut Leaves(doubt, fold, Vec::new()), poll).map(drop)
+    // These bytes were told of when they were read first.
+    scan_into(source, scanner, &mut Leaves(doubt, fold, Vec::new()), &mut |_| poll(0)).map(drop)
 }
 
 /// The top-level uuids of a file's records, in order.

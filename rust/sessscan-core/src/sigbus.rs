@@ -11,7 +11,7 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 
 /// So many maps can be guarded at a time; who finds no place reads instead. One per scanning thread is needed.
@@ -160,24 +160,46 @@ unsafe fn set_errno(errno: c_int) {
     }
 }
 
+/// So often the same access is passed on to who was there before: after that, nothing is going to come of it. Much more
+/// than anybody needs who does something about it, and over in no time for who does not.
+const PATIENCE: usize = 1_000;
+
 /// Not ours: to whoever was there before.
 fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    /// Those before may in turn pass on to us, if we were put in place before them and again after.
-    static PASSING: AtomicBool = AtomicBool::new(false);
+    /// The thread that passes one on. Those before may in turn pass it back to us, if we were put in place before them
+    /// and again after.
+    static PASSING: AtomicUsize = AtomicUsize::new(0);
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    static TIMES: AtomicUsize = AtomicUsize::new(0);
 
     // SAFETY: the pointer is null or was leaked by `install`; a handler is called as its flags say it wants to be.
     unsafe {
+        // Somebody's `kill` or `raise`, not an access to memory.
+        let sent = (*info).si_code <= 0;
         let before = BEFORE.load(Ordering::Acquire);
         let action = if before.is_null() { libc::SIG_DFL } else { (*before).sa_sigaction };
-        let in_a_circle = PASSING.swap(true, Ordering::AcqRel);
-        if in_a_circle || action == libc::SIG_DFL || action == libc::SIG_IGN {
+        if sent && action == libc::SIG_IGN {
+            return;
+        }
+        let thread = libc::pthread_self() as usize;
+        let hopeless = if sent {
+            PASSING.load(Ordering::Acquire) == thread
+        } else if LAST.swap((*info).si_addr().addr(), Ordering::AcqRel) == (*info).si_addr().addr() {
+            // Who was there before may do nothing and return, as `faulthandler` once it is disabled: for ever.
+            TIMES.fetch_add(1, Ordering::AcqRel) >= PATIENCE
+        } else {
+            TIMES.store(0, Ordering::Release);
+            false
+        };
+        if hopeless || action == libc::SIG_DFL || action == libc::SIG_IGN {
             // The faulting instruction runs again, or the signal is raised anew, and ends the process.
             libc::signal(signal, libc::SIG_DFL);
-            if (*info).si_code <= 0 {
+            if sent {
                 libc::raise(signal);
             }
             return;
         }
+        PASSING.store(thread, Ordering::Release);
         if (*before).sa_flags & libc::SA_SIGINFO != 0 {
             let call: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(action);
             call(signal, info, context);
@@ -186,5 +208,8 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
             call(signal);
         }
     }
-    PASSING.store(false, Ordering::Release);
+    PASSING.store(0, Ordering::Release);
 }
+
+#[cfg(test)]
+mod tests;

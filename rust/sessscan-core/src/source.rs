@@ -6,7 +6,6 @@ use crate::record::View;
 use crate::scanner::{Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
-use crate::structure::BLOCK;
 use std::fs::File;
 use std::io;
 use std::io::Read;
@@ -23,7 +22,11 @@ const MAP_FROM: u64 = 1024 * 1024;
 
 /// How much is mapped at a time; a longer line gets a larger window.
 #[cfg(unix)]
-const WINDOW: usize = 8 * 1024 * 1024;
+const WINDOW: usize = 4 * 1024 * 1024;
+
+/// How many windows stay enlarged after one had to be.
+#[cfg(unix)]
+const PATIENCE: u32 = 8;
 
 /// How much of memory is taken between two polls.
 const MEMORY_PIECE: usize = 1024 * 1024;
@@ -126,9 +129,13 @@ pub(crate) struct Mapped {
     start: u64,
     /// Up to here the file is scanned: what there was when it was opened, or is left.
     size: u64,
+    /// So much there was of the file when it was opened.
+    whole: u64,
     /// Where the first line begins that was not scanned yet.
     at: u64,
     window: usize,
+    /// For so many windows more it stays as large as it is: where there was a long line there will be others.
+    patience: u32,
     /// The line at hand is fed to the scanner in pieces.
     by_reading: bool,
     shrank: bool,
@@ -136,15 +143,17 @@ pub(crate) struct Mapped {
 
 #[cfg(unix)]
 impl Mapped {
-    fn new(file: File, range: Range<u64>, size: u64) -> Mapped {
-        let ends_early = range.end != u64::MAX && range.end > size;
-        let size = range.end.min(size).max(range.start);
+    fn new(file: File, range: Range<u64>, whole: u64) -> Mapped {
+        let ends_early = range.end != u64::MAX && range.end > whole;
+        let size = range.end.min(whole).max(range.start);
         Mapped {
             file,
             start: range.start,
             size,
+            whole,
             at: range.start,
             window: WINDOW,
+            patience: 0,
             by_reading: false,
             shrank: ends_early,
         }
@@ -162,8 +171,10 @@ impl Mapped {
         let from = (self.at % Map::ALIGNMENT) as usize;
         let offset = self.at - from as u64;
         let len = usize::try_from(self.size - offset).unwrap_or(usize::MAX).min(self.window);
-        let Ok(map) = Map::new(&self.file, offset, len) else { return self.read(scanner, sink) };
-        let region = map.region();
+        // A page more, where the file has one, lets the last line be looked at as the others are.
+        let mapped = usize::try_from(self.whole - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
+        let Ok(map) = Map::new(&self.file, offset, mapped) else { return self.read(scanner, sink) };
+        let region = map.region(len);
         let mut count = scanner.read_region(region, from, sink);
         self.see_size()?;
         if let Some(cut) = map.cut() {
@@ -178,12 +189,16 @@ impl Mapped {
             scanner.feed(region.view().copy(from + count..end.max(from + count), &mut rest), sink);
             count += rest.len();
         } else if count > 0 {
-            self.window = WINDOW;
+            self.patience = self.patience.saturating_sub(1);
+            if self.patience == 0 {
+                self.window = WINDOW;
+            }
         } else if region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
             // No line of such a length, but zeros: those take no room where they are read.
             return self.read(scanner, sink);
         } else {
             self.window *= 2;
+            self.patience = PATIENCE;
         }
         self.at += count as u64;
         Ok(count)
@@ -227,6 +242,9 @@ impl Map {
     /// Where a window may begin: at multiples of this, which no system's page size exceeds.
     const ALIGNMENT: u64 = 64 * 1024;
 
+    /// No system's pages are smaller.
+    const PAGE: usize = 4096;
+
     /// Maps `len` bytes of a file from `offset` on, which is a multiple of `ALIGNMENT`.
     fn new(file: &File, offset: u64, len: usize) -> io::Result<Map> {
         use rustix::mm::{MapFlags, ProtFlags, mmap};
@@ -254,11 +272,14 @@ impl Map {
         self.guard.as_ref().and_then(Guard::cut)
     }
 
-    fn region(&self) -> Region<'_> {
-        // A map is whole pages and a page whole blocks: what is loaded behind the file's end is on its last page.
+    /// The first `len` bytes, and what may be loaded behind them: a map is whole pages, and a page whole blocks.
+    fn region(&self, len: usize) -> Region<'_> {
         // SAFETY: mapped while this lives, guarded against the file's becoming shorter; pages are aligned to more than
         // a block.
-        unsafe { Region::new(View::of_raw(self.start.as_ptr(), self.len), self.len.next_multiple_of(BLOCK)) }
+        unsafe {
+            let view = View::of_raw(self.start.as_ptr(), len.min(self.len));
+            Region::new(view, self.len.next_multiple_of(Map::PAGE))
+        }
     }
 }
 

@@ -1,0 +1,96 @@
+//! What tests from outside the crate look at: what the scanner said, line by line, before it is folded into one
+//! answer. Not part of the API; only there with the feature `testing`.
+
+use crate::grammar::Strictness;
+use crate::line::{DefectKind, Item, LineReader};
+use crate::record::{Key, Record};
+use crate::scanner::{Scanner, Sink};
+use crate::structure::Width;
+use crate::transcript::Defect;
+use std::ops::Range;
+
+/// The raw values of a record by their keys, of each key the last one. Keys that say nothing are left out.
+pub type Values = Vec<(&'static str, Vec<u8>)>;
+
+/// The keys whose values are kept, in the order in which `Values` has them.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    Key::ALL.into_iter().map(Key::name)
+}
+
+/// All that a scan says of bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Lines that are not blank.
+    pub lines: u64,
+    /// Records: the line each is on, the offset it begins at, its values.
+    pub records: Vec<(u64, u64, Values)>,
+    /// What is wrong.
+    pub defects: Vec<Defect>,
+}
+
+impl Sink for Said {
+    fn line(&mut self) {
+        self.lines += 1;
+    }
+
+    fn record(&mut self, record: &Record, line: u64, offset: u64) {
+        let values = Key::ALL.into_iter().filter_map(|key| {
+            let mut value = Vec::new();
+            record.view().copy(record.range(key)?, &mut value);
+            assert!(
+                !record.is_plain(key) || (value[0] == b'"' && !value.contains(&b'\\')),
+                "said to be a string without escapes: {:?}",
+                String::from_utf8_lossy(&value)
+            );
+            Some((key.name(), value))
+        });
+        self.records.push((line, offset, values.collect()));
+    }
+
+    fn defect(&mut self, defect: Defect) {
+        self.defects.push(defect);
+    }
+}
+
+/// What the scanner says of bytes that it is fed in pieces of so many.
+pub fn scanned(data: &[u8], strictness: Strictness, width: Width, piece: usize) -> Said {
+    let mut said = Said::default();
+    let mut scanner = Scanner::new(strictness, width);
+    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut said));
+    let size = scanner.finish(&mut said).offset;
+    assert_eq!(size, data.len() as u64, "bytes that were scanned");
+    said
+}
+
+/// What the byte-by-byte reader says of the same bytes, each line by itself.
+pub fn read_slowly(data: &[u8], strictness: Strictness) -> Said {
+    let mut said = Said::default();
+    let mut reader = LineReader::new(strictness);
+    let mut begin = 0;
+    for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
+        let bom = if number == 1 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let ended = line.strip_suffix(b"\n");
+        let content = ended.map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        let content = content.get(bom..).unwrap_or_default();
+        let first_defect = said.defects.len();
+        let mut filled = false;
+        reader.read(content, ended.is_none(), |item| match item {
+            Item::Record(record, range) => {
+                filled = true;
+                said.record(&record, number, (begin + bom + range.start) as u64);
+            }
+            Item::Defect(kind, range) => {
+                filled |= kind != DefectKind::NulRun;
+                said.defects.push(defect(kind, number, begin + bom, range));
+            }
+        });
+        said.lines += u64::from(filled);
+        said.defects[first_defect..].sort_unstable();
+        begin += line.len();
+    }
+    said
+}
+
+fn defect(kind: DefectKind, line: u64, begin: usize, range: Range<usize>) -> Defect {
+    Defect { line, offset: (begin + range.start) as u64, length: range.len() as u64, kind }
+}

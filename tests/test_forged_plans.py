@@ -1,0 +1,285 @@
+"""That a damaged or hostile plan file can do nothing."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from plans import Document, document_of, everything, the, write
+from sessscan.errors import PlanFileError, RefusedError
+from sessscan.reconcile.plan import Plan
+from sessscan.reconcile.undo import choose, undo
+from sessscan.render.reconciliation import print_outcome
+from store_factory import World
+from test_truth import picture
+from transcript_factory import new_id
+
+
+@pytest.fixture
+def plan(world: World) -> Plan:
+    return everything(world)
+
+
+def refused(document: Document, folder: Path, says: str) -> None:
+    with pytest.raises(PlanFileError, match=says) as refusal:
+        Plan.load(write(document, folder / "plan.json"))
+    assert str(refusal.value).startswith(str(folder / "plan.json")) and "\n" not in str(refusal.value)
+
+
+def _content(row: Document) -> str:
+    return base64.b64encode(json.dumps(row).encode()).decode()
+
+
+def _other_row(document: Document, **change: Any) -> None:
+    """Makes the first restore write another row, and show it."""
+    action = the(document, "restore")
+    action["row"] = {**action["row"], **change}
+    action["content"] = _content(action["row"])
+
+
+def _elsewhere(document: Document, kind: str, path: str) -> None:
+    """Makes an action write somewhere else, and say so throughout."""
+    action = the(document, kind)
+    action["path"] = action["rests_on"][0]["path"] = path
+
+
+def _store(document: Document) -> str:
+    path: str = document["stores"][0]["path"]
+    return path
+
+
+HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
+    "another version": (lambda d: d.update(schema="sessscan.plan/2"), "this sessscan reads"),
+    "another document": (lambda d: d.update(schema="sessscan.reconcile/1"), "this sessscan reads"),
+    "no schema": (lambda d: d.pop("schema"), "does not say that it is one"),
+    "no actions": (lambda d: d.pop("actions"), "no list of actions"),
+    "no stores": (lambda d: d["stores"].clear(), "is no row of a store that it names"),
+    "outside": (lambda d: _elsewhere(d, "restore", "/etc/local_x.json"), "no row of a store"),
+    "above": (
+        lambda d: _elsewhere(d, "restore", _store(d) + "/../local_x.json"),
+        "not a plain absolute path",
+    ),
+    "below": (lambda d: _elsewhere(d, "restore", _store(d) + "/x/local_x.json"), "no row of a store"),
+    "relative": (lambda d: _elsewhere(d, "restore", "local_x.json"), "not a plain absolute path"),
+    "NUL": (lambda d: _elsewhere(d, "restore", _store(d) + "/local_\0.json"), "not a plain absolute path"),
+    "no row's name": (lambda d: _elsewhere(d, "restore", _store(d) + "/other.json"), "no row of a store"),
+    "a tmp": (lambda d: _elsewhere(d, "restore", _store(d) + "/local_x.json.tmp"), "no row of a store"),
+    "another's name": (lambda d: _elsewhere(d, "restore", _store(d) + "/local_x.json"), "no row of a store"),
+    "a store above": (lambda d: d["stores"][0].update(path=_store(d) + "/.."), "not a plain absolute path"),
+    "another session": (lambda d: _other_row(d, sessionId="local_x"), "no row of that session"),
+    "no time": (lambda d: _other_row(d, createdAt="now"), "no row of that session"),
+    "another transcript": (lambda d: _other_row(d, cliSessionId="x"), "names another transcript"),
+    "a transcript it does not rest on": (
+        lambda d: the(d, "restore").update(transcript="/x/y.jsonl"),
+        "not the one that it names",
+    ),
+    "no JSON": (
+        lambda d: the(d, "restore").update(content=base64.b64encode(b"{").decode()),
+        "the row it shows",
+    ),
+    "no base64": (lambda d: the(d, "restore").update(content="%"), "an action's content is not"),
+    "shows another row": (lambda d: the(d, "restore")["row"].update(title="x"), "the row it shows"),
+    "shows no row": (lambda d: the(d, "restore").update(row={}), "the row it shows"),
+    "shows a row it holds": (lambda d: the(d, "hold").update(row={"a": 1}), "the row it shows"),
+    "holds and writes": (lambda d: the(d, "hold").update(content=_content({"a": 1}), row={"a": 1}), "holds"),
+    "holds and plans": (lambda d: the(d, "hold").update(status="planned"), "holds"),
+    "done already": (lambda d: the(d, "restore").update(status="applied"), "does not say what it would"),
+    "a backup": (lambda d: the(d, "restore").update(backup="/etc/passwd"), "does not say what it would"),
+    "an unknown action": (lambda d: the(d, "hold").update(kind="delete"), "does not know"),
+    "an unknown finding": (lambda d: d["findings"][0].update(rule="new"), "does not know"),
+    "rests on nothing": (lambda d: the(d, "restore").update(rests_on=[]), "does not say what .* was"),
+    "does not say what was": (
+        lambda d: the(d, "restore")["rests_on"][0].update(sha256=None),
+        "does not say what .* was",
+    ),
+    "no checksum": (lambda d: the(d, "restore")["rests_on"][0].update(sha256="x"), "does not say what"),
+    "makes what is there": (
+        lambda d: the(d, "adopt")["rests_on"][0].update(exists=True, sha256="0" * 64),
+        "is there already",
+    ),
+    "twice": (lambda d: d["actions"].append(copy.deepcopy(the(d, "restore"))), "says twice"),
+    "no index": (lambda d: _elsewhere(d, "rebuild-index", "/etc/passwd"), "no index that could"),
+    "an index anew": (
+        lambda d: the(d, "rebuild-index")["rests_on"][0].update(exists=False),
+        "no index that could",
+    ),
+    "an index elsewhere": (
+        lambda d: _elsewhere(d, "rebuild-index", "/etc/sessions-index.json"),
+        "no index of that folder",
+    ),
+    "an index of anything": (
+        lambda d: the(d, "rebuild-index").update(content=_content({"entries": [1]})),
+        "is no index",
+    ),
+    "a text for a number": (lambda d: d["summary"].update(rows="1"), "the number of rows is not"),
+    "a truth for a number": (lambda d: d["stores"][0].update(rows=True), "a store's rows is not"),
+    "a number too large": (lambda d: the(d, "restore")["rests_on"][0].update(size=1 << 63), "size is not"),
+    "more than there is": (lambda d: the(d, "restore").update(more=1), "lacks something, or has more"),
+    "less than there is": (lambda d: the(d, "restore").pop("path"), "lacks something, or has more"),
+    "no source": (lambda d: the(d, "restore").update(source="me"), "source is not"),
+    "another summary": (lambda d: d["summary"]["actions"].update(restore=9), "summary does not fit"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the paths are POSIX paths")
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_no_plan_may_ask_for(plan: Plan, tmp_path: Path, name: str) -> None:
+    document = document_of(plan, tmp_path)
+    change, says = HOSTILE[name]
+    change(document)
+    if name not in ("another summary", "a text for a number", "no actions"):
+        kinds = [action.get("kind") for action in document["actions"]]
+        document["summary"]["actions"] = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+        rules = [finding["rule"] for finding in document["findings"]]
+        document["summary"]["findings"] = {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
+    refused(document, tmp_path, says)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"schema":1}'])
+def test_what_is_no_plan_at_all(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "plan.json").write_bytes(content)
+    with pytest.raises(PlanFileError, match="is no plan"):
+        Plan.load(tmp_path / "plan.json")
+
+
+def test_a_plan_cut_off_or_changed_anywhere(plan: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    plan.save(file)
+    whole = file.read_bytes()
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.integers(0, len(whole) - 3), st.integers(0, 255), st.booleans())
+    def damaged(place: int, byte: int, cut: bool) -> None:
+        content = whole[:place] if cut else whole[:place] + bytes([byte]) + whole[place + 1 :]
+        file.write_bytes(content)
+        try:
+            loaded = Plan.load(file)
+        except PlanFileError:
+            return
+        assert loaded == plan, "white space may change, and the way that a text is written"
+
+    damaged()
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=8),
+    st.sampled_from(
+        [
+            "..", "../x", "/", "/etc/passwd", "local_x", "local_/../x.json", "\0", "\ud800", "restore",
+            "adopt", "hold", "rebuild-index", "planned", "held", "0" * 64, "e30=", "sessions-index.json",
+        ]
+    ),
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+)
+
+
+def spots(value: Any) -> list[tuple[Any, Any]]:
+    """Every container of a document with each of its keys."""
+    found: list[tuple[Any, Any]] = []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in list(items):
+        found.append((value, name))
+        found += spots(inner)
+    return found
+
+
+@settings(
+    max_examples=int(os.environ.get("SESSSCAN_PLANS", "120")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_no_forged_plan_harms(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    """Whatever is changed in a plan: it is refused, or writes rows and indexes in their places."""
+    folder, document, plan = _forgery(tmp_path_factory)
+    monkeypatch.setenv("SESSSCAN_HOME", str(folder.parent / "state"))
+    document = copy.deepcopy(document)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, name = data.draw(st.sampled_from(spots(document)))
+        fate = data.draw(st.sampled_from(["value", "drop", "copy", "beside"]))
+        if fate == "value":
+            container[name] = data.draw(VALUES)
+        elif fate == "drop":
+            del container[name]
+        else:
+            other, at = data.draw(st.sampled_from(spots(document)))
+            if fate == "copy" and name in (
+                container if isinstance(container, dict) else range(len(container))
+            ):
+                container[name] = copy.deepcopy(other[at])
+            elif isinstance(container[name], str) and isinstance(other[at], str):
+                container[name] = other[at] + container[name]
+    before = picture(folder)
+    file = write(document, folder.parent / "forged.json")
+    try:
+        forged = Plan.load(file)
+    except PlanFileError:
+        return
+    json.dumps(forged.to_dict())
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        print_outcome(forged, "text", [])
+    assert all(character == "\n" or character.isprintable() for character in shown.getvalue())
+    forged.changes()
+    try:
+        report = forged.apply(exact=data.draw(st.booleans()), force=True)
+    except RefusedError:
+        assert picture(folder) == before
+        return
+    after = picture(folder)
+    allowed = {action.path for action in plan.actions if action.kind != "hold"}
+    backups = {f"{path}.corrupted-bak" for path in allowed}
+    changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
+    stores = {store.path for store, _ in plan.stores}
+    changed = {path for path in changed if not Path(path).is_dir()}
+    for path in changed - allowed - backups:
+        assert str(Path(path).parent) in stores and Path(path).name.startswith("local_"), path
+    if report.run is not None:
+        chosen = choose(report.run)
+        assert chosen is not None
+        undo(chosen, force=True)
+    content = {path: facts[2] for path, facts in picture(folder).items()}
+    assert content == {path: facts[2] for path, facts in before.items()}
+    _restore_times(before)
+
+
+_FORGERY: list[tuple[Path, Document, Plan]] = []
+
+
+def _forgery(factory: pytest.TempPathFactory) -> tuple[Path, Document, Plan]:
+    """One store and its plan, for all examples: each leaves it as it was."""
+    if not _FORGERY:
+        folder = factory.mktemp("forged") / "world"
+        dice = Random(11)
+        stores = [folder / "Claude" / "claude-code-sessions" / new_id(dice) / new_id(dice) for _ in range(2)]
+        for place in (*stores, folder / "projects"):
+            place.mkdir(parents=True)
+        world = World(dice, folder / "Claude", folder / "projects", stores, sparse=True, scenarios=["forged"])
+        plan = everything(world)
+        _FORGERY.append((folder, document_of(plan, folder.parent), plan))
+    return _FORGERY[0]
+
+
+def _restore_times(before: dict[str, tuple[object, ...]]) -> None:
+    for path, facts in before.items():
+        if len(facts) > 3 and isinstance(facts[3], int):
+            os.utime(path, ns=(facts[3], facts[3]))

@@ -1,0 +1,240 @@
+"""Every file that sessscan reads besides transcripts, in every state of damage: nobody falls over.
+
+A valid file is damaged, in its bytes or in its values, and read by whoever reads it. What it makes of it
+is its own tests' business; here it must say so in its own words, or go on, and never anything else.
+`SESSSCAN_FUZZ=N` tries N files of each kind (default 60).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from hostile_place import VICTIM, Place, compact, row
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sessscan.errors import JournalError, PlanFileError
+from sessscan.reconcile import journal, planfile
+from sessscan.reconcile.undo import choose, undo
+from sessscan.render.runs import print_log
+
+ODD = (
+    None, True, False, 0, -1, 1 << 63, 1 << 200, -(1 << 200), 0.5, 1e308, float("inf"), float("nan"), "", "x",
+    "\x00", "\ud800", "\x1b[2J", "../../x", "/", "a" * 5_000, "2026-13-45T99:99:99Z", [], {}, [[]], {"": {}},
+    VICTIM.format(0), f"local_{VICTIM.format(0)}",
+)  # fmt: skip
+"""Values that are never meant."""
+
+fuzzed = settings(
+    max_examples=int(os.environ.get("SESSSCAN_FUZZ", "60")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def places_in(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value of a document."""
+    yield path
+    if isinstance(document, dict | list):
+        for key, value in list(document.items() if isinstance(document, dict) else enumerate(document)):
+            yield from places_in(value, (*path, key))
+
+
+def change(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The document with another value in one place; without the place, where the value is `...`."""
+    if not path:
+        return None if value is ... else value
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    if value is ...:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return document
+
+
+@st.composite
+def documents(draw: st.DrawFn, whole: Any) -> Any:
+    """A document with one to three values that are not what they should be."""
+    document = copy.deepcopy(whole)
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(list(places_in(document))))
+        document = change(document, path, copy.deepcopy(draw(st.sampled_from((*ODD, ...)))))
+    return document
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
+    """Bytes that were cut, zeroed, overwritten, doubled or interrupted."""
+    data = whole
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(data)))
+        to = draw(st.integers(at, min(len(data), at + 200)))
+        middle = draw(
+            st.sampled_from(
+                (b"", bytes(to - at), data[at:to] * 2, b"\xff\xfe", b"\n", b"}", b'"', b"[" * 9, b"\\u")
+            )
+        )
+        data = data[:at] + middle + draw(st.sampled_from((data[to:], b"")))
+    return data
+
+
+@st.composite
+def either(draw: st.DrawFn, whole: Any) -> bytes:
+    """A file whose bytes or whose values are damaged."""
+    if draw(st.booleans()):
+        return draw(damaged(compact(whole)))
+    return json.dumps(draw(documents(whole))).encode()
+
+
+class Ground(ExitStack):
+    """A place of its own for each file that is tried."""
+
+    def __enter__(self) -> Ground:
+        super().__enter__()
+        folder = Path(self.enter_context(tempfile.TemporaryDirectory()))
+        self.enter_context(mock.patch.dict(os.environ, SESSSCAN_HOME=str(folder / "state")))
+        self.place = Place(folder)
+        return self
+
+
+def name(number: int) -> str:
+    return f"local_{VICTIM.format(number)}"
+
+
+ROW = json.loads(row(name(1), VICTIM.format(1), title="A title", priorCliSessionIds=[VICTIM.format(2)]))
+LEASE = {"path": "/home/ada", "leasedBy": name(0), "createdAt": 1, "pooledAt": None, "branch": "b"}
+WORKTREES = {"schemaVersion": 2, "worktrees": {"one": LEASE, "two": LEASE}}
+INDEX = {
+    "version": 1,
+    "originalPath": "/home/ada",
+    "entries": [
+        {
+            "sessionId": VICTIM.format(0),
+            "fullPath": f"/home/ada/{VICTIM.format(0)}.jsonl",
+            "fileMtime": 1,
+            "firstPrompt": "Hello",
+            "summary": "A title",
+            "messageCount": 2,
+            "created": "2026-09-21T10:00:01.000Z",
+            "modified": "2026-09-21T10:00:01.000Z",
+            "gitBranch": "main",
+            "projectPath": "/home/ada",
+            "isSidechain": False,
+        }
+    ],
+}
+
+
+@fuzzed
+@given(either(ROW))
+def test_rows_and_what_lies_beside_them(content: bytes) -> None:
+    with Ground() as ground:
+        for suffix in (".json", ".json.tmp", ".json.bak"):
+            ground.place.put(name(1) + suffix, content)
+        ground.place.put(name(2) + ".json", content)
+        # A damaged row may come to name the lost one's transcript: what is held then stays as it was.
+        before = {path: path.read_bytes() for path in ground.place.store.iterdir()}
+        ground.place.plan().apply(force=True)
+        while (run := choose(None)) is not None:
+            assert undo(run, force=True).exit_status == 0
+        assert {path: path.read_bytes() for path in ground.place.store.iterdir()} == before
+
+
+@fuzzed
+@given(either(WORKTREES))
+def test_worktree_files(content: bytes) -> None:
+    with Ground() as ground:
+        (ground.place.user_data / "git-worktrees.json").write_bytes(content)
+        ground.place.plan()
+
+
+@fuzzed
+@given(either(INDEX))
+def test_index_files(content: bytes) -> None:
+    with Ground() as ground:
+        index = ground.place.project / "sessions-index.json"
+        index.write_bytes(content)
+        plan = ground.place.plan(rebuild_index=True)
+        for action in plan.actions:
+            if action.path == str(index) and action.status == "planned":
+                json.loads(action.content)
+
+
+def a_plan() -> Any:
+    with Ground() as ground:
+        path = ground.place.outside / "plan"
+        planfile.save(ground.place.plan(), path)
+        return json.loads(path.read_bytes())
+
+
+PLAN = a_plan()
+
+
+@fuzzed
+@given(documents(PLAN), st.booleans())
+def test_plans(document: Any, signed: bool) -> None:
+    if signed and isinstance(document, dict):
+        document.pop("sha256", None)
+        with suppress(ValueError):
+            document["sha256"] = planfile._checksum(document)
+    read_plan(json.dumps(document).encode())
+
+
+@fuzzed
+@given(damaged(compact(PLAN)))
+def test_plans_whose_bytes_are_damaged(content: bytes) -> None:
+    read_plan(content)
+
+
+def read_plan(content: bytes) -> None:
+    with Ground() as ground:
+        path = ground.place.outside / "plan"
+        path.write_bytes(content)
+        with suppress(PlanFileError):
+            planfile.load(path)
+
+
+def a_journal() -> list[Any]:
+    with Ground() as ground:
+        ground.place.mended()
+        [run] = journal.runs()[0]
+        return [json.loads(line) for line in run.journal.read_bytes().splitlines()]
+
+
+JOURNAL = a_journal()
+
+
+@fuzzed
+@given(documents(JOURNAL))
+def test_journals(document: Any) -> None:
+    lines = document if isinstance(document, list) else [document]
+    read_journal(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+@fuzzed
+@given(damaged(b"".join(compact(line) + b"\n" for line in JOURNAL)))
+def test_journals_whose_bytes_are_damaged(content: bytes) -> None:
+    read_journal(content)
+
+
+def read_journal(content: bytes) -> None:
+    with Ground():
+        folder = journal.home() / "runs" / str(JOURNAL[0]["run"])
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").write_bytes(content)
+        found, wrong = journal.runs()
+        assert len(found) + len(wrong) <= 1
+        assert all(isinstance(error, JournalError) for error in wrong)
+        for form in ("text", "json"):
+            with redirect_stdout(StringIO()):
+                print_log(found, wrong, form)
