@@ -1,0 +1,352 @@
+"""Power cuts on real file systems: ext4, xfs and btrfs on a disk that remembers every write and every flush.
+
+The writer works on a file system on a loop device on `blocklog`. Afterwards the disk is rebuilt as a power
+cut could have left it: after any number of writes, and with any of those since the last flush dropped or
+torn at a sector. Each such disk is mounted (the file system recovers), swept as the next run would, and
+checked against what the writer had acknowledged by then. Controls, which must fail: writing in place; the
+writer without its sync of the file, and without its sync of the folder (strace makes them do nothing).
+
+    python power_cuts.py BLOCKLOG FOLDER [EXPERIMENT [STATES]]
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from power_workload import ROWS, backup, content, name
+from sessscan import _core
+
+MIB = 1 << 20
+SECTOR = 512
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file system."""
+
+    name: str
+    size: int
+    make: tuple[str, ...]
+    rounds: int
+    states: int
+
+
+KINDS = {
+    "ext4": Kind("ext4", 24 * MIB, ("mkfs.ext4", "-qF", "-E", "nodiscard,lazy_itable_init=0"), 60, 1000),
+    "xfs": Kind("xfs", 300 * MIB, ("mkfs.xfs", "-qfK"), 24, 300),
+    "btrfs": Kind("btrfs", 128 * MIB, ("mkfs.btrfs", "-qfK", "-m", "single", "-d", "single"), 24, 300),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    kind: str
+    style: str = "writer"
+    options: str = "noatime"
+    without: int | None = None
+    """The sync that is taken away: its number among those of a round."""
+    control: str | None = None
+    """What it shows; then it must fail."""
+
+
+SYNCS = 5
+"""Of a round: the new file, the old file, the folder with the backup, the folder after the exchange, the
+journal."""
+
+EXPERIMENTS = (
+    Experiment("ext4"),
+    Experiment("xfs"),
+    Experiment("btrfs"),
+    Experiment("ext4", "in-place", control="in place"),
+    Experiment("ext4", "no-sync", "noatime,noauto_da_alloc", 1, "without the file's sync"),
+    Experiment("xfs", "no-sync", without=1, control="without the file's sync"),
+    Experiment("ext4", "no-sync", without=4, control="without the folder's sync"),
+)
+CONTROL_ROUNDS, CONTROL_STATES = 8, 80
+
+
+@dataclass(frozen=True)
+class Write:
+    offset: int
+    data: bytes
+
+
+Event = Write | str | None
+"""A write, a mark, or (None) a flush."""
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def read_log(path: Path) -> list[Event]:
+    events: list[Event] = []
+    with path.open("rb") as file:
+        while header := file.read(13):
+            kind, offset, length = struct.unpack("=cQI", header)
+            data = file.read(length)
+            events.append(Write(offset, data) if kind == b"w" else data.decode() if kind == b"m" else None)
+    return events
+
+
+class Bench:
+    """The places that everything is done in."""
+
+    def __init__(self, blocklog: str, folder: Path) -> None:
+        self.blocklog = blocklog
+        self.folder = folder
+        self.fuse = folder / "fuse"
+        self.live = folder / "live"
+        self.probe = folder / "probe"
+        for path in (self.fuse, self.live, self.probe):
+            path.mkdir()
+
+    def record(self, experiment: Experiment) -> tuple[Path, list[Event]]:
+        """The disk before the work, and all that happened to it during the work."""
+        kind = KINDS[experiment.kind]
+        image, base, log = (self.folder / part for part in ("image", "base", "log"))
+        image.unlink(missing_ok=True)
+        with image.open("wb") as file:
+            file.truncate(kind.size)
+        run(*kind.make, str(image))
+        run("mount", "-o", f"loop,{experiment.options}", str(image), str(self.live))
+        for row in range(ROWS):
+            (self.live / name(row)).write_bytes(content(row, 0))
+        (self.live / "journal").write_bytes(b"begin\n")
+        run("umount", str(self.live))
+        run("cp", "--sparse=always", str(image), str(base))
+
+        server = subprocess.Popen([self.blocklog, str(self.fuse), str(image), str(log)])
+        try:
+            while not (self.fuse / "disk").exists():
+                assert server.poll() is None, "blocklog has ended"
+                time.sleep(0.02)
+            # A loop device that `mount` has made goes with the mount, however that ends.
+            run("mount", "-o", f"loop,{experiment.options}", str(self.fuse / "disk"), str(self.live))
+            try:
+                self.work(experiment, kind)
+            finally:
+                run("umount", str(self.live))
+        finally:
+            subprocess.run(["umount", "--lazy", str(self.fuse)], check=False)
+            server.wait(timeout=30)
+        events = read_log(log)
+        end = max((i for i, event in enumerate(events) if event == "end all 0 0\n"), default=None)
+        assert end is not None, "the work did not come to its end"
+        return base, events[:end]
+
+    def work(self, experiment: Experiment, kind: Kind) -> None:
+        rounds = CONTROL_ROUNDS if experiment.control else kind.rounds
+        command = [sys.executable, str(HERE / "power_workload.py"), str(self.live), str(self.fuse / "mark")]
+        command += [str(rounds), experiment.style]
+        if experiment.without is not None:
+            inject = f"inject=fsync:retval=0:when={experiment.without}+{SYNCS}"
+            trace = ["strace", "-f", "-qq", "-o", str(self.folder / "trace")]
+            command = [*trace, "-e", "trace=fsync", "-e", inject, *command]
+        run(*command)
+        if experiment.without is not None:
+            lines = (self.folder / "trace").read_text().splitlines()
+            taken = [number for number, line in enumerate(lines) if "(INJECTED)" in line]
+            expected = [experiment.without - 1 + SYNCS * round for round in range(rounds)]
+            assert taken == expected and len(lines) == rounds * SYNCS, "other syncs than expected"
+
+    def mount(self, kind: str, image: Path) -> None:
+        """As a machine that starts again does it."""
+        options = "loop,noatime,nouuid" if kind == "xfs" else "loop,noatime"
+        run("mount", "-t", kind, "-o", options, str(image), str(self.probe))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One state of the disk: after so many events; `seed` for what became of those not flushed."""
+
+    after: int
+    seed: int | None
+    """None: all are there; 0: none is."""
+
+
+def cuts(events: list[Event], wanted: int, dice: random.Random) -> list[Cut]:
+    """Always the worst ones: right after an acknowledgement, with nothing of what was not flushed. Then every
+    point, and random losses, as many as are wanted."""
+    acknowledged = [
+        i + 1 for i, event in enumerate(events) if isinstance(event, str) and event.startswith("done")
+    ]
+    chosen = [Cut(after, 0) for after in acknowledged]
+    writes = [i + 1 for i, event in enumerate(events) if isinstance(event, Write)]
+    more = [Cut(after, None) for after in writes]
+    more += [Cut(after, dice.randrange(1, 1 << 30)) for after in writes for _ in range(3)]
+    dice.shuffle(more)
+    rest = max(0, wanted - len(chosen))
+    return sorted(chosen + more[:rest], key=lambda cut: cut.after)
+
+
+def states(base: Path, events: list[Event], chosen: list[Cut], probe: Path) -> Iterator[Cut]:
+    """Makes `probe` one state of the disk after the other. `base` goes along: it has all that is flushed."""
+    pending: list[Write] = []
+    done = 0
+    with base.open("r+b", buffering=0) as disk:
+        for cut in chosen:
+            for event in events[done : cut.after]:
+                if isinstance(event, Write):
+                    pending.append(event)
+                elif event is None:
+                    for write in pending:
+                        disk.seek(write.offset)
+                        disk.write(write.data)
+                    pending = []
+            done = cut.after
+            probe.unlink(missing_ok=True)
+            run("cp", "--sparse=always", str(base), str(probe))
+            with probe.open("r+b", buffering=0) as copy:
+                for write in survivors(pending, cut.seed):
+                    copy.seek(write.offset)
+                    copy.write(write.data)
+            yield cut
+
+
+def survivors(pending: list[Write], seed: int | None) -> Iterator[Write]:
+    if seed is None:
+        yield from pending
+    elif seed:
+        dice = random.Random(seed)
+        for write in pending:
+            fate = dice.random()
+            if fate < 0.4:
+                yield write
+            elif fate < 0.6 and len(write.data) > SECTOR:  # torn: each sector for itself
+                for start in range(0, len(write.data), SECTOR):
+                    if dice.random() < 0.5:
+                        yield Write(write.offset + start, write.data[start : start + SECTOR])
+
+
+class Account:
+    """What had been said by a certain moment."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.done: dict[str, list[int]] = defaultdict(list)
+        self.running: tuple[str, int, int] | None = None
+        self.versions = [0] * ROWS
+        for event in events:
+            if not isinstance(event, str):
+                continue
+            word, what, first, second = event.split()
+            if word == "start":
+                self.running = (what, int(first), int(second))
+                continue
+            self.running = None
+            self.done[what].append(int(first))
+            if what == "row":
+                self.versions[int(first)] = int(second)
+
+    def violations(self, folder: Path, backups: bool) -> Iterator[str]:
+        """What in the folder is not as it was said to be, or neither old nor new."""
+        for row, version in enumerate(self.versions):
+            yield from self._row(folder, row, version, backups)
+        lines = (folder / "journal").read_bytes().splitlines()[1:]
+        said = [b"%d" % step for step in self.done["journal"]]
+        if lines[: len(said)] != said:
+            yield f"the journal has {lines}, of {said} that were acknowledged"
+        for step in self.done["made"]:
+            removed = step in self.done["removed"]
+            path = folder / f"local_made_{step}.json"
+            if self.running == ("removed", step, 0) and not path.exists():
+                continue
+            if path.exists() == removed or not (removed or path.read_bytes() == content(9, step)):
+                yield f"{path.name} is not as it was made or removed"
+
+    def _row(self, folder: Path, row: int, version: int, backups: bool) -> Iterator[str]:
+        path = folder / name(row)
+        now = path.read_bytes() if path.exists() else None
+        possible = {content(row, version): version}
+        if self.running == ("row", row, version + 1):
+            possible[content(row, version + 1)] = version + 1
+        if now not in possible:
+            what = f"{len(now)} bytes, {now[:30]!r}" if now is not None else "gone"
+            yield f"{path.name} should be of version {version}, and is {what}"
+        elif backups:
+            for kept in range(possible[now]):
+                old = folder / backup(row, kept)
+                if not old.exists() or old.read_bytes() != content(row, kept):
+                    yield f"{old.name} is not what version {kept} was"
+
+
+def check(bench: Bench, experiment: Experiment, cut: Cut, events: list[Event], image: Path) -> list[str]:
+    bench.mount(experiment.kind, image)
+    try:
+        before = {path.name for path in bench.probe.iterdir() if not path.name.startswith(".sessscan-")}
+        _core.sweep(str(bench.probe))
+        after = {path.name for path in bench.probe.iterdir()}
+        account = Account(events[: cut.after])
+        wrong = list(account.violations(bench.probe, backups=experiment.style != "in-place"))
+        if experiment.control is None and after != before:
+            wrong.append(f"after the sweep there is {after ^ before} more or less")
+        return wrong
+    finally:
+        run("umount", str(bench.probe))
+
+
+def conduct(bench: Bench, experiment: Experiment, wanted: int) -> bool:
+    """Whether it went as it must."""
+    begin = time.monotonic()
+    base, events = bench.record(experiment)
+    chosen = cuts(events, wanted, random.Random(5))
+    image = bench.folder / "state"
+    acknowledged = flushes = violated = tried = 0
+    for cut in states(base, events, chosen, image):
+        wrong = check(bench, experiment, cut, events, image)
+        tried += 1
+        violated += bool(wrong)
+        if wrong and not experiment.control:
+            print(f"  {cut}: {wrong[0]}")
+    acknowledged = sum(isinstance(event, str) and event.startswith("done") for event in events)
+    flushes = events.count(None)
+    writes = sum(isinstance(event, Write) for event in events)
+    title = f"{experiment.kind}, control: {experiment.control}" if experiment.control else experiment.kind
+    print(
+        f"{title}: {acknowledged} acknowledged, {writes} writes and {flushes} flushes of the disk; "
+        f"{tried} states, violations: {violated} ({time.monotonic() - begin:.0f} s)",
+        flush=True,
+    )
+    if not (acknowledged and writes and flushes and tried >= wanted * 0.9):
+        print("FAILED: hardly anything was seen")
+        return False
+    if experiment.control:
+        if not violated:
+            print("FAILED: the control has passed, so this lane proves nothing")
+        return violated > 0
+    return violated == 0
+
+
+def main() -> int:
+    blocklog, folder, *only = sys.argv[1:]
+    bench = Bench(blocklog, Path(folder))
+    good = True
+    for experiment in EXPERIMENTS:
+        if only and not re.fullmatch(only[0], f"{experiment.kind} {experiment.control}"):
+            continue
+        if shutil.which(KINDS[experiment.kind].make[0]) is None:
+            print(f"{experiment.kind}: SKIP: no {KINDS[experiment.kind].make[0]}")
+            continue
+        wanted = CONTROL_STATES if experiment.control else KINDS[experiment.kind].states
+        good = conduct(bench, experiment, int(only[1]) if only[1:] else wanted) and good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main())
