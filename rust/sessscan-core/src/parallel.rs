@@ -4,10 +4,9 @@
 //! without its threads, and nothing to start at import.
 
 use crate::grammar::Strictness;
-use crate::open;
 use crate::scan::{scan_alone, scan_into, session_id_of, settle_doubts};
 use crate::scanner::{End, Scanner};
-use crate::source::{Poll, Source};
+use crate::source::{Opened, Poll, Source};
 use crate::structure::Width;
 use crate::transcript::{Fold, Transcript};
 use std::io;
@@ -52,8 +51,12 @@ pub fn scan_many(
         let size = path.as_ref().metadata().map_or(0, |metadata| metadata.len());
         if threads > 1 && size >= SPLIT_FROM {
             // What cannot be opened now is told when it is scanned whole.
-            let ranges = ranges(path.as_ref(), size).unwrap_or_default();
-            pieces.extend(ranges.into_iter().map(|range| Piece { file, size: RANGE, range: Some(range) }));
+            if let Ok(opened) = Opened::new(path.as_ref())
+                && let Ok(ranges) = ranges(&opened)
+            {
+                let piece = |range| Piece { file, size: RANGE, range: Some((opened.clone(), range)) };
+                pieces.extend(ranges.into_iter().map(piece));
+            }
         }
         if pieces.last().is_none_or(|piece| piece.file != file) {
             pieces.push(Piece { file, size, range: None });
@@ -64,19 +67,18 @@ pub fn scan_many(
 
     let scan = |piece: &Piece, scanner: &mut Scanner, poll: &mut Poll| -> io::Result<Scanned> {
         let path = paths[piece.file].as_ref();
-        let Some(range) = &piece.range else {
+        let Some((opened, range)) = &piece.range else {
             return scan_alone(path, scanner, poll).map(|transcript| Scanned::Whole(Box::new(transcript)));
         };
         let mut fold = Fold::new(session_id_of(path));
-        let mut source = Source::open_range(path, range.clone())?;
+        let mut source = Source::range(opened, range.clone());
         let end = scan_into(&mut source, scanner, &mut fold, poll)?;
         Ok(if source.shrank() { Scanned::Shrunk } else { Scanned::Part(Box::new(fold), end) })
     };
-    let mut scanned: Vec<Vec<(u64, io::Result<Scanned>)>> = paths.iter().map(|_| Vec::new()).collect();
+    let mut scanned: Vec<Vec<(&Piece, io::Result<Scanned>)>> = paths.iter().map(|_| Vec::new()).collect();
     let scanner = || Scanner::new(strictness, Width::chosen());
     for (piece, result) in share_out(&pieces, threads, scanner, scan, poll) {
-        let start = piece.range.as_ref().map_or(0, |range| range.start);
-        scanned[piece.file].push((start, result));
+        scanned[piece.file].push((piece, result));
     }
     let joined = scanned.into_iter().zip(paths).filter(|(parts, _)| !parts.is_empty());
     let mut scanner = Scanner::new(strictness, Width::chosen());
@@ -88,7 +90,7 @@ struct Piece {
     file: usize,
     size: u64,
     /// None: the whole file.
-    range: Option<Range<u64>>,
+    range: Option<(Opened, Range<u64>)>,
 }
 
 enum Scanned {
@@ -99,14 +101,13 @@ enum Scanned {
 }
 
 /// Cuts a file into ranges of whole lines.
-fn ranges(path: &Path, size: u64) -> io::Result<Vec<Range<u64>>> {
-    let mut file = open::transcript(path)?;
+fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
     let mut start = 0;
-    while start < size {
+    while start < opened.size {
         let end = match start + RANGE {
-            cut if cut < size => line_after(&mut file, cut)?.unwrap_or(size).min(size),
-            _ => size,
+            cut if cut < opened.size => line_after(opened, cut)?.unwrap_or(opened.size).min(opened.size),
+            _ => opened.size,
         };
         ranges.push(start..end);
         start = end;
@@ -115,13 +116,11 @@ fn ranges(path: &Path, size: u64) -> io::Result<Vec<Range<u64>>> {
 }
 
 /// Where the first line begins that begins after `from`.
-fn line_after(file: &mut std::fs::File, from: u64) -> io::Result<Option<u64>> {
-    use std::io::{Read, Seek, SeekFrom};
-    file.seek(SeekFrom::Start(from))?;
+fn line_after(opened: &Opened, from: u64) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 * 1024];
     let mut at = from;
     loop {
-        match file.read(&mut buffer) {
+        match opened.read_at(&mut buffer, at) {
             Ok(0) => return Ok(None),
             Ok(count) => {
                 if let Some(found) = memchr::memchr(b'\n', &buffer[..count]) {
@@ -190,11 +189,12 @@ fn share_out<'a, W: Sync, T, R: Send>(
 /// Joins what was found in the parts of a file, by where they begin.
 fn join(
     path: &Path,
-    mut parts: Vec<(u64, io::Result<Scanned>)>,
+    mut parts: Vec<(&Piece, io::Result<Scanned>)>,
     scanner: &mut Scanner,
     poll: &mut Poll,
 ) -> io::Result<Transcript> {
-    parts.sort_by_key(|(start, _)| *start);
+    parts.sort_by_key(|(piece, _)| piece.range.as_ref().map_or(0, |(_, range)| range.start));
+    let opened = parts.first().and_then(|(piece, _)| piece.range.as_ref()).map(|(opened, _)| opened.clone());
     let mut fold = Fold::new(session_id_of(path));
     let (mut lines, mut size) = (0, 0);
     for (_, part) in parts {
@@ -208,9 +208,9 @@ fn join(
             }
         }
     }
-    let mut source = Source::open_range(path, 0..size)?;
+    let mut source = Source::range(&opened.expect("parts have ranges"), 0..size);
     settle_doubts(&mut source, scanner, &mut fold, poll)?;
-    if source.shrank() {
+    if source.shrank() || source.changed() {
         return scan_alone(path, scanner, poll);
     }
     Ok(fold.finish(size))

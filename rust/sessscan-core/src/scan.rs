@@ -49,15 +49,18 @@ pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictnes
 /// So often a file is scanned anew that becomes shorter meanwhile.
 const ATTEMPTS: usize = 5;
 
+/// So often one that was only written to, which is what happens to a live one; what it says last is taken.
+const ATTEMPTS_AT_LIVE_ONES: usize = 3;
+
 /// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
 pub(crate) fn scan_alone(path: &Path, scanner: &mut Scanner, poll: &mut Poll) -> io::Result<Transcript> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 1..=ATTEMPTS {
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::open(path)?;
         let end = scan_into(&mut source, scanner, &mut fold, poll)?;
-        source.rewind(end.offset)?;
+        source.rewind(end.offset);
         settle_doubts(&mut source, scanner, &mut fold, poll)?;
-        if !source.shrank() {
+        if !source.shrank() && (attempt >= ATTEMPTS_AT_LIVE_ONES || !source.changed()) {
             return Ok(fold.finish(end.offset));
         }
     }

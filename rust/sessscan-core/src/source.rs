@@ -1,7 +1,9 @@
 //! Where the bytes of a scan come from: a file that is mapped, one that is read, or memory. The only mmap.
 
 use crate::open;
+#[cfg(unix)]
 use crate::plain::Region;
+#[cfg(unix)]
 use crate::record::View;
 use crate::scanner::{Scanner, Sink};
 #[cfg(unix)]
@@ -11,13 +13,15 @@ use std::io;
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
+#[cfg(unix)]
 use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Called now and then with the bytes read since the last call; to break is to cancel the scan.
 pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 /// Files from this size on are mapped: below it, setting up a map costs more than copying the bytes.
-#[cfg(unix)]
 const MAP_FROM: u64 = 1024 * 1024;
 
 /// How much is mapped at a time; a longer line gets a larger window.
@@ -33,66 +37,57 @@ const MEMORY_PIECE: usize = 1024 * 1024;
 
 /// The bytes of a scan, and how far it is.
 pub(crate) enum Source<'a> {
-    /// A file that is read, from an offset on.
-    Read(io::Take<File>, u64),
-    /// A file that is mapped, a window at a time.
-    #[cfg(unix)]
-    Mapped(Mapped),
+    File(FileSource),
     Memory(&'a [u8]),
 }
 
 impl Source<'_> {
     pub(crate) fn open(path: &Path) -> io::Result<Source<'static>> {
-        Source::open_range(path, 0..u64::MAX)
+        let opened = Opened::new(path)?;
+        let whole = 0..opened.size;
+        Ok(Source::range(&opened, whole))
     }
 
-    /// The bytes of a range, or of what there is of it.
-    pub(crate) fn open_range(path: &Path, range: Range<u64>) -> io::Result<Source<'static>> {
-        let mut file = open::transcript(path)?;
-        #[cfg(unix)]
-        {
-            let metadata = file.metadata()?;
-            if metadata.is_file() && metadata.len() >= MAP_FROM {
-                return Ok(Source::Mapped(Mapped::new(file, range, metadata.len())));
-            }
-        }
-        if range.start > 0 {
-            io::Seek::seek(&mut file, io::SeekFrom::Start(range.start))?;
-        }
-        Ok(Source::Read(file.take(range.end - range.start), range.start))
+    /// The bytes of a range of a file.
+    pub(crate) fn range(opened: &Opened, range: Range<u64>) -> Source<'static> {
+        Source::File(FileSource {
+            opened: opened.clone(),
+            start: range.start,
+            size: range.end,
+            at: range.start,
+            #[cfg(unix)]
+            window: WINDOW,
+            #[cfg(unix)]
+            patience: 0,
+            by_reading: !opened.is_for_mapping(),
+            shrank: false,
+        })
     }
 
     /// The offset of the first byte.
     pub(crate) fn start(&self) -> u64 {
         match self {
-            Source::Read(_, start) => *start,
-            #[cfg(unix)]
-            Source::Mapped(mapped) => mapped.start,
+            Source::File(file) => file.start,
             Source::Memory(_) => 0,
         }
     }
 
     /// Back to the start, to read no further than the offset `size`: a live file may have grown meanwhile.
-    pub(crate) fn rewind(&mut self, size: u64) -> io::Result<()> {
+    pub(crate) fn rewind(&mut self, size: u64) {
         match self {
-            Source::Read(file, start) => {
-                io::Seek::seek(file.get_mut(), io::SeekFrom::Start(*start))?;
-                file.set_limit(size - *start);
-            }
-            #[cfg(unix)]
-            Source::Mapped(mapped) => (mapped.at, mapped.size) = (mapped.start, size),
+            Source::File(file) => (file.at, file.size) = (file.start, size),
             Source::Memory(_) => unreachable!("memory is read by making another one"),
         }
-        Ok(())
     }
 
     /// Whether the file was seen to become shorter while it was scanned: what was read is then of no one moment.
     pub(crate) fn shrank(&self) -> bool {
-        match self {
-            #[cfg(unix)]
-            Source::Mapped(mapped) => mapped.shrank,
-            _ => false,
-        }
+        matches!(self, Source::File(file) if file.shrank)
+    }
+
+    /// Whether the file was written to since it was opened: grown, most likely, but who knows.
+    pub(crate) fn changed(&self) -> bool {
+        matches!(self, Source::File(file) if file.opened.changed())
     }
 
     /// Scans the next piece; false at the end. An error of kind `Interrupted` means that `poll` cancelled.
@@ -103,12 +98,7 @@ impl Source<'_> {
         poll: &mut Poll,
     ) -> io::Result<bool> {
         let (count, more) = match self {
-            Source::Read(file, _) => {
-                let count = scanner.feed_from(file, sink)?;
-                (count, count > 0)
-            }
-            #[cfg(unix)]
-            Source::Mapped(mapped) => (mapped.advance(scanner, sink)?, mapped.at < mapped.size),
+            Source::File(file) => (file.advance(scanner, sink)?, file.at < file.size),
             Source::Memory(rest) => {
                 let (piece, after) = rest.split_at(rest.len().min(MEMORY_PIECE));
                 *rest = after;
@@ -123,57 +113,96 @@ impl Source<'_> {
     }
 }
 
-#[cfg(unix)]
-pub(crate) struct Mapped {
-    file: File,
+/// A file, and what it was when it was opened. Those who scan ranges of it share it: by its name each might find another.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    file: Arc<File>,
+    pub(crate) size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Opened {
+    pub(crate) fn new(path: &Path) -> io::Result<Opened> {
+        let file = open::transcript(path)?;
+        let metadata = file.metadata()?;
+        let opened =
+            Opened { file: Arc::new(file), size: metadata.len(), modified: metadata.modified().ok() };
+        if opened.size == 0 {
+            // What has no size may be no file to be read at all, as some of the system's are.
+            opened.read_at(&mut [0], 0)?;
+        }
+        Ok(opened)
+    }
+
+    fn is_for_mapping(&self) -> bool {
+        cfg!(unix) && self.size >= MAP_FROM
+    }
+
+    fn changed(&self) -> bool {
+        self.file.metadata().and_then(|metadata| metadata.modified()).ok() != self.modified
+    }
+
+    /// Reads from an offset on.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(&*self.file, buffer, offset);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, offset);
+    }
+}
+
+/// Reads a file from an offset on, no matter who else does.
+struct From<'a>(&'a Opened, u64);
+
+impl Read for From<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read_at(buffer, self.1)?;
+        self.1 += count as u64;
+        Ok(count)
+    }
+}
+
+pub(crate) struct FileSource {
+    opened: Opened,
     start: u64,
     /// Up to here the file is scanned: what there was when it was opened, or is left.
     size: u64,
-    /// So much there was of the file when it was opened.
-    whole: u64,
-    /// Where the first line begins that was not scanned yet.
+    /// Where the first line begins that was not scanned yet, or the first byte that was not fed.
     at: u64,
+    #[cfg(unix)]
     window: usize,
     /// For so many windows more it stays as large as it is: where there was a long line there will be others.
+    #[cfg(unix)]
     patience: u32,
-    /// The line at hand is fed to the scanner in pieces.
+    /// It is small, or the line at hand is fed to the scanner in pieces.
     by_reading: bool,
     shrank: bool,
 }
 
-#[cfg(unix)]
-impl Mapped {
-    fn new(file: File, range: Range<u64>, whole: u64) -> Mapped {
-        let ends_early = range.end != u64::MAX && range.end > whole;
-        let size = range.end.min(whole).max(range.start);
-        Mapped {
-            file,
-            start: range.start,
-            size,
-            whole,
-            at: range.start,
-            window: WINDOW,
-            patience: 0,
-            by_reading: false,
-            shrank: ends_early,
+impl FileSource {
+    fn advance(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+        if self.by_reading || cfg!(not(unix)) {
+            return self.read(scanner, sink);
         }
+        #[cfg(unix)]
+        return self.map(scanner, sink);
+        #[cfg(not(unix))]
+        unreachable!("only there is anything mapped")
     }
 
     /// Scans the whole lines of a window; how many bytes they are.
-    fn advance(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+    #[cfg(unix)]
+    fn map(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
         self.see_size()?;
         if self.at >= self.size {
             return Ok(0);
-        }
-        if self.by_reading {
-            return self.read(scanner, sink);
         }
         let from = (self.at % Map::ALIGNMENT) as usize;
         let offset = self.at - from as u64;
         let len = usize::try_from(self.size - offset).unwrap_or(usize::MAX).min(self.window);
         // A page more, where the file has one, lets the last line be looked at as the others are.
-        let mapped = usize::try_from(self.whole - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
-        let Ok(map) = Map::new(&self.file, offset, mapped) else { return self.read(scanner, sink) };
+        let mapped = usize::try_from(self.opened.size - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
+        let Ok(map) = Map::new(&self.opened.file, offset, mapped) else { return self.read(scanner, sink) };
         let region = map.region(len);
         let mut count = scanner.read_region(region, from, sink);
         self.see_size()?;
@@ -204,13 +233,12 @@ impl Mapped {
         Ok(count)
     }
 
-    /// The same by reading, a piece, where mapping is not to be had or is no good; until a line is whole.
+    /// The same by reading, a piece, where mapping is no good or not to be had; until a line is whole.
     fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
-        io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.at))?;
-        let count = scanner.feed_from(&mut (&self.file).take(self.size - self.at), sink)?;
-        self.by_reading = scanner.pending() > 0;
+        let count = scanner.feed_from(&mut From(&self.opened, self.at).take(self.size - self.at), sink)?;
+        self.by_reading = !self.opened.is_for_mapping() || scanner.pending() > 0;
         self.at += count as u64;
-        if count == 0 {
+        if count == 0 && self.at < self.size {
             self.shrank = true;
             self.size = self.at;
         }
@@ -218,8 +246,9 @@ impl Mapped {
     }
 
     /// Looks whether the file became shorter.
+    #[cfg(unix)]
     fn see_size(&mut self) -> io::Result<()> {
-        let now = self.file.metadata()?.len();
+        let now = self.opened.file.metadata()?.len();
         if now < self.size {
             self.shrank = true;
             self.size = now.max(self.at);
