@@ -193,9 +193,7 @@ class Writer:
             size = len(text(name))
             how = "replace"
             if before is not None:
-                how = self.dice.choice(
-                    ("go on", "go on", "go on otherwise", "rewrite", "replace", "replace", "delete")
-                )
+                how = self.dice.choice(("go on", "go on otherwise", "rewrite", "replace", "delete"))
             if how.startswith("go on"):
                 last = before[-1] if before else (name, 0, 0)
                 rest = last[0], last[2], len(text(last[0]))

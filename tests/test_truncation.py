@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
+import sessscan
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="no file is mapped there, and none can be cut"
@@ -29,9 +32,7 @@ ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(path for path in (str(HERE), *sys.pa
 
 
 @pytest.mark.parametrize("when", ["before", "after", "never", "in turns"])
-def test_nothing_is_invented(
-    tmp_path: Path, when: str
-) -> None:
+def test_nothing_is_invented(tmp_path: Path, when: str) -> None:
     cuts = -(-CUTS // 4)
     command = [
         sys.executable,
@@ -50,6 +51,47 @@ def test_nothing_is_invented(
     # Were there only errors, it would prove nothing.
     assert sum(count for what, count in told["seen"].items() if what.endswith(" answered")) > 5
     print(f"faulthandler {when}: {told}")
+
+
+OVERWRITE = """
+import mmap, sys
+def of_size(line):
+    return (line * (2_000_000 // len(line) + 1))[:2_000_000]
+texts = [
+    of_size(b'{"uuid":1,"type":2,"cwd":3,"sessionId":4,"timestamp":5,"leafUuid":6,"message":7,"x":""}\\n'),
+    of_size(b'{"uuid":"","type":"","cwd":"","sessionId":"","timestamp":"","leafUuid":"","message":""}\\n'),
+    of_size(b'{"uuid":"1"  , "cwd" : "" , "type":   "user" , "message" : {"content":"hello"}, "x":""}\\n'),
+]
+with open(sys.argv[1], "w+b") as file:
+    file.write(texts[0])
+    file.flush()
+    memory = mmap.mmap(file.fileno(), 0)
+    print("written", flush=True)
+    while True:
+        for text in texts:
+            memory[:] = text
+"""
+
+
+def test_bytes_that_change_while_they_are_read(tmp_path: Path) -> None:
+    """Numbers turn into quotes and back: nobody knows what the file is then, but nothing may fail."""
+    path = tmp_path / "a.jsonl"
+    with subprocess.Popen([sys.executable, "-c", OVERWRITE, str(path)], stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            deadline = time.monotonic() + CUTS / 40
+            scans = 0
+            while time.monotonic() < deadline:
+                for strict in (False, True):
+                    with contextlib.suppress(OSError):
+                        assert sessscan.scan(path, strict=strict).size == 2_000_000
+                with contextlib.suppress(OSError):
+                    assert all(event.kind == "cwd" for event in sessscan.events(path))
+                scans += 1
+        finally:
+            writer.kill()
+    assert scans > 5
 
 
 # --- A signal that is not ours ----------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets to `corpus`: each shape that a transcript or a row is known to have, small."""
+"""Writes the seeds of the fuzz targets to `corpus`: each known shape of a transcript or a row, small."""
 
 from __future__ import annotations
 
@@ -29,8 +29,17 @@ OLD_ORDER = compact(
 TITLE = compact({"type": "custom-title", "customTitle": "A name", "sessionId": "s"})
 STATE = compact({"type": "mode", "mode": "plan", "sessionId": "s"})
 DECOY = {"type": "custom-title", "customTitle": "no title", "cwd": "/nowhere", "timestamp": "x"}
-TOOL = {"model": "m-1", "content": [{"type": "tool_use", "id": "t", "input": DECOY}, {"type": "text", "text": "ok"}]}
-WORKTREE = {"originalCwd": "/a", "worktreePath": "/a/w", "worktreeName": "w", "worktreeBranch": None, "sessionId": "x"}
+TOOL = {
+    "model": "m-1",
+    "content": [{"type": "tool_use", "id": "t", "input": DECOY}, {"type": "text", "text": "ok"}],
+}
+WORKTREE = {
+    "originalCwd": "/a",
+    "worktreePath": "/a/w",
+    "worktreeName": "w",
+    "worktreeBranch": None,
+    "sessionId": "x",
+}
 
 
 def chain(**members: Any) -> str:
@@ -42,17 +51,21 @@ SCANNER: dict[str, str | bytes] = {
     "user-old-order": OLD_ORDER + "\n",
     "assistant": chain(type="assistant", message=TOOL, isSidechain=False) + "\n",
     "synthetic": chain(type="assistant", message={"model": "<synthetic>"}) + "\n",
-    "tool-result": chain(type="user", message={"content": [{"type": "tool_result"}]}, toolUseResult={"a": []}) + "\n",
-    "text-blocks": chain(type="user", message={"content": [{"type": "text", "text": "a"}, {"type": "text"}]}) + "\n",
+    "tool-result": chain(type="user", message={"content": [{"type": "tool_result"}]}, toolUseResult={"a": []})
+    + "\n",
+    "text-blocks": chain(type="user", message={"content": [{"type": "text", "text": "a"}, {"type": "text"}]})
+    + "\n",
     "meta": chain(type="user", isMeta=True, message={"content": "x"}) + "\n",
     "custom-title": TITLE + "\n",
-    "sdk-title": compact({"type": "custom-title", "sessionId": "s", "customTitle": "A", "uuid": "u"} | ENDS) + "\n",
+    "sdk-title": compact({"type": "custom-title", "sessionId": "s", "customTitle": "A", "uuid": "u"} | ENDS)
+    + "\n",
     "ai-title": compact({"type": "ai-title", "sessionId": "s", "aiTitle": "Größe, 検索 🚀"}) + "\n",
     "summary": USER + "\n" + compact({"type": "summary", "summary": "Fixed", "leafUuid": "u-1"}) + "\n",
     "worktree": compact({"type": "worktree-state", "worktreeSession": WORKTREE, "sessionId": "s"}) + "\n",
     "worktree-left": '{"type":"worktree-state","worktreeSession":null,"sessionId":"s"}\n',
     "relocated": compact({"type": "relocated", "relocatedCwd": "/b", "sessionId": "s"}) + "\n",
-    "snapshot": compact({"type": "file-history-snapshot", "snapshot": {"timestamp": "x", "files": {}}}) + "\n",
+    "snapshot": compact({"type": "file-history-snapshot", "snapshot": {"timestamp": "x", "files": {}}})
+    + "\n",
     "last-prompt": '{"type":"last-prompt","lastPrompt":null,"sessionId":"s"}\n',
     "many-states": (STATE + "\n") * 12,
     "crlf": STATE + "\r\n" + STATE + "\r\n",
@@ -64,15 +77,18 @@ SCANNER: dict[str, str | bytes] = {
     "key-twice": '{"type":"x","cwd":"/a","cwd":"/b","type":"user"}\n',
     "key-escaped": r'{"t\u0079pe":"custom-title","customTitle":"\ud83d\ude80\n\"\\"}' + "\n",
     "lone-surrogate": r'{"type":"ai-title","aiTitle":"\ud83d and \udc00"}' + "\n",
-    "other-types": '{"type":1,"cwd":null,"timestamp":{"a":[true]},"uuid":false,"sessionId":[],"version":""}\n',
+    "other-types": '{"type":1,"cwd":null,"timestamp":{"a":[true]},"uuid":false,'
+    '"sessionId":[],"version":""}\n',
     "numbers": '{"a":-0.5e+10,"b":0,"c":12345678901234567890123456789,"d":1E2,"e":-7}\n',
     "almost-numbers": '{"a":01}\n{"a":1.}\n{"a":-}\n{"a":+1}\n{"a":NaN}\n{"a":tru}\n',
-    "deep": '{"a":' + "[{\"b\":" * 60 + "1" + "}]" * 60 + "}\n",
+    "deep": '{"a":' + '[{"b":' * 60 + "1" + "}]" * 60 + "}\n",
     "deeper-than-a-mask": '{"a":' + "[" * 70 + "]" * 70 + "}\n",
     "brackets-crossed": '{"a":[{]}}\n{"a":{"b":]}}\n',
     "brackets-in-strings": r'{"a":"}]{[","b":["\"}",{"c":"\\"}],"d":"\\\""}' + "\n",
     "backslashes": '{"a":"' + "\\\\" * 40 + '","b":"' + "x" * 57 + '\\"","c":1}\n',
-    "block-edges": "".join('{"a":"' + "x" * length + '","b":[' + "1," * 28 + '"]"]}\n' for length in (50, 55, 56, 57)),
+    "block-edges": "".join(
+        '{"a":"' + "x" * length + '","b":[' + "1," * 28 + '"]"]}\n' for length in (50, 55, 56, 57)
+    ),
     "long-string": '{"a":"' + "lorem ipsum " * 40 + '","type":"x"}\n',
     "non-ascii": '{"a":"' + "é" * 90 + '","b":"\u2028"}\n',
     "not-utf-8": b'{"a":"\xff\xe2\x82","type":"x"}\n{"\xc3":1}\n\xff\n',
@@ -90,15 +106,25 @@ SCANNER: dict[str, str | bytes] = {
     "spliced-without-tail": STATE + '{"type":"x","a":' + '{"parentUuid":1}' + " ,\n",
     "torn": STATE + "\n" + USER[:200],
     "torn-in-escape": STATE + '\n{"a":"\\',
-    "not-json": "plain text\n]\n[1,2]\n\"string\"\n{\n}\n",
+    "not-json": 'plain text\n]\n[1,2]\n"string"\n{\n}\n',
     "colons": '{"a"::1}\n{"a":1,,"b":2}\n{"a" 1}\n{,}\n{"a":1,}\n{:1}\n',
 }
 
 # --- Rows -------------------------------------------------------------------------------------------------
 
-ROW_FIELDS: dict[str, Any] = {"sessionId": "local_1", "cliSessionId": "s", "cwd": "/a", "createdAt": 1, "lastActivityAt": 2}
+ROW_FIELDS: dict[str, Any] = {
+    "sessionId": "local_1",
+    "cliSessionId": "s",
+    "cwd": "/a",
+    "createdAt": 1,
+    "lastActivityAt": 2,
+}
 MORE: dict[str, Any] = {"title": "Größe 🚀", "titleSource": "auto", "isArchived": False, "completedTurns": 3}
-MORE |= {"model": "m-1", "permissionMode": "default", "remoteMcpServersConfig": [{"url": "x", "tools": {"a": [0.25]}}]}
+MORE |= {
+    "model": "m-1",
+    "permissionMode": "default",
+    "remoteMcpServersConfig": [{"url": "x", "tools": {"a": [0.25]}}],
+}
 WHOLE = compact(ROW_FIELDS | MORE)
 
 ROW: dict[str, str | bytes] = {

@@ -1,4 +1,6 @@
 //! What the core is held to: the rules once more, on `serde_json`, with no regard to speed.
+//!
+//! `rust/fuzz/run` fuzzes; `cargo test` tries the seeds alone, which takes no fuzzer.
 
 pub mod lines;
 pub mod rows;

@@ -222,8 +222,9 @@ impl<'a> Record<'a> {
 
     /// Where what stands between the quotes is, if the value is a string.
     pub(crate) fn string_range(&self, key: Key) -> Option<Range<usize>> {
+        // What was a number of one digit may be a quote by now, where others write.
         self.range(key)
-            .filter(|range| self.view.byte(range.start) == b'"')
+            .filter(|range| range.len() >= 2 && self.view.byte(range.start) == b'"')
             .map(|range| range.start + 1..range.end - 1)
     }
 
@@ -236,5 +237,27 @@ impl<'a> Record<'a> {
     /// Whether `key` has a value that is not null.
     pub(crate) fn is_given(&self, key: Key) -> bool {
         self.range(key).is_some_and(|range| self.view.byte(range.start) != b'n')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_written_over() {
+        let mut bytes = *br#"{"cwd":1,"type":"x"}"#;
+        let start = bytes.as_mut_ptr();
+        // SAFETY: the bytes outlive the view.
+        let mut record = Record::new(unsafe { View::of_raw(start, bytes.len()) });
+        record.set(Key::Cwd, 7..8, false);
+        record.set(Key::Type, 16..19, true);
+        assert_eq!((record.string_range(Key::Cwd), record.string_range(Key::Type)), (None, Some(17..18)));
+        // SAFETY: within the bytes, which are only looked at through pointers.
+        unsafe {
+            start.add(7).write(b'"');
+            start.add(16).write(b'7');
+        }
+        assert_eq!((record.string_range(Key::Cwd), record.string_range(Key::Type)), (None, None));
     }
 }

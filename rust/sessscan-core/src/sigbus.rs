@@ -39,13 +39,16 @@ static PAGE: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Guard(&'static Place);
 
 impl Guard {
-    /// Guards `len` bytes from `start` on, which are mapped. An error if that cannot be done now.
+    /// Guards `len` bytes from `start` on, which are mapped, and the rest of their last page. An error if that cannot be
+    /// done now.
     pub(crate) fn new(start: *const u8, len: usize) -> io::Result<Guard> {
         install()?;
         let free =
             |place: &&Place| place.start.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
         let place = GUARDED.iter().find(free).ok_or(io::ErrorKind::ResourceBusy)?;
-        place.end.store(start.addr() + len, Ordering::Relaxed);
+        // The last page as a whole: what is behind the bytes may be loaded with them.
+        let end = (start.addr() + len).next_multiple_of(PAGE.load(Ordering::Relaxed));
+        place.end.store(end, Ordering::Relaxed);
         place.cut.store(usize::MAX, Ordering::Relaxed);
         place.start.store(start.addr(), Ordering::Release);
         Ok(Guard(place))

@@ -80,6 +80,15 @@ fn what_is_gone_reads_as_zeros_and_is_told() {
 }
 
 #[test]
+fn what_is_loaded_behind_the_last_byte_is_guarded_too() {
+    let map = Mapped::new();
+    let guard = Guard::new(map.start.cast(), PAGES * page() - 100).unwrap();
+    map.cut(0);
+    assert_eq!(map.byte(PAGES * page() - 1), 0);
+    assert_eq!(guard.cut(), Some((PAGES - 1) * page()));
+}
+
+#[test]
 fn the_cut_is_where_it_was_first_looked_at_and_moves_down() {
     let map = Mapped::new();
     let guard = map.guard();
