@@ -68,7 +68,8 @@ pub fn scan_many(
     let scan = |piece: &Piece, scanner: &mut Scanner, poll: &mut Poll| -> io::Result<Scanned> {
         let path = paths[piece.file].as_ref();
         let Some((opened, range)) = &piece.range else {
-            return scan_alone(path, scanner, poll).map(|transcript| Scanned::Whole(Box::new(transcript)));
+            return scan_alone(path, scanner, None, poll)
+                .map(|transcript| Scanned::Whole(Box::new(transcript)));
         };
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::range(opened, range.clone());
@@ -200,7 +201,7 @@ fn join(
     for (_, part) in parts {
         match part? {
             Scanned::Whole(transcript) => return Ok(*transcript),
-            Scanned::Shrunk => return scan_alone(path, scanner, poll),
+            Scanned::Shrunk => return scan_alone(path, scanner, None, poll),
             Scanned::Part(more, end) => {
                 fold.append(*more, lines);
                 lines += end.lines;
@@ -210,10 +211,11 @@ fn join(
     }
     let mut source = Source::range(&opened.expect("parts have ranges"), 0..size);
     settle_doubts(&mut source, scanner, &mut fold, poll)?;
-    if source.shrank() || source.changed() {
-        return scan_alone(path, scanner, poll);
+    let transcript = (!source.shrank()).then(|| fold.finish(size));
+    match transcript {
+        Some(transcript) if !source.changed() => Ok(transcript),
+        before => scan_alone(path, scanner, before, poll),
     }
-    Ok(fold.finish(size))
 }
 
 #[cfg(test)]

@@ -46,25 +46,44 @@ pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictnes
     fold.finish(data.len() as u64)
 }
 
-/// So often a file is scanned anew that becomes shorter meanwhile.
-const ATTEMPTS: usize = 5;
-
-/// So often one that was only written to, which is what happens to a live one; what it says last is taken.
-const ATTEMPTS_AT_LIVE_ONES: usize = 3;
+/// So often a file is scanned that changes each time.
+const ATTEMPTS: usize = 6;
 
 /// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
-pub(crate) fn scan_alone(path: &Path, scanner: &mut Scanner, poll: &mut Poll) -> io::Result<Transcript> {
-    for attempt in 1..=ATTEMPTS {
+///
+/// A file that was written to meanwhile is most likely a live one that grew, and then what it was at first is its
+/// beginning still: the same bytes are read again, and an answer is taken that comes out twice. `before` is an answer
+/// that was got while the file changed, if there is one.
+pub(crate) fn scan_alone(
+    path: &Path,
+    scanner: &mut Scanner,
+    mut before: Option<Transcript>,
+    poll: &mut Poll,
+) -> io::Result<Transcript> {
+    for _ in 0..ATTEMPTS {
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::open(path)?;
+        before = before.filter(|before| before.size <= source.size());
+        if let Some(before) = &before {
+            source.rewind(before.size);
+        }
         let end = scan_into(&mut source, scanner, &mut fold, poll)?;
         source.rewind(end.offset);
         settle_doubts(&mut source, scanner, &mut fold, poll)?;
-        if !source.shrank() && (attempt >= ATTEMPTS_AT_LIVE_ONES || !source.changed()) {
-            return Ok(fold.finish(end.offset));
+        if source.shrank() {
+            before = None;
+            continue;
+        }
+        let transcript = fold.finish(end.offset);
+        match before {
+            Some(before) if before == transcript => return Ok(transcript),
+            // The beginning of a file that is now another one was never a file.
+            Some(_) => before = None,
+            None if !source.changed() => return Ok(transcript),
+            None => before = Some(transcript),
         }
     }
-    Err(io::Error::other("it became shorter each time it was read"))
+    Err(io::Error::other("it was changed each time it was read"))
 }
 
 /// Reads the bytes a second time if summaries name leaves that did not come after them.

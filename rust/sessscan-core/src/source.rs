@@ -16,7 +16,7 @@ use std::path::Path;
 #[cfg(unix)]
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Called now and then with the bytes read since the last call; to break is to cancel the scan.
 pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
@@ -85,7 +85,15 @@ impl Source<'_> {
         matches!(self, Source::File(file) if file.shrank)
     }
 
-    /// Whether the file was written to since it was opened: grown, most likely, but who knows.
+    /// The offset behind the last byte, as far as the file is to be scanned.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Source::File(file) => file.size,
+            Source::Memory(rest) => rest.len() as u64,
+        }
+    }
+
+    /// Whether the file may have been written to since it was opened: grown, most likely, but who knows.
     pub(crate) fn changed(&self) -> bool {
         matches!(self, Source::File(file) if file.opened.changed())
     }
@@ -119,14 +127,23 @@ pub(crate) struct Opened {
     file: Arc<File>,
     pub(crate) size: u64,
     modified: Option<SystemTime>,
+    /// It had just been written to, so that another write would not show.
+    fresh: bool,
 }
+
+/// File systems stamp a write with the time of the last clock tick, which come every 10 ms at least; what is written
+/// twice in one has the same time.
+const TICK: Duration = Duration::from_millis(20);
 
 impl Opened {
     pub(crate) fn new(path: &Path) -> io::Result<Opened> {
         let file = open::transcript(path)?;
         let metadata = file.metadata()?;
-        let opened =
-            Opened { file: Arc::new(file), size: metadata.len(), modified: metadata.modified().ok() };
+        let modified = metadata.modified().ok();
+        // The clocks of a file system and of this machine may differ, either way.
+        let age = |modified: SystemTime| modified.elapsed().unwrap_or_else(|ahead| ahead.duration());
+        let fresh = modified.is_some_and(|modified| age(modified) < TICK);
+        let opened = Opened { file: Arc::new(file), size: metadata.len(), modified, fresh };
         if opened.size == 0 {
             // What has no size may be no file to be read at all, as some of the system's are.
             opened.read_at(&mut [0], 0)?;
@@ -139,7 +156,8 @@ impl Opened {
     }
 
     fn changed(&self) -> bool {
-        self.file.metadata().and_then(|metadata| metadata.modified()).ok() != self.modified
+        let Ok(now) = self.file.metadata() else { return true };
+        self.fresh || now.len() != self.size || now.modified().ok() != self.modified
     }
 
     /// Reads from an offset on.
