@@ -214,3 +214,45 @@ impl Sink for Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
+    fn text(name: char) -> Vec<u8> {
+        let line = format!("{{\"cwd\":\"/{name}\",\"x\":\"{}\"}}\n", "x".repeat(1_000));
+        line.repeat(5_000).into_bytes()
+    }
+
+    fn scan_while(path: &Path, poll: &mut Poll) -> io::Result<Transcript> {
+        scan_alone(path, &mut Scanner::new(Strictness::Structure, Width::chosen()), None, poll)
+    }
+
+    #[test]
+    fn a_file_that_is_written_over_again_and_again_has_no_answer() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text('a')).unwrap();
+        let mut names = "bcdefghijklmnopqrstuvwxyz".chars().cycle();
+        let answer = scan_while(file.path(), &mut |_| {
+            let mut file = OpenOptions::new().write(true).open(file.path()).unwrap();
+            file.write_all(&text(names.next().unwrap())).unwrap();
+            ControlFlow::Continue(())
+        });
+        assert!(answer.is_err(), "{answer:?}");
+    }
+
+    #[test]
+    fn a_file_that_grows_is_what_it_was() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text('a')).unwrap();
+        let was = scan_bytes(&text('a'), session_id_of(file.path()), Strictness::Structure);
+        let answer = scan_while(file.path(), &mut |_| {
+            let mut file = OpenOptions::new().append(true).open(file.path()).unwrap();
+            file.write_all(b"{\"cwd\":\"/later\"}\n").unwrap();
+            ControlFlow::Continue(())
+        });
+        assert_eq!(answer.unwrap(), was);
+    }
+}
