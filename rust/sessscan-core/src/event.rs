@@ -1,9 +1,9 @@
 //! What one record says: its type, whether a human wrote it, and the events it stands for.
 
-use crate::record::{Key, Record, View};
-use crate::text;
+use crate::record::{Bytes, Key, Record, View};
+use crate::text::{self, Folded};
 use crate::time;
-use crate::value;
+use crate::value::{self, Values};
 use std::ops::Range;
 
 /// One thing that happened in a session, as a line tells it.
@@ -161,58 +161,107 @@ const NOT_HUMAN: [&str; 7] = [
     "<teammate-message",
 ];
 
-/// The text of a `user` record that a human typed; None if none did.
-pub(crate) fn human_prompt(record: &Record, scratch: &mut Vec<u8>) -> Option<String> {
+/// As many characters as the longest of these has.
+const BEGINNING: usize = 20;
+
+/// What a human typed, of a `user` record: its first `wanted` characters, white space folded; None if nobody did.
+pub(crate) fn human_prompt(record: &Record, wanted: usize, scratch: &mut Vec<u8>) -> Option<String> {
     let by_the_machine = record.is_given(Key::ToolUseResult)
         || [Key::IsMeta, Key::IsCompactSummary, Key::IsSidechain].iter().any(|key| record.is_true(*key));
     if by_the_machine {
         return None;
     }
-    let message = record.view().copy(record.range(Key::Message)?, scratch);
-    let text = message_text(member(message, "content")?)?;
-    let begin = text.trim_start_matches(text::is_space);
-    let human = !begin.is_empty() && !NOT_HUMAN.iter().any(|prefix| begin.starts_with(prefix));
-    human.then_some(text)
+    let message = record.range(Key::Message)?;
+    match record.bytes().plain.and_then(|plain| plain.values(message.end)) {
+        Some(values) => prompt_in(&values, message.start, wanted),
+        None => prompt_in(record.view().copy(message, scratch), 0, wanted),
+    }
 }
 
-/// The model that an `assistant` record's message names, if it names a real one.
-pub(crate) fn model_of(message: &[u8]) -> Option<String> {
-    let model = value::string(member(message, "model")?)?;
-    (!model.is_empty() && model != "<synthetic>").then(|| model.into_owned())
-}
-
-/// The raw value of the last member of that name.
-fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut found = None;
-    value::members(object, |key, raw| {
-        if key == name {
-            found = Some(raw);
+fn prompt_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<String> {
+    let mut prompt = Prompt { begun: false, beginning: String::new(), folded: Folded::new(wanted) };
+    let mut scratch = Vec::new();
+    for text in texts(values, member(values, message, b"content")?)? {
+        if prompt.is_known() {
+            break;
         }
-    })?;
-    found
+        if std::mem::replace(&mut prompt.begun, true) {
+            prompt.push(" ");
+        }
+        value::decode_pieces(values, text, &mut scratch, |piece| {
+            prompt.push(piece);
+            prompt.is_known()
+        });
+    }
+    let human =
+        !prompt.beginning.is_empty() && !NOT_HUMAN.iter().any(|prefix| prompt.beginning.starts_with(prefix));
+    human.then(|| prompt.folded.into_text())
 }
 
-/// A message's content as one text; None if a tool wrote it.
-fn message_text(content: &[u8]) -> Option<String> {
-    if let Some(text) = value::string(content) {
-        return Some(text.into_owned());
+/// A prompt taking shape: as much of it as has to be known.
+struct Prompt {
+    begun: bool,
+    /// Without the white space in front.
+    beginning: String,
+    folded: Folded,
+}
+
+impl Prompt {
+    fn push(&mut self, text: &str) {
+        self.folded.push(text);
+        let room = BEGINNING.saturating_sub(self.beginning.chars().count());
+        let text = if self.beginning.is_empty() { text.trim_start_matches(text::is_space) } else { text };
+        self.beginning.extend(text.chars().take(room));
+    }
+
+    fn is_known(&self) -> bool {
+        self.folded.is_full() && self.beginning.chars().count() >= BEGINNING
+    }
+}
+
+/// The texts of a message's content, as they stand between quotes; None if a tool wrote it.
+fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Range<usize>>> {
+    if let Some(text) = value::inside(values, content.clone()).filter(|text| values.decodes(text.clone())) {
+        return Some(vec![text]);
     }
     let mut texts = Vec::new();
     let mut by_a_tool = false;
-    value::elements(content, |block| {
-        let (mut kind, mut text) = (None, None);
-        let is_object = value::members(block, |key, raw| match &*key {
-            "type" => kind = value::string(raw),
-            "text" => text = value::string(raw),
+    value::elements(values, content.start, |block| {
+        let (mut kind, mut text) = (0..0, None);
+        let is_object = value::members(values, block.start, |key, value| match key {
+            b"type" => kind = value,
+            b"text" => text = value::inside(values, value),
             _ => {}
         });
         if is_object.is_some() {
-            match kind.as_deref() {
-                Some("tool_result") => by_a_tool = true,
-                Some("text") => texts.extend(text),
-                _ => {}
+            by_a_tool |= value::spells(values, kind.clone(), b"tool_result");
+            if value::spells(values, kind, b"text") {
+                texts.extend(text.filter(|text| values.decodes(text.clone())));
             }
         }
     })?;
-    (!by_a_tool).then(|| texts.join(" "))
+    (!by_a_tool).then_some(texts)
+}
+
+/// The model that an `assistant` record's message names, if it names a real one.
+pub(crate) fn model_of(bytes: Bytes, message: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
+    fn model_in<V: Values + ?Sized>(values: &V, message: usize) -> Option<String> {
+        value::string(values, member(values, message, b"model")?)
+    }
+    let model = match bytes.plain.and_then(|plain| plain.values(message.end)) {
+        Some(values) => model_in(&values, message.start),
+        None => model_in(bytes.view.copy(message, scratch), 0),
+    };
+    model.filter(|model| !model.is_empty() && model != "<synthetic>")
+}
+
+/// Where the value of the last member of that name is.
+fn member<V: Values + ?Sized>(values: &V, object: usize, name: &[u8]) -> Option<Range<usize>> {
+    let mut found = None;
+    value::members(values, object, |key, value| {
+        if key == name {
+            found = Some(value);
+        }
+    })?;
+    found
 }

@@ -114,7 +114,7 @@ impl LineReader {
         let machine = &mut self.machine;
         machine.reset();
         machine.step(start, b'{');
-        let mut record = Record::new(View::new(content));
+        let mut record = Record::new(View::new(content).into());
         let mut key_at = None;
         let mut key = None;
         let mut value_at = None;

@@ -23,8 +23,10 @@
 //! All bytes are read through [`View`], once each: those of a mapped file may change meanwhile, and then the
 //! proof may hold of no single moment; what is taken from it is copied before it is looked at.
 
-use crate::record::{Key, Record, View};
+use crate::record::{Bytes, Key, Record, View};
 use crate::structure::{BLOCK, Block, Scalar, Text, Width, escaped};
+use crate::value::Values;
+use std::ops::Range;
 
 /// So many bytes must be readable from a place between tokens: the longest key of the memory, an opening quote
 /// and a block.
@@ -88,14 +90,17 @@ impl<'a> Region<'a> {
 pub(crate) struct PlainReader {
     width: Width,
     keys: KeyMemory,
-    /// Where bytes that are not ASCII may be, in the line at hand, that are still to be checked.
-    high: Extent,
     scratch: Vec<u8>,
 }
 
 impl PlainReader {
+    /// A region whose lines this reader proves to be plain.
+    pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> Bytes<'a> {
+        Bytes { view: region.view, plain: Some(Plain { region, width: self.width }) }
+    }
+
     pub(crate) fn new(width: Width) -> PlainReader {
-        PlainReader { width, keys: KeyMemory::new(), high: Extent::NONE, scratch: Vec::new() }
+        PlainReader { width, keys: KeyMemory::new(), scratch: Vec::new() }
     }
 
     /// Reads lines from `at` on, where one begins, while they are plain; where the first one begins that is not,
@@ -154,7 +159,7 @@ impl PlainReader {
         mut at: usize,
         mut sink: impl FnMut(&Record<'a>, usize, usize),
     ) -> usize {
-        let mut record = Record::new(region.view);
+        let mut record = Record::new(self.bytes(region));
         while let Some(next) = self.line::<B>(region, at, &mut record) {
             sink(&record, at, next);
             at = next;
@@ -166,7 +171,6 @@ impl PlainReader {
     #[inline(always)]
     fn line<B: Block>(&mut self, region: Region, line: usize, record: &mut Record) -> Option<usize> {
         record.clear();
-        self.high = Extent::NONE;
         if line + AHEAD >= region.readable || region.byte(line) != b'{' {
             return None;
         }
@@ -183,9 +187,9 @@ impl PlainReader {
             // No `match`: a jump through a table is harder to foresee than a branch.
             let first = region.byte(value);
             let (mut end, without_escapes) = if first == b'"' {
-                self.string::<B>(region, value)?
+                string::<B>(region, value)?
             } else if first | 0x20 == b'{' {
-                (self.container::<B>(region, value)?, false)
+                (container::<B>(region, value)?, false)
             } else if first > b' ' {
                 (scalar(region, value)?, false)
             } else {
@@ -213,15 +217,15 @@ impl PlainReader {
         if at >= region.view.len() || region.byte(at) != b'\n' {
             return None;
         }
-        self.check_utf8(region, at).then_some(at + 1)
+        Some(at + 1)
     }
 
     #[cold]
     #[inline(always)]
     fn value_after_blanks<B: Block>(&mut self, region: Region, value: usize) -> Option<(usize, bool)> {
         match region.byte(value) {
-            b'"' => self.string::<B>(region, value),
-            b'{' | b'[' => Some((self.container::<B>(region, value)?, false)),
+            b'"' => string::<B>(region, value),
+            b'{' | b'[' => Some((container::<B>(region, value)?, false)),
             _ => Some((scalar(region, value)?, false)),
         }
     }
@@ -262,134 +266,214 @@ impl PlainReader {
         self.keys.follows(last, place);
         Some((key, colon + 1, place))
     }
+}
 
-    /// The end of the string whose opening quote is at `at`, and whether it is known to have no escapes.
-    #[inline(always)]
-    fn string<B: Block>(&mut self, region: Region, at: usize) -> Option<(usize, bool)> {
-        let from = at + 1;
-        let stop = region.block::<B>(from).stops();
-        // Where a quote comes before anything else, neither end nor escape is in doubt.
-        let end = from + stop.trailing_zeros() as usize;
-        if region.byte(end) == b'"' && stop != 0 {
-            return Some((end + 1, true));
+/// The end of the string whose opening quote is at `at`, and whether it is known to have no escapes.
+#[inline(always)]
+fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool)> {
+    let from = at + 1;
+    let stop = region.block::<B>(from).stops();
+    // Where a quote comes before anything else, neither end nor escape is in doubt.
+    let end = from + stop.trailing_zeros() as usize;
+    if region.byte(end) == b'"' && stop != 0 {
+        return Some((end + 1, true));
+    }
+    Some((long_string::<B>(region, from)?, false))
+}
+
+/// The end of the string that `from` is inside of.
+#[inline(always)]
+fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
+    let mut carry = false;
+    let mut goes_on = false;
+    let mut at = from & !(BLOCK - 1);
+    let mut mask = u64::MAX << (from - at);
+    loop {
+        if at + BLOCK > region.readable {
+            return None;
         }
-        Some((self.long_string::<B>(region, from)?, false))
-    }
-
-    /// The end of the string that `from` is inside of.
-    #[inline(always)]
-    fn long_string<B: Block>(&mut self, region: Region, from: usize) -> Option<usize> {
-        let mut carry = false;
-        let mut high = Extent::NONE;
-        let mut at = from & !(BLOCK - 1);
-        let mut mask = u64::MAX << (from - at);
-        let end = loop {
-            if at + BLOCK > region.readable {
-                return None;
-            }
-            let block = region.block::<B>(at);
-            high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
-            let control = block.control() & mask;
-            let quotes = block.equal(b'"') & mask & !escaped(block.equal(b'\\') & mask, &mut carry);
-            if quotes | control != 0 {
-                let end = quotes.trailing_zeros();
-                if control.trailing_zeros() <= end {
-                    return None;
-                }
-                break at + end as usize + 1;
-            }
-            mask = u64::MAX;
-            at += BLOCK;
-        };
-        self.high.extend(high.end > 0, high.start, high.end);
-        Some(end)
-    }
-
-    /// The end of the container whose bracket is at `from`.
-    ///
-    /// What a block looks like is hard to foresee, so there are few branches here: whether a string goes on all
-    /// through it, whether brackets stand in it, whether the container ends.
-    #[inline(always)]
-    fn container<B: Block>(&mut self, region: Region, from: usize) -> Option<usize> {
-        let mut carry = false;
-        // All ones while a string is open at the block's start.
-        let mut open_string = 0_u64;
-        let mut open = Open::default();
-        let mut high = Extent::NONE;
-        let mut at = from & !(BLOCK - 1);
-        let mut mask = u64::MAX << (from - at);
-        let end = loop {
-            if at + BLOCK > region.readable {
-                return None;
-            }
-            let block = region.block::<B>(at);
-            let mut control = 0;
-            if block.unusual() & mask != 0 {
-                control = block.control() & mask;
-                high.extend(block.high() & mask != 0, at.max(from), at + BLOCK);
-            }
-            let backslashes = block.equal(b'\\') & mask;
-            let quotes = block.equal(b'"') & mask & !escaped(backslashes, &mut carry);
-            mask = u64::MAX;
-            if open_string & !(quotes | control) == u64::MAX {
-                // The string that was open is open still: nothing else can be in the block.
-                at += BLOCK;
-                continue;
-            }
-            let strings = B::prefix_xor(quotes) ^ open_string;
-            // What comes first decides: the closing bracket that we look for, or a control character.
-            let valid = control.wrapping_sub(1) & !control;
-            let (opening, closing) = block.brackets();
-            let mut brackets = (opening | closing) & !strings & valid;
-            if at < from {
-                brackets &= u64::MAX << (from - at);
-            }
-            let outside = backslashes & !strings;
-            if let Some(bit) = open.take::<B>(brackets, opening, block.curly()) {
-                if open.broken || outside & (bit - 1) != 0 {
-                    return None;
-                }
-                break at + bit.trailing_zeros() as usize + 1;
-            }
-            if control | outside != 0 {
-                return None;
-            }
-            open_string = (strings >> 63).wrapping_neg();
-            at += BLOCK;
-        };
-        self.high.extend(high.end > 0, high.start, high.end);
-        Some(end)
-    }
-
-    /// Whether what was noted is UTF-8, as far as `end`.
-    #[inline(always)]
-    fn check_utf8(&mut self, region: Region, end: usize) -> bool {
-        // What was noted may belong to the next line, whose first bytes were loaded with this one's last.
-        let range = self.high.start..self.high.end.min(end);
-        if range.is_empty() {
-            return true;
+        let block = region.block::<B>(at);
+        let mut wrong = 0;
+        if block.unusual() & mask != 0 || goes_on {
+            (wrong, goes_on) = self::wrong(region, at, block);
+            wrong &= mask;
         }
-        simdutf8::basic::from_utf8(region.view.copy(range, &mut self.scratch)).is_ok()
+        let quotes = block.equal(b'"') & mask & !escaped(block.equal(b'\\') & mask, &mut carry);
+        if quotes | wrong != 0 {
+            let end = quotes.trailing_zeros();
+            if wrong.trailing_zeros() <= end {
+                return None;
+            }
+            return Some(at + end as usize + 1);
+        }
+        mask = u64::MAX;
+        at += BLOCK;
     }
 }
 
-/// A range that grows.
+/// The end of the container whose bracket is at `from`.
+///
+/// What a block looks like is hard to foresee, so there are few branches here: whether a string goes on all
+/// through it, whether brackets stand in it, whether the container ends.
+#[inline(always)]
+fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
+    let mut carry = false;
+    // All ones while a string is open at the block's start.
+    let mut open_string = 0_u64;
+    let mut open = Open::default();
+    let mut goes_on = false;
+    let mut at = from & !(BLOCK - 1);
+    let mut mask = u64::MAX << (from - at);
+    loop {
+        if at + BLOCK > region.readable {
+            return None;
+        }
+        let block = region.block::<B>(at);
+        let mut wrong = 0;
+        if block.unusual() & mask != 0 || goes_on {
+            (wrong, goes_on) = self::wrong(region, at, block);
+            wrong &= mask;
+        }
+        let backslashes = block.equal(b'\\') & mask;
+        let quotes = block.equal(b'"') & mask & !escaped(backslashes, &mut carry);
+        mask = u64::MAX;
+        if open_string & !(quotes | wrong) == u64::MAX {
+            // The string that was open is open still: nothing else can be in the block.
+            at += BLOCK;
+            continue;
+        }
+        let strings = B::prefix_xor(quotes) ^ open_string;
+        // What comes first decides: the closing bracket that we look for, or what is no text.
+        let valid = wrong.wrapping_sub(1) & !wrong;
+        let (opening, closing) = block.brackets();
+        let mut brackets = (opening | closing) & !strings & valid;
+        if at < from {
+            brackets &= u64::MAX << (from - at);
+        }
+        let outside = backslashes & !strings;
+        if let Some(bit) = open.take::<B>(brackets, opening, block.curly()) {
+            if open.broken || outside & (bit - 1) != 0 {
+                return None;
+            }
+            return Some(at + bit.trailing_zeros() as usize + 1);
+        }
+        if wrong | outside != 0 {
+            return None;
+        }
+        open_string = (strings >> 63).wrapping_neg();
+        at += BLOCK;
+    }
+}
+
+/// Bytes of lines that were proved to be plain.
 #[derive(Clone, Copy)]
-struct Extent {
-    start: usize,
+pub(crate) struct Plain<'a> {
+    region: Region<'a>,
+    width: Width,
+}
+
+impl<'a> Plain<'a> {
+    /// To look into a value that ends at `end`, if blocks can be loaded from all of it.
+    pub(crate) fn values(self, end: usize) -> Option<PlainValues<'a>> {
+        (end + AHEAD < self.region.readable).then_some(PlainValues { bytes: self, end })
+    }
+}
+
+/// A value of a plain line, and those inside it, to be passed over as the fast reader does.
+pub(crate) struct PlainValues<'a> {
+    bytes: Plain<'a>,
     end: usize,
 }
 
-impl Extent {
-    const NONE: Extent = Extent { start: usize::MAX, end: 0 };
+impl Values for PlainValues<'_> {
+    /// Enough to tell who wrote a text.
+    const PIECE: usize = 128;
 
-    /// Takes in a range that begins no earlier than the last one; without a branch, since it is hard to foresee
-    /// whether one does.
-    #[inline(always)]
-    fn extend(&mut self, really: bool, start: usize, end: usize) {
-        self.start = if really { self.start.min(start) } else { self.start };
-        self.end = if really { self.end.max(end) } else { self.end };
+    fn byte(&self, at: usize) -> Option<u8> {
+        (at < self.end).then(|| self.bytes.region.byte(at))
     }
+
+    fn end(&self, at: usize) -> Option<usize> {
+        #[inline(always)]
+        fn end<B: Block>(region: Region, at: usize) -> Option<usize> {
+            match region.byte(at) {
+                b'"' => string::<B>(region, at).map(|(end, _)| end),
+                _ => container::<B>(region, at),
+            }
+        }
+
+        let Plain { region, width } = self.bytes;
+        let end = match width {
+            #[cfg(target_arch = "x86_64")]
+            Width::Avx512 => {
+                #[target_feature(enable = "avx512bw,avx512f,avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx512(region: Region, at: usize) -> Option<usize> {
+                    end::<crate::structure::Avx512>(region, at)
+                }
+                // SAFETY: `Width::available` found these instructions in this processor.
+                unsafe { avx512(region, at) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Width::Avx2 => {
+                #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2(region: Region, at: usize) -> Option<usize> {
+                    end::<crate::structure::Avx2>(region, at)
+                }
+                // SAFETY: likewise.
+                unsafe { avx2(region, at) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            Width::Neon => end::<crate::structure::Neon>(region, at),
+            _ => end::<Scalar>(region, at),
+        };
+        end.filter(|end| *end <= self.end)
+    }
+
+    fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8] {
+        self.bytes.region.view.copy(range, into)
+    }
+
+    fn decodes(&self, range: Range<usize>) -> bool {
+        let text = self.bytes.region.view.part(range);
+        let mut at = 0;
+        while let Some(found) = text.find(b'\\', at) {
+            let kind = found + 1;
+            at = found + 2;
+            let valid = kind < text.len()
+                && match text.byte(kind) {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
+                    b'u' => {
+                        at += 4;
+                        at <= text.len() && (kind + 1..at).all(|digit| text.byte(digit).is_ascii_hexdigit())
+                    }
+                    _ => false,
+                };
+            if !valid {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Where in the block at `at` there are control characters or what is not UTF-8, and whether a character may go on in the
+/// next block. Bytes before the value at hand are ASCII.
+#[cold]
+#[inline(always)]
+fn wrong<B: Block>(region: Region, at: usize, block: B) -> (u64, bool) {
+    let mut first = [0; 3 + BLOCK];
+    let start = if at == 0 {
+        // Nothing before it can be read.
+        (0..BLOCK).for_each(|at| first[3 + at] = region.byte(at));
+        // SAFETY: within the array.
+        unsafe { first.as_ptr().add(3) }
+    } else {
+        // SAFETY: within the region, as the caller has checked.
+        unsafe { region.view.start().add(at) }
+    };
+    // SAFETY: a block and three bytes before it are readable; the block is one that the processor has.
+    let (errors, goes_on) = unsafe { B::utf8_errors_at(start) };
+    (block.control() | errors, goes_on)
 }
 
 /// The open brackets of a container.

@@ -1,5 +1,6 @@
 //! A record: one complete object of a line, and where the values of the keys that count stand in it.
 
+use crate::plain::Plain;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -94,6 +95,13 @@ impl<'a> View<'a> {
         unsafe { self.start.add(at).read() }
     }
 
+    /// A part of it.
+    pub(crate) fn part(self, range: Range<usize>) -> View<'a> {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: the range lies within the view.
+        View { start: unsafe { self.start.add(range.start) }, len: range.len(), life: PhantomData }
+    }
+
     /// Whether the last so many bytes are zero.
     pub(crate) fn ends_with_zeros(self, count: usize) -> bool {
         (self.len.saturating_sub(count)..self.len).all(|at| self.byte(at) == 0)
@@ -172,23 +180,40 @@ impl<'a> View<'a> {
     }
 }
 
+/// The bytes of a record, and whether the fast reader proved them to be plain.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes<'a> {
+    pub(crate) view: View<'a>,
+    pub(crate) plain: Option<Plain<'a>>,
+}
+
+impl<'a> From<View<'a>> for Bytes<'a> {
+    fn from(view: View<'a>) -> Bytes<'a> {
+        Bytes { view, plain: None }
+    }
+}
+
 /// One record.
 pub(crate) struct Record<'a> {
-    view: View<'a>,
+    bytes: Bytes<'a>,
     present: u32,
     /// Where each value begins, and where it ends, with `plain` as the lowest bit.
     values: [(usize, usize); Key::COUNT],
 }
 
 impl<'a> Record<'a> {
-    /// A record in `view` whose values are still to be found.
-    pub(crate) fn new(view: View<'a>) -> Record<'a> {
+    /// A record whose values are still to be found.
+    pub(crate) fn new(bytes: Bytes<'a>) -> Record<'a> {
         const { assert!(Key::COUNT <= u32::BITS as usize) }
-        Record { view, present: 0, values: [(0, 0); Key::COUNT] }
+        Record { bytes, present: 0, values: [(0, 0); Key::COUNT] }
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes<'a> {
+        self.bytes
     }
 
     pub(crate) fn view(&self) -> View<'a> {
-        self.view
+        self.bytes.view
     }
 
     /// Forgets all values.
@@ -224,19 +249,19 @@ impl<'a> Record<'a> {
     pub(crate) fn string_range(&self, key: Key) -> Option<Range<usize>> {
         // What was a number of one digit may be a quote by now, where others write.
         self.range(key)
-            .filter(|range| range.len() >= 2 && self.view.byte(range.start) == b'"')
+            .filter(|range| range.len() >= 2 && self.view().byte(range.start) == b'"')
             .map(|range| range.start + 1..range.end - 1)
     }
 
     /// Whether the value of `key` is `true`.
     pub(crate) fn is_true(&self, key: Key) -> bool {
         // At depth 1 the grammar was checked: what begins with a t is true, with an n null.
-        self.range(key).is_some_and(|range| self.view.byte(range.start) == b't')
+        self.range(key).is_some_and(|range| self.view().byte(range.start) == b't')
     }
 
     /// Whether `key` has a value that is not null.
     pub(crate) fn is_given(&self, key: Key) -> bool {
-        self.range(key).is_some_and(|range| self.view.byte(range.start) != b'n')
+        self.range(key).is_some_and(|range| self.view().byte(range.start) != b'n')
     }
 }
 
@@ -249,7 +274,7 @@ mod tests {
         let mut bytes = *br#"{"cwd":1,"type":"x"}"#;
         let start = bytes.as_mut_ptr();
         // SAFETY: the bytes outlive the view.
-        let mut record = Record::new(unsafe { View::of_raw(start, bytes.len()) });
+        let mut record = Record::new(unsafe { View::of_raw(start, bytes.len()) }.into());
         record.set(Key::Cwd, 7..8, false);
         record.set(Key::Type, 16..19, true);
         assert_eq!((record.string_range(Key::Cwd), record.string_range(Key::Type)), (None, Some(17..18)));

@@ -2,7 +2,7 @@
 
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
-use crate::record::{Key, Record, View};
+use crate::record::{Bytes, Key, Record};
 use crate::scanner::{End, Scanner, Sink};
 use crate::source::{Poll, Source};
 use crate::structure::Width;
@@ -25,8 +25,8 @@ impl Sink for Fold {
         Fold::defect(self, defect);
     }
 
-    fn settle(&mut self, view: View) {
-        Fold::settle(self, view);
+    fn settle(&mut self, bytes: Bytes) {
+        Fold::settle(self, bytes);
     }
 }
 
@@ -218,6 +218,7 @@ impl Sink for Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::fs::OpenOptions;
     use std::io::Write;
 
@@ -254,5 +255,89 @@ mod tests {
             ControlFlow::Continue(())
         });
         assert_eq!(answer.unwrap(), was);
+    }
+
+    /// Messages as they are written, and all that may trip who looks into them.
+    fn message() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "a",
+            " ",
+            "  ",
+            "\\n",
+            "\\\"",
+            "\\\\",
+            "é",
+            "\u{20ac}",
+            "😀",
+            "\\ud83d\\ude00",
+            "\\ud83d",
+            "\\u00e9",
+            "\\q",
+            "\\u12",
+            "[Request",
+            "interrupted",
+            "<bash-",
+            "<command-name>",
+            "\u{1c}",
+            "\u{a0}",
+            "{",
+            "],",
+            "say ",
+        ]);
+        let string = (prop::collection::vec(piece, 0..12), 1..90_usize).prop_map(|(pieces, times)| {
+            format!("\"{}\"", pieces.concat().repeat(if times > 80 { times } else { 1 }))
+        });
+        let key = prop::sample::select(vec!["type", "text", "content", "model", "t\\u0079pe", "x", "\\q"]);
+        let other = prop::sample::select(vec![
+            "1",
+            "null",
+            "{}",
+            "[[],{}]",
+            "1{}",
+            "tru",
+            "\"tool_result\"",
+            "\"text\"",
+        ]);
+        let value = prop_oneof![3 => string, 2 => other.prop_map(str::to_owned)];
+        let colon = prop::sample::select(vec![":", " : ", ":", " ", ":"]);
+        let object = |value| {
+            prop::collection::vec((key.clone(), colon.clone(), value), 0..5).prop_map(|members| {
+                let members: Vec<String> = members
+                    .iter()
+                    .map(|(key, colon, value): &(&str, &str, String)| format!("\"{key}\"{colon}{value}"))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            })
+        };
+        let text = value.clone().prop_map(|text| format!("{{\"type\":\"text\",\"text\":{text}}}"));
+        let block = prop_oneof![3 => text, 1 => object(value.clone().boxed()), 1 => value.clone()];
+        let blocks = prop::collection::vec(block, 0..4).prop_map(|blocks| format!("[{}]", blocks.join(", ")));
+        let content = prop_oneof![value.clone(), blocks];
+        prop_oneof![
+            4 => content.clone().prop_map(|content| format!("{{\"role\":\"user\",\"model\":\"m\",\"content\":{content}}}")),
+            1 => object(content.boxed()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_000 } else { 20_000 }))]
+
+        #[test]
+        fn messages_looked_into_fast_and_slowly(
+            messages in prop::collection::vec((prop::sample::select(vec!["user", "assistant"]), message()), 1..5),
+        ) {
+            let lines = messages.iter().map(|(kind, message)| format!("{{\"message\":{message},\"type\":\"{kind}\"}}\n"));
+            // So that blocks can be loaded behind the last one that counts.
+            let data = lines.collect::<String>() + &" ".repeat(300) + "\n";
+            let scanned = |mut scanner: Scanner| {
+                let mut fold = Fold::new(None);
+                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut fold, &mut |_| ControlFlow::Continue(())).unwrap();
+                fold.finish(0)
+            };
+            let slow = scanned(Scanner::slow(Strictness::Structure));
+            for width in Width::available() {
+                prop_assert_eq!(&scanned(Scanner::new(Strictness::Structure, width)), &slow, "{:?}: {}", width, data);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::{PlainReader, Region};
-use crate::record::{Record, View};
+use crate::record::{Bytes, Record, View};
 use crate::structure::Width;
 use crate::transcript::Defect;
 use std::io::{self, Read};
@@ -18,7 +18,7 @@ pub(crate) trait Sink {
     /// Something wrong with the bytes.
     fn defect(&mut self, _defect: Defect) {}
     /// The bytes of the records since the last call are about to go away.
-    fn settle(&mut self, _view: View) {}
+    fn settle(&mut self, _bytes: Bytes) {}
 }
 
 /// Splits lines and reads them: plain ones by the fast reader, the others byte by byte.
@@ -149,6 +149,7 @@ impl Scanner {
     /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes fed.
     pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
         let view = region.view();
+        let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
         let mut base = self.offset;
         let mut at = from;
         loop {
@@ -161,7 +162,7 @@ impl Scanner {
                 });
             }
             let Some(end) = view.find(b'\n', at) else { break };
-            sink.settle(view);
+            sink.settle(bytes);
             let mut copy = std::mem::take(&mut self.copy);
             view.copy(at..end + 1, &mut copy);
             self.offset = base + (at - from) as u64;
@@ -170,7 +171,7 @@ impl Scanner {
             self.line += 1;
             at = end + 1;
         }
-        sink.settle(view);
+        sink.settle(bytes);
         self.offset = base + (at - from) as u64;
         at - from
     }
@@ -228,7 +229,7 @@ impl Scanner {
         if !blank {
             sink.line();
         }
-        sink.settle(View::new(content));
+        sink.settle(View::new(content).into());
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
         gaps.iter().map(|(_, count)| count).sum()

@@ -71,24 +71,69 @@ pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// Runs of white space folded to one blank, none at the ends, at most `limit` characters.
-pub(crate) fn fold_space(text: &str, limit: usize) -> String {
-    let mut out = String::new();
-    let mut left = limit;
-    for word in text.split(is_space).filter(|word| !word.is_empty()) {
-        if !out.is_empty() && left > 0 {
-            out.push(' ');
-            left -= 1;
+/// How much of the raw text ends between two characters: all but a character, an escape or a pair of them that may be
+/// cut off at its end. It is UTF-8 but for that.
+pub(crate) fn whole_characters(raw: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &raw[at..];
+        let length = match rest {
+            [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => 12,
+            [b'\\', b'u', ..] => 6,
+            [b'\\', ..] => 2,
+            [0xf0..=0xff, ..] => 4,
+            [0xe0..=0xef, ..] => 3,
+            [0xc0..=0xdf, ..] => 2,
+            _ => 1,
+        };
+        if length > rest.len() {
+            // A text that is nothing but a part of a character is taken as it is.
+            return if at == 0 { raw.len() } else { at };
         }
-        for c in word.chars().take(left) {
-            out.push(c);
-            left -= 1;
-        }
-        if left == 0 {
-            break;
+        // Of what looks like a pair only the first may be one.
+        at += if length == 12 { 6 + 6 * usize::from(low_half(&rest[6..]).is_some()) } else { length };
+    }
+}
+
+/// Runs of white space folded to one blank, none at the ends, at most so many characters.
+pub(crate) struct Folded {
+    text: String,
+    room: usize,
+    gap: bool,
+}
+
+impl Folded {
+    pub(crate) fn new(room: usize) -> Folded {
+        Folded { text: String::new(), room, gap: false }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.room == 0
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        for c in text.chars() {
+            if self.room == 0 {
+                return;
+            }
+            if is_space(c) {
+                self.gap = !self.text.is_empty();
+                continue;
+            }
+            if std::mem::take(&mut self.gap) {
+                self.text.push(' ');
+                self.room -= 1;
+            }
+            if self.room > 0 {
+                self.text.push(c);
+                self.room -= 1;
+            }
         }
     }
-    out
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
 }
 
 #[cfg(test)]
@@ -107,9 +152,25 @@ mod tests {
 
     #[test]
     fn folded() {
-        assert_eq!(fold_space(" a \n\u{1c}b\u{a0}c ", 200), "a b c");
-        assert_eq!(fold_space("ab cd", 3), "ab ");
-        assert_eq!(fold_space("ab cd", 2), "ab");
-        assert_eq!(fold_space("", 2), "");
+        let fold = |text: &str, room| {
+            let mut folded = Folded::new(room);
+            text.split_inclusive(' ').for_each(|piece| folded.push(piece));
+            folded.into_text()
+        };
+        assert_eq!(fold(" a \n\u{1c}b\u{a0}c ", 200), "a b c");
+        assert_eq!(fold("ab cd", 3), "ab ");
+        assert_eq!(fold("ab cd", 2), "ab");
+        assert_eq!(fold("", 2), "");
+    }
+
+    #[test]
+    fn cut_between_characters() {
+        let raw = "aé\u{20ac}😀\\n\\\\\\u00e9\\ud83d\\ude00\\ud83dx\\ude00".as_bytes();
+        let whole = decode(raw).unwrap();
+        for length in 12..raw.len() {
+            let cut = whole_characters(&raw[..length]);
+            let parts = [decode(&raw[..cut]).unwrap(), decode(&raw[cut..]).unwrap()];
+            assert_eq!(parts.concat(), whole, "{length}");
+        }
     }
 }

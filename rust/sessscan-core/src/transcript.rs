@@ -2,7 +2,7 @@
 
 use crate::event::{self, RecordType, TitleSource};
 use crate::line::DefectKind;
-use crate::record::{Key, Record, View};
+use crate::record::{Bytes, Key, Record, View};
 use crate::text;
 use crate::value;
 use serde::{Deserialize, Serialize};
@@ -313,11 +313,10 @@ impl Fold {
         let result = &mut self.result;
         match RecordType::of(record, scratch) {
             RecordType::User => {
-                if let Some(prompt) = event::human_prompt(record, scratch) {
+                let wanted = if result.first_prompt.is_none() { PROMPT_CHARACTERS } else { 0 };
+                if let Some(prompt) = event::human_prompt(record, wanted, scratch) {
                     result.turns += 1;
-                    if result.first_prompt.is_none() {
-                        result.first_prompt = Some(text::fold_space(&prompt, PROMPT_CHARACTERS));
-                    }
+                    result.first_prompt.get_or_insert(prompt);
                 }
             }
             RecordType::Assistant => self.unsettled.extend(record.range(Key::Message)),
@@ -360,16 +359,16 @@ impl Fold {
     }
 
     /// The bytes that records were found in since the last call are about to go away.
-    pub(crate) fn settle(&mut self, view: View) {
+    pub(crate) fn settle(&mut self, bytes: Bytes) {
         for value in &mut self.lasts {
             if let Some(range) = value.pending.take()
-                && let Some(text) = event::text_at(view, range, &mut self.scratch)
+                && let Some(text) = event::text_at(bytes.view, range, &mut self.scratch)
             {
                 value.set(text);
             }
         }
         while let Some(range) = self.unsettled.pop() {
-            if let Some(model) = event::model_of(view.copy(range, &mut self.scratch)) {
+            if let Some(model) = event::model_of(bytes, range, &mut self.scratch) {
                 self.result.model = Some(model);
                 self.unsettled.clear();
             }
@@ -470,16 +469,16 @@ fn spells(view: View, range: Range<usize>, text: &str, plain: bool, scratch: &mu
 
 fn worktree(raw: &[u8]) -> Option<Worktree> {
     let mut found = Worktree::default();
-    value::members(raw, |key, raw| {
-        let field = match &*key {
-            "worktreePath" => &mut found.path,
-            "worktreeName" => &mut found.name,
-            "worktreeBranch" => &mut found.branch,
-            "originalCwd" => &mut found.original_cwd,
-            "originalBranch" => &mut found.original_branch,
+    value::members(raw, 0, |key, value| {
+        let field = match key {
+            b"worktreePath" => &mut found.path,
+            b"worktreeName" => &mut found.name,
+            b"worktreeBranch" => &mut found.branch,
+            b"originalCwd" => &mut found.original_cwd,
+            b"originalBranch" => &mut found.original_branch,
             _ => return,
         };
-        *field = value::string(raw).map(|text| text.into_owned());
+        *field = value::string(raw, value);
     })?;
     Some(found)
 }

@@ -4,84 +4,68 @@
 //! [`Strictness::Structure`](crate::Strictness) checks brackets only) reads as absent.
 
 use crate::text;
-use std::borrow::Cow;
+use std::ops::Range;
 
-/// Calls `visit` with the raw key and raw value of each member of an object; None if it is none.
-pub(crate) fn members<'a>(raw: &'a [u8], mut visit: impl FnMut(Cow<'a, str>, &'a [u8])) -> Option<()> {
-    let mut rest = skip_space(raw.strip_prefix(b"{")?);
-    if rest.first() == Some(&b'}') {
-        return Some(());
+/// Bytes with values in them.
+pub(crate) trait Values {
+    /// So much of a text is decoded at a time.
+    const PIECE: usize;
+
+    /// The byte at a place, if it is one of the values'.
+    fn byte(&self, at: usize) -> Option<u8>;
+
+    /// Where the string, object or array that begins at a place ends.
+    fn end(&self, at: usize) -> Option<usize>;
+
+    /// Copies a range out, over what `into` held.
+    fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8];
+
+    /// Whether what stands between two quotes can be decoded.
+    fn decodes(&self, range: Range<usize>) -> bool;
+}
+
+/// Read byte by byte.
+impl Values for [u8] {
+    /// What is not UTF-8 may only be decoded whole.
+    const PIECE: usize = usize::MAX;
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.get(at).copied()
     }
-    loop {
-        let (key, after) = split_value(rest)?;
-        rest = skip_space(skip_space(after).strip_prefix(b":")?);
-        let (value, after) = split_value(rest)?;
-        visit(string(key)?, value);
-        match skip_space(after) {
-            [b',', more @ ..] => rest = skip_space(more),
-            [b'}', ..] => return Some(()),
-            _ => return None,
+
+    fn end(&self, start: usize) -> Option<usize> {
+        if self.get(start) == Some(&b'"') {
+            return string_end(self, start);
         }
-    }
-}
-
-/// Calls `visit` with each raw element of an array; None if it is none.
-pub(crate) fn elements<'a>(raw: &'a [u8], mut visit: impl FnMut(&'a [u8])) -> Option<()> {
-    let mut rest = skip_space(raw.strip_prefix(b"[")?);
-    if rest.first() == Some(&b']') {
-        return Some(());
-    }
-    loop {
-        let (value, after) = split_value(rest)?;
-        visit(value);
-        match skip_space(after) {
-            [b',', more @ ..] => rest = skip_space(more),
-            [b']', ..] => return Some(()),
-            _ => return None,
-        }
-    }
-}
-
-/// The text of a raw value that is a string.
-pub(crate) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
-    text::decode(raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
-}
-
-fn skip_space(raw: &[u8]) -> &[u8] {
-    let blank = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
-    &raw[blank..]
-}
-
-/// Splits a value off the front.
-fn split_value(raw: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = match raw.first()? {
-        b'"' => string_length(raw)?,
-        b'{' | b'[' => {
-            let mut depth = 0_usize;
-            let mut at = 0;
-            loop {
-                match raw.get(at)? {
-                    b'"' => at += string_length(&raw[at..])? - 1,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    _ => {}
-                }
-                at += 1;
-                if depth == 0 {
-                    break at;
-                }
+        let mut depth = 0_usize;
+        let mut at = start;
+        loop {
+            match self.get(at)? {
+                b'"' => at = string_end(self, at)? - 1,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            at += 1;
+            if depth == 0 {
+                return Some(at);
             }
         }
-        _ => {
-            raw.iter().take_while(|byte| !matches!(byte, b',' | b'}' | b']' | b':') && **byte > b' ').count()
-        }
-    };
-    (length > 0).then(|| raw.split_at(length))
+    }
+
+    fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8] {
+        into.clear();
+        into.extend_from_slice(&self[range]);
+        into
+    }
+
+    fn decodes(&self, range: Range<usize>) -> bool {
+        text::decode(&self[range]).is_some()
+    }
 }
 
-/// The length of the string at the front, its quotes included.
-fn string_length(raw: &[u8]) -> Option<usize> {
-    let mut at = 1;
+fn string_end(raw: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
     loop {
         at += memchr::memchr2(b'"', b'\\', raw.get(at..)?)?;
         if raw[at] == b'"' {
@@ -91,15 +75,156 @@ fn string_length(raw: &[u8]) -> Option<usize> {
     }
 }
 
+/// Calls `visit` with the key, as it would be written without escapes, and the place of the value of each member of the
+/// object at `at`; None if it is none.
+pub(crate) fn members<V: Values + ?Sized>(
+    values: &V,
+    at: usize,
+    mut visit: impl FnMut(&[u8], Range<usize>),
+) -> Option<()> {
+    let mut at = begin(values, at, b'{')?;
+    if values.byte(at)? == b'}' {
+        return Some(());
+    }
+    loop {
+        let key = value(values, at)?;
+        at = skip_space(values, key.end);
+        if values.byte(at)? != b':' {
+            return None;
+        }
+        let value = value(values, skip_space(values, at + 1))?;
+        at = skip_space(values, value.end);
+        named(values, inside(values, key)?, |key| visit(key, value))?;
+        match values.byte(at)? {
+            b',' => at = skip_space(values, at + 1),
+            b'}' => return Some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// Calls `visit` with the place of each element of the array at `at`; None if it is none.
+pub(crate) fn elements<V: Values + ?Sized>(
+    values: &V,
+    at: usize,
+    mut visit: impl FnMut(Range<usize>),
+) -> Option<()> {
+    let mut at = begin(values, at, b'[')?;
+    if values.byte(at)? == b']' {
+        return Some(());
+    }
+    loop {
+        let element = value(values, at)?;
+        at = skip_space(values, element.end);
+        visit(element);
+        match values.byte(at)? {
+            b',' => at = skip_space(values, at + 1),
+            b']' => return Some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// Where what stands between the quotes is, if the value is a string.
+pub(crate) fn inside<V: Values + ?Sized>(values: &V, value: Range<usize>) -> Option<Range<usize>> {
+    let quotes = value.len() >= 2
+        && values.byte(value.start) == Some(b'"')
+        && values.byte(value.end - 1) == Some(b'"');
+    quotes.then(|| value.start + 1..value.end - 1)
+}
+
+/// Calls `with` with the bytes of what stands between two quotes; None if they cannot be decoded.
+///
+/// Bytes that are not UTF-8 are left as they are: they spell no name that means anything.
+fn named<V: Values + ?Sized, R>(values: &V, range: Range<usize>, with: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    let mut short = [0; 16];
+    if range.len() <= short.len() {
+        let name = &mut short[..range.len()];
+        for (byte, at) in name.iter_mut().zip(range.clone()) {
+            *byte = values.byte(at)?;
+        }
+        if !name.contains(&b'\\') {
+            return Some(with(name));
+        }
+    }
+    let mut long = Vec::new();
+    text::decode(values.copy(range, &mut long)).map(|name| with(name.as_bytes()))
+}
+
+/// Whether a value is a string that spells this.
+pub(crate) fn spells<V: Values + ?Sized>(values: &V, value: Range<usize>, text: &[u8]) -> bool {
+    inside(values, value).and_then(|range| named(values, range, |name| name == text)).unwrap_or(false)
+}
+
+/// The text of a value that is a string.
+pub(crate) fn string<V: Values + ?Sized>(values: &V, value: Range<usize>) -> Option<String> {
+    let mut scratch = Vec::new();
+    let raw = values.copy(inside(values, value)?, &mut scratch);
+    text::decode(raw).map(|text| text.into_owned())
+}
+
+/// Decodes what stands between two quotes, piece by piece, until `take` has had enough of it.
+pub(crate) fn decode_pieces<V: Values + ?Sized>(
+    values: &V,
+    range: Range<usize>,
+    scratch: &mut Vec<u8>,
+    mut take: impl FnMut(&str) -> bool,
+) {
+    let mut at = range.start;
+    while at < range.end {
+        let piece = values.copy(at..range.end.min(at.saturating_add(V::PIECE)), scratch);
+        let whole = at + piece.len() == range.end;
+        let cut = if whole { piece.len() } else { text::whole_characters(piece) };
+        let Some(text) = text::decode(&piece[..cut]) else { return };
+        if take(&text) {
+            return;
+        }
+        at += cut;
+    }
+}
+
+fn begin<V: Values + ?Sized>(values: &V, at: usize, bracket: u8) -> Option<usize> {
+    (values.byte(at)? == bracket).then(|| skip_space(values, at + 1))
+}
+
+fn skip_space<V: Values + ?Sized>(values: &V, mut at: usize) -> usize {
+    while matches!(values.byte(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+        at += 1;
+    }
+    at
+}
+
+/// The extent of the value that begins at a place.
+fn value<V: Values + ?Sized>(values: &V, start: usize) -> Option<Range<usize>> {
+    let end = match values.byte(start)? {
+        b'"' | b'{' | b'[' => values.end(start)?,
+        _ => {
+            let mut end = start;
+            while values
+                .byte(end)
+                .is_some_and(|byte| !matches!(byte, b',' | b'}' | b']' | b':') && byte > b' ')
+            {
+                end += 1;
+            }
+            end
+        }
+    };
+    (end > start).then_some(start..end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn taken_apart() {
+        let raw = &br#"{ "a" : [1,{"b":"]\""}] ,"c":null,"a":"x"}"#[..];
         let mut seen = Vec::new();
-        members(br#"{ "a" : [1,{"b":"]\""}] ,"c":null,"a":"x"}"#, |key, value| {
-            seen.push((key.into_owned(), String::from_utf8_lossy(value).into_owned()));
+        members(raw, 0, |key, value| {
+            seen.push((
+                String::from_utf8_lossy(key).into_owned(),
+                String::from_utf8_lossy(&raw[value]).into_owned(),
+            ));
         })
         .unwrap();
         assert_eq!(
@@ -108,10 +233,10 @@ mod tests {
         );
 
         let mut count = 0;
-        elements(br#"[1, "[", {}]"#, |_| count += 1).unwrap();
+        elements(&br#"[1, "[", {}]"#[..], 0, |_| count += 1).unwrap();
         assert_eq!(count, 3);
         for broken in [&b"{\"a\" 1}"[..], b"{\"a\":}", b"{,}", b"[1 2]", b"[", b"{\"a\":1", b"1"] {
-            assert!(members(broken, |_, _| ()).is_none() && elements(broken, |_| ()).is_none());
+            assert!(members(broken, 0, |_, _| ()).is_none() && elements(broken, 0, |_| ()).is_none());
         }
     }
 }

@@ -72,6 +72,23 @@ impl Block for Avx2 {
     }
 
     #[inline(always)]
+    fn at_least(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        self.mask(|half| unsafe { _mm256_cmpeq_epi8(_mm256_max_epu8(half, all(byte)), half) })
+    }
+
+    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
+        #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+        #[inline(never)]
+        unsafe fn errors(from: *const u8) -> (u64, bool) {
+            // SAFETY: what the caller promises.
+            unsafe { Avx2::utf8_errors(from) }
+        }
+        // SAFETY: what the caller promises; see above.
+        unsafe { errors(from) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = unsafe { Avx2(_mm256_or_si256(self.0, all(0x20)), _mm256_or_si256(self.1, all(0x20))) };

@@ -60,6 +60,23 @@ impl Block for Avx512 {
     }
 
     #[inline(always)]
+    fn at_least(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmpge_epu8_mask(self.0, all(byte)) }
+    }
+
+    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
+        #[target_feature(enable = "avx512bw,avx512f,avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+        #[inline(never)]
+        unsafe fn errors(from: *const u8) -> (u64, bool) {
+            // SAFETY: what the caller promises.
+            unsafe { Avx512::utf8_errors(from) }
+        }
+        // SAFETY: what the caller promises; see above.
+        unsafe { errors(from) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = Avx512(unsafe { _mm512_or_si512(self.0, all(0x20)) });

@@ -52,6 +52,39 @@ pub(crate) trait Block: Copy {
     /// Where the bytes from 0x80 are.
     fn high(self) -> u64;
 
+    /// Where the bytes from `byte` on are, which is no ASCII.
+    fn at_least(self, byte: u8) -> u64;
+
+    /// Where, of the 64 bytes from a place on, those are that cannot stand behind the three before them, if all is UTF-8;
+    /// and whether a character may go on behind them.
+    ///
+    /// The sequences of table 3-7 of the Unicode standard, read the other way round: after a byte that begins one there
+    /// are as many continuations as it says, and no others, and some first bytes narrow down the second.
+    ///
+    /// # Safety
+    /// As of `utf8_errors_at`.
+    #[inline(always)]
+    unsafe fn utf8_errors(from: *const u8) -> (u64, bool) {
+        // SAFETY: what the caller promises.
+        let [block, one, two, three] = [0, 1, 2, 3].map(|back| unsafe { Self::load(from.sub(back)) });
+        let begins = one.at_least(0xc0);
+        let due = begins | two.at_least(0xe0) | three.at_least(0xf0);
+        let continues = block.high() & !block.at_least(0xc0);
+        let never = one.at_least(0xf5) | begins & !one.at_least(0xc2);
+        let (from_90, from_a0) = (block.at_least(0x90), block.at_least(0xa0));
+        let narrow = one.equal(0xe0) & !from_a0
+            | one.equal(0xed) & from_a0
+            | one.equal(0xf0) & !from_90
+            | one.equal(0xf4) & from_90;
+        ((due ^ continues) | never | narrow, block.high() >> (BLOCK - 3) != 0)
+    }
+
+    /// The same by a call: most text has no need of it, and what is around it is in a hurry.
+    ///
+    /// # Safety
+    /// These bytes and three before them are readable, and the processor has the instructions.
+    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool);
+
     /// Where the bytes below 0x20 or from 0x80 are: as signed numbers, all below 0x20.
     fn unusual(self) -> u64 {
         self.control() | self.high()
@@ -195,6 +228,10 @@ mod tests {
         assert_eq!(block.control(), mask(|byte| byte < 0x20));
         assert_eq!(block.high(), mask(|byte| byte >= 0x80));
         assert_eq!(block.unusual(), block.control() | block.high());
+        for least in 0x80..=0xff {
+            let expected = (0..64).fold(0_u64, |mask, at| mask | u64::from(bytes[at] >= least) << at);
+            assert_eq!(block.at_least(least), expected);
+        }
         assert_eq!(block.stops(), block.unusual() | mask(|byte| byte == b'"' || byte == b'\\'));
         for length in 1..=Text::LENGTH {
             let mut text = Text { bytes: bytes[..Text::LENGTH].try_into().unwrap(), mask: [0; Text::LENGTH] };
@@ -222,8 +259,61 @@ mod tests {
         assert_eq!(B::gather(open, quotes), gathered);
     }
 
+    /// Whether a text is UTF-8, by what a block says of it; it may take up what is between three bytes and a block less.
+    fn is_utf8<B: Block>(text: &[u8]) -> bool {
+        let mut bytes = [b' '; 3 + BLOCK];
+        bytes[3..3 + text.len()].copy_from_slice(text);
+        // SAFETY: the array has the bytes; the callers run what the processor has.
+        let (errors, _) = unsafe { B::utf8_errors_at(bytes.as_ptr().add(3)) };
+        errors == 0
+    }
+
+    fn check_utf8(text: &[u8]) {
+        let expected = std::str::from_utf8(text).is_ok();
+        for width in Width::available() {
+            let found = match width {
+                #[cfg(target_arch = "x86_64")]
+                Width::Avx512 => is_utf8::<Avx512>(text),
+                #[cfg(target_arch = "x86_64")]
+                Width::Avx2 => is_utf8::<Avx2>(text),
+                #[cfg(target_arch = "aarch64")]
+                Width::Neon => is_utf8::<Neon>(text),
+                _ => is_utf8::<Scalar>(text),
+            };
+            assert_eq!(found, expected, "{width:?}: {text:x?}");
+        }
+    }
+
+    #[test]
+    fn all_short_texts_of_bytes_that_matter() {
+        const BYTES: [u8; 26] = [
+            0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
+            0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xfe, 0xff,
+        ];
+        for number in 0..BYTES.len().pow(4) {
+            let byte = |place: u32| BYTES[number / BYTES.len().pow(place) % BYTES.len()];
+            check_utf8(&[byte(0), byte(1), byte(2), byte(3)]);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn utf8_as_the_standard_library_sees_it(
+            pieces in prop::collection::vec(prop::sample::select(vec!["a", "é", "\u{7ff}", "\u{800}", "\u{ffff}", "😀", "\u{10ffff}", "\""]), 0..16),
+            hit in any::<prop::sample::Index>(),
+            by in any::<u8>(),
+        ) {
+            let mut text = pieces.concat().into_bytes();
+            text.truncate(BLOCK - 1);
+            check_utf8(&text);
+            if !text.is_empty() {
+                let at = hit.index(text.len());
+                text[at] = by;
+                check_utf8(&text);
+            }
+        }
 
         #[test]
         fn each_width_says_what_the_bytes_say(

@@ -51,6 +51,18 @@ impl Block for Neon {
     }
 
     #[inline(always)]
+    fn at_least(self, byte: u8) -> u64 {
+        // SAFETY: see above.
+        self.mask(|quarter| unsafe { vcgeq_u8(quarter, vdupq_n_u8(byte)) })
+    }
+
+    #[inline(never)]
+    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
+        // SAFETY: what the caller promises.
+        unsafe { Neon::utf8_errors(from) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.
         let folded = Neon(self.0.map(|quarter| unsafe { vorrq_u8(quarter, vdupq_n_u8(0x20)) }));

@@ -49,6 +49,18 @@ impl Block for Scalar {
     }
 
     #[inline(always)]
+    fn at_least(self, byte: u8) -> u64 {
+        // Both have the high bit, so the seven below it decide: they carry into it.
+        self.mask(|word| word & ((word & !HIGH) + LOW * u64::from(0x100 - u16::from(byte))))
+    }
+
+    #[inline(never)]
+    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
+        // SAFETY: what the caller promises.
+        unsafe { Scalar::utf8_errors(from) }
+    }
+
+    #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         let folded = |word: u64| word | (LOW * 0x20);
         (
