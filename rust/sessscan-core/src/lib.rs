@@ -11,6 +11,7 @@ mod grammar;
 mod line;
 mod open;
 mod parallel;
+mod phrases;
 mod plain;
 mod record;
 mod replace;

@@ -23,6 +23,7 @@
 //! All bytes are read through [`View`], once each: those of a mapped file may change meanwhile, and then the
 //! proof may hold of no single moment; what is taken from it is copied before it is looked at.
 
+use crate::phrases::Phrases;
 use crate::record::{Bytes, Key, Record, View};
 use crate::structure::{BLOCK, Block, Scalar, Text, Width, escaped};
 use crate::value::Values;
@@ -53,6 +54,10 @@ impl<'a> Region<'a> {
         self.view
     }
 
+    pub(crate) fn readable(self) -> usize {
+        self.readable
+    }
+
     /// The byte at `at`, which is known to be readable.
     #[inline(always)]
     fn byte(self, at: usize) -> u8 {
@@ -63,7 +68,7 @@ impl<'a> Region<'a> {
 
     /// The 64 bytes from `at`, which are known to be readable.
     #[inline(always)]
-    fn block<B: Block>(self, at: usize) -> B {
+    pub(crate) fn block<B: Block>(self, at: usize) -> B {
         debug_assert!(at + BLOCK <= self.readable);
         // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
         unsafe { B::load(self.view.start().add(at)) }
@@ -90,6 +95,8 @@ impl<'a> Region<'a> {
 pub(crate) struct PlainReader {
     width: Width,
     keys: KeyMemory,
+    /// None where one is proved.
+    phrases: Option<Phrases>,
     scratch: Vec<u8>,
 }
 
@@ -100,7 +107,11 @@ impl PlainReader {
     }
 
     pub(crate) fn new(width: Width) -> PlainReader {
-        PlainReader { width, keys: KeyMemory::new(), scratch: Vec::new() }
+        PlainReader { phrases: Some(Phrases::new(width)), ..PlainReader::without_phrases(width) }
+    }
+
+    pub(crate) fn without_phrases(width: Width) -> PlainReader {
+        PlainReader { width, keys: KeyMemory::new(), phrases: None, scratch: Vec::new() }
     }
 
     /// Reads lines from `at` on, where one begins, while they are plain; where the first one begins that is not,
@@ -159,6 +170,9 @@ impl PlainReader {
         mut at: usize,
         mut sink: impl FnMut(&Record<'a>, usize, usize),
     ) -> usize {
+        if let Some(phrases) = &mut self.phrases {
+            phrases.turn_page();
+        }
         let mut record = Record::new(self.bytes(region));
         while let Some(next) = self.line::<B>(region, at, &mut record) {
             sink(&record, at, next);
@@ -176,6 +190,9 @@ impl PlainReader {
         }
         let mut at = line + 1;
         let mut last = KeyMemory::START;
+        if let Some(phrases) = &mut self.phrases {
+            phrases.begin_line();
+        }
         loop {
             let (key, mut value);
             if let Some(place) = self.keys.expected::<B>(last, region, at) {
@@ -183,6 +200,19 @@ impl PlainReader {
                 (key, value, last) = (known.key, at + known.length, place);
             } else {
                 (key, value, last) = self.unexpected_key::<B>(region, at, last)?;
+            }
+            if let Some(phrases) = &mut self.phrases {
+                let start = value - self.keys.known[usize::from(last)].length;
+                if let Some(after) = phrases.read::<B>(last, region, start, record) {
+                    phrases.note(last, start, true);
+                    (at, last) = (after.at, after.last);
+                    if after.ends_line {
+                        phrases.end_line(region, at);
+                        return (at <= region.view.len()).then_some(at);
+                    }
+                    continue;
+                }
+                phrases.note(last, start, false);
             }
             // No `match`: a jump through a table is harder to foresee than a branch.
             let first = region.byte(value);
@@ -216,6 +246,9 @@ impl PlainReader {
         }
         if at >= region.view.len() || region.byte(at) != b'\n' {
             return None;
+        }
+        if let Some(phrases) = &mut self.phrases {
+            phrases.end_line(region, at + 1);
         }
         Some(at + 1)
     }

@@ -18,7 +18,7 @@ macro_rules! keys {
         impl Key {
             pub(crate) const COUNT: usize = Key::Other as usize + 1;
 
-            #[cfg(any(test, feature = "testing"))]
+            /// All but the others.
             pub(crate) const ALL: [Key; Key::COUNT - 1] = [$(Key::$key,)*];
 
             /// The key that is spelled so.

@@ -39,6 +39,13 @@ impl Block for Avx2 {
     }
 
     #[inline(always)]
+    fn differs(self, other: Avx2) -> u64 {
+        // SAFETY: see above.
+        let same = unsafe { Avx2(_mm256_cmpeq_epi8(self.0, other.0), _mm256_cmpeq_epi8(self.1, other.1)) };
+        !same.mask(|half| half)
+    }
+
+    #[inline(always)]
     fn control(self) -> u64 {
         // SAFETY: see above.
         self.mask(|half| unsafe { _mm256_cmpeq_epi8(_mm256_min_epu8(half, all(0x1f)), half) })

@@ -31,6 +31,12 @@ impl Block for Avx512 {
     }
 
     #[inline(always)]
+    fn differs(self, other: Avx512) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmpneq_epi8_mask(self.0, other.0) }
+    }
+
+    #[inline(always)]
     fn control(self) -> u64 {
         // SAFETY: see above.
         unsafe { _mm512_cmplt_epu8_mask(self.0, all(0x20)) }

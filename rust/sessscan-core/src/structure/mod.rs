@@ -46,6 +46,9 @@ pub(crate) trait Block: Copy {
     /// Where this byte is.
     fn equal(self, byte: u8) -> u64;
 
+    /// Where the bytes are not those of another block.
+    fn differs(self, other: Self) -> u64;
+
     /// Where the bytes below 0x20 are.
     fn control(self) -> u64;
 
@@ -228,6 +231,11 @@ mod tests {
         assert_eq!(block.control(), mask(|byte| byte < 0x20));
         assert_eq!(block.high(), mask(|byte| byte >= 0x80));
         assert_eq!(block.unusual(), block.control() | block.high());
+        let mut other = *bytes;
+        (0..64).filter(|at| at % 7 == 3).for_each(|at| other[at] ^= 1 << (at % 8));
+        // SAFETY: as above.
+        let differs = block.differs(unsafe { B::load(other.as_ptr()) });
+        assert_eq!(differs, (0..64).filter(|at| at % 7 == 3).fold(0_u64, |mask, at| mask | 1 << at));
         for least in 0x80..=0xff {
             let expected = (0..64).fold(0_u64, |mask, at| mask | u64::from(bytes[at] >= least) << at);
             assert_eq!(block.at_least(least), expected);

@@ -39,6 +39,14 @@ impl Block for Neon {
     }
 
     #[inline(always)]
+    fn differs(self, other: Neon) -> u64 {
+        // SAFETY: see above.
+        let bits =
+            [0, 1, 2, 3].map(|quarter| unsafe { vmvnq_u8(vceqq_u8(self.0[quarter], other.0[quarter])) });
+        Neon(bits).mask(|quarter| quarter)
+    }
+
+    #[inline(always)]
     fn control(self) -> u64 {
         // SAFETY: see above.
         self.mask(|quarter| unsafe { vcltq_u8(quarter, vdupq_n_u8(0x20)) })

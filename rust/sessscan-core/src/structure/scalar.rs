@@ -39,6 +39,11 @@ impl Block for Scalar {
     }
 
     #[inline(always)]
+    fn differs(self, other: Scalar) -> u64 {
+        Scalar(std::array::from_fn(|word| self.0[word] ^ other.0[word])).mask(|word| !zero(word))
+    }
+
+    #[inline(always)]
     fn control(self) -> u64 {
         self.mask(|word| zero(word & (LOW * 0xe0)))
     }

@@ -1,0 +1,270 @@
+//! Runs of members that come with the same bytes in line after line: the directory, the version, the branch. They are
+//! proved to be plain once, and after that compared.
+//!
+//! What is compared with is a copy of our own that was proved for itself, so that no other process can have changed it
+//! between the two.
+
+use crate::buffer::Buffer;
+use crate::plain::{AHEAD, PlainReader, Region};
+use crate::record::{Key, Record, View};
+use crate::structure::{BLOCK, Block, Width};
+use std::ops::Range;
+
+/// A longer run is cut.
+const LONGEST: usize = 8 * BLOCK;
+
+/// Of one line so many members are looked at.
+const MEMBERS: usize = 32;
+
+/// Where a member of a line stands.
+#[derive(Clone, Copy, Default)]
+struct Member {
+    /// Its key's place in the reader's memory.
+    place: u8,
+    /// It was compared as the first of a phrase, and not read.
+    phrase: bool,
+    start: usize,
+}
+
+/// The members of a line, as they were read.
+struct Trail {
+    members: [Member; MEMBERS],
+    count: usize,
+    /// Where the line ends, its LF included.
+    end: usize,
+}
+
+impl Trail {
+    const fn new() -> Trail {
+        Trail { members: [Member { place: 0, phrase: false, start: 0 }; MEMBERS], count: 0, end: 0 }
+    }
+
+    fn members(&self) -> &[Member] {
+        &self.members[..self.count]
+    }
+
+    /// A member's bytes, with all that stands before the next one or the next line.
+    fn range(&self, member: usize) -> Range<usize> {
+        let next = self.members().get(member + 1);
+        self.members[member].start..next.map_or(self.end, |next| next.start)
+    }
+}
+
+/// Members that were proved to be plain.
+#[repr(align(64))]
+struct Phrase {
+    bytes: [u8; LONGEST],
+    len: usize,
+    /// The values that count: where each begins and ends, and whether it is a string without escapes.
+    values: Vec<(Key, Range<usize>, bool)>,
+    /// The place of the last member's key.
+    last: u8,
+    ends_line: bool,
+    used: u32,
+}
+
+/// The phrases seen so far, by their first keys.
+pub(crate) struct Phrases {
+    /// Of each key's place the number of the phrase that begins with it, from 1.
+    numbers: [u8; 256],
+    /// How often a phrase that began so was good for nothing.
+    failures: [u8; 256],
+    known: Vec<Phrase>,
+    /// The line before and the line at hand.
+    before: Box<Trail>,
+    here: Box<Trail>,
+    /// Lines until they are looked at again for what they have in common, and how many those shall be then.
+    pause: u32,
+    next_pause: u32,
+    width: Width,
+}
+
+/// What follows a phrase.
+pub(crate) struct After {
+    pub(crate) at: usize,
+    /// The place of the last key.
+    pub(crate) last: u8,
+    pub(crate) ends_line: bool,
+}
+
+impl Phrases {
+    /// To look at two lines takes as long as to read some; where nothing comes of it, it is done ever more seldom.
+    const PAUSES: Range<u32> = 2..1024;
+
+    /// Used less often, a phrase was not worth the learning.
+    const WORTH: u32 = 8;
+
+    /// After so many that were not, none is learned that begins with the same key.
+    const PATIENCE: u8 = 4;
+
+    pub(crate) fn new(width: Width) -> Phrases {
+        Phrases {
+            numbers: [0; 256],
+            failures: [0; 256],
+            known: Vec::new(),
+            before: Box::new(Trail::new()),
+            here: Box::new(Trail::new()),
+            pause: Phrases::PAUSES.start,
+            next_pause: Phrases::PAUSES.start,
+            width,
+        }
+    }
+
+    /// Forgets where lines are: other bytes come.
+    pub(crate) fn turn_page(&mut self) {
+        (self.before.count, self.here.count) = (0, 0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_line(&mut self) {
+        std::mem::swap(&mut self.before, &mut self.here);
+        self.here.count = 0;
+    }
+
+    /// Notes a member that begins at `start`.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, place: u8, start: usize, phrase: bool) {
+        if self.here.count < MEMBERS {
+            self.here.members[self.here.count] = Member { place, phrase, start };
+            self.here.count += 1;
+        }
+    }
+
+    /// Reads the phrase that begins with the key at `start`, whose place is given, if it is the one that was learned.
+    #[inline(always)]
+    pub(crate) fn read<B: Block>(
+        &mut self,
+        place: u8,
+        region: Region,
+        start: usize,
+        record: &mut Record,
+    ) -> Option<After> {
+        let number = usize::from(self.numbers[usize::from(place)]);
+        let phrase = self.known.get_mut(number.wrapping_sub(1))?;
+        if start + LONGEST + AHEAD > region.readable() {
+            return None;
+        }
+        let mut at = 0;
+        while at < phrase.len {
+            // SAFETY: a phrase is whole blocks long; the block is one that the processor has.
+            let known = unsafe { B::load(phrase.bytes.as_ptr().add(at)) };
+            let rest = phrase.len - at;
+            let counts = if rest < BLOCK { !(u64::MAX << rest) } else { u64::MAX };
+            if region.block::<B>(start + at).differs(known) & counts != 0 {
+                return None;
+            }
+            at += BLOCK;
+        }
+        phrase.used = phrase.used.saturating_add(1);
+        for (key, value, without_escapes) in &phrase.values {
+            record.set(*key, start + value.start..start + value.end, *without_escapes);
+        }
+        Some(After { at: start + phrase.len, last: phrase.last, ends_line: phrase.ends_line })
+    }
+
+    /// The line at hand is read, and ends at `end`.
+    #[inline(always)]
+    pub(crate) fn end_line(&mut self, region: Region, end: usize) {
+        self.here.end = end;
+        self.pause -= 1;
+        if self.pause == 0 {
+            self.learn(region.view());
+        }
+    }
+
+    /// Looks for what this line and the one before have in common.
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, view: View) {
+        let mut learned = false;
+        let mut at = 0;
+        // A line of more members than are looked at ends somewhere else than it seems.
+        let whole = self.here.count < MEMBERS && self.before.count < MEMBERS;
+        while whole && at < self.here.count {
+            let alike = self.alike(view, at);
+            let ends_line = at + alike == self.here.count;
+            if alike >= 2 || alike == 1 && ends_line {
+                learned |= self.keep(view, at..at + alike, ends_line);
+            }
+            at += alike.max(1);
+        }
+        let Range { start, end } = Phrases::PAUSES;
+        self.next_pause = if learned { start } else { (2 * self.next_pause).min(end) };
+        self.pause = self.next_pause;
+    }
+
+    /// How many members from this one on are the same in both lines, as far as a phrase has room.
+    fn alike(&self, view: View, from: usize) -> usize {
+        let (here, before) = (self.here.members(), self.before.members());
+        let Some(there) = before.iter().position(|member| member.place == here[from].place) else { return 0 };
+        let start = here[from].start;
+        here[from..]
+            .iter()
+            .zip(&before[there..])
+            .enumerate()
+            .take_while(|(count, (one, other))| {
+                let (here, before) = (self.here.range(from + count), self.before.range(there + count));
+                // What was compared needs no learning.
+                !(one.phrase || other.phrase)
+                    && one.place == other.place
+                    && one.place != 0
+                    && here.end - start <= LONGEST
+                    && here.len() == before.len()
+                    && here.zip(before).all(|(here, before)| view.byte(here) == view.byte(before))
+            })
+            .count()
+    }
+
+    /// Keeps some members of this line as a phrase, if a copy of them proves to be plain.
+    fn keep(&mut self, view: View, members: Range<usize>, ends_line: bool) -> bool {
+        let first = &self.here.members[members.start];
+        let place = usize::from(first.place);
+        let number = usize::from(self.numbers[place]);
+        if number > 0 && self.known[number - 1].used < Phrases::WORTH {
+            self.failures[place] = self.failures[place].saturating_add(1);
+        }
+        if self.failures[place] >= Phrases::PATIENCE || (number == 0 && self.known.len() == 255) {
+            return false;
+        }
+        let range = first.start..self.here.range(members.end - 1).end;
+        let mut copy = Vec::new();
+        view.copy(range, &mut copy);
+        let Some(values) = proved(&copy, ends_line, self.width) else { return false };
+        let mut phrase = Phrase {
+            bytes: [0; LONGEST],
+            len: copy.len(),
+            values,
+            last: self.here.members[members.end - 1].place,
+            ends_line,
+            used: 0,
+        };
+        phrase.bytes[..copy.len()].copy_from_slice(&copy);
+        if number > 0 {
+            self.known[number - 1] = phrase;
+        } else {
+            self.known.push(phrase);
+            self.numbers[place] = self.known.len() as u8;
+        }
+        true
+    }
+}
+
+/// The values that count of members that are a line, or its end, with its brackets put round them.
+fn proved(members: &[u8], ends_line: bool, width: Width) -> Option<Vec<(Key, Range<usize>, bool)>> {
+    let mut line = Buffer::new();
+    line.append(b"{");
+    line.append(if ends_line { members } else { members.strip_suffix(b",")? });
+    line.append(if ends_line { b"" } else { b"}\n" });
+    let whole = line.bytes().len();
+    // So that blocks can be loaded behind its end.
+    line.append(&[b' '; AHEAD]);
+    let mut values = None;
+    let end = PlainReader::without_phrases(width).read_lines(line.region(), 0, |record, _, _| {
+        let value = |key| {
+            let range = record.range(key)?;
+            Some((key, range.start - 1..range.end - 1, record.is_plain(key)))
+        };
+        values = Some(Key::ALL.into_iter().filter_map(value).collect());
+    });
+    values.filter(|_| end == whole)
+}
