@@ -481,3 +481,17 @@ def test_memory_does_not_grow_with_the_file(big: Path, how: str) -> None:
 def test_memory_does_not_grow_with_the_zeros(zeros: Path) -> None:
     scan = "assert sessscan.scan(path).defects[0].length == 1_000_000_000"
     assert int(run(MEMORY.replace("SCAN", scan), zeros)) < 64 * 1024
+
+
+@linux
+@pytest.mark.parametrize("kind", ["user", "assistant"])
+def test_memory_does_not_grow_with_the_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "4c1c0d6e-1111-4222-8333-944455556666.jsonl"
+    text = b'some text, \\"quoted\\", and\\nmore of it. ' * 20_000
+    with path.open("wb") as file:
+        file.write(f'{{"parentUuid":null,"type":"{kind}","message":{{"model":"m","content":"'.encode())
+        for _ in range(250):
+            file.write(text)
+        file.write(b'"},"cwd":"/here"}\n')
+    scan = "t = sessscan.scan(path); assert (t.records, t.cwd, t.size > 180_000_000) == (1, '/here', True), t"
+    assert int(run(MEMORY.replace("SCAN", scan), path)) < 64 * 1024

@@ -30,7 +30,7 @@ impl Buffer {
     }
 
     /// Makes room for `more` bytes behind those that there are.
-    fn reserve(&mut self, more: usize) {
+    pub(crate) fn reserve(&mut self, more: usize) {
         let wanted = self.len + more;
         if wanted <= self.capacity {
             return;

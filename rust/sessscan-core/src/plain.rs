@@ -33,13 +33,21 @@ use std::ops::Range;
 /// and a block.
 pub(crate) const AHEAD: usize = 2 * BLOCK;
 
+/// So much of one value is looked at before its bytes are given back, if they take room.
+const STRIDE: usize = 4 * 1024 * 1024;
+
 /// Bytes to be read, and how many of those behind them may be loaded with them.
 #[derive(Clone, Copy)]
 pub(crate) struct Region<'a> {
     view: View<'a>,
     /// The view's length rounded up to what may be loaded; a multiple of [`BLOCK`].
     readable: usize,
+    /// Gives bytes of a map back that were looked at and take room; they can still be read.
+    release: Option<Release>,
 }
+
+/// Is told the range, aligned to nothing.
+pub(crate) type Release = fn(View);
 
 impl<'a> Region<'a> {
     /// # Safety
@@ -47,7 +55,50 @@ impl<'a> Region<'a> {
     pub(crate) unsafe fn new(view: View<'a>, readable: usize) -> Region<'a> {
         debug_assert!(view.len() <= readable && readable.is_multiple_of(BLOCK));
         debug_assert!(view.start().addr().is_multiple_of(BLOCK));
-        Region { view, readable }
+        Region { view, readable, release: None }
+    }
+
+    /// A region whose bytes take room while they are looked at.
+    pub(crate) fn released_by(self, release: Release) -> Region<'a> {
+        Region { release: Some(release), ..self }
+    }
+
+    /// How far a value that begins at `from` is looked at before anything is given back.
+    #[inline(always)]
+    fn limit(self, from: usize) -> usize {
+        self.readable.min(from + STRIDE)
+    }
+
+    /// The next such place, once blocks up to `at` were looked at; None if no more can be loaded.
+    #[cold]
+    #[inline(never)]
+    fn next_limit(self, at: usize) -> Option<usize> {
+        if at + BLOCK > self.readable {
+            return None;
+        }
+        self.give_back(at.saturating_sub(STRIDE)..at.min(self.view.len()));
+        Some(self.limit(at))
+    }
+
+    pub(crate) fn give_back(self, range: Range<usize>) {
+        if let Some(release) = self.release {
+            release(self.view.part(range));
+        }
+    }
+
+    /// Where this byte is in a range.
+    pub(crate) fn find(self, byte: u8, mut range: Range<usize>) -> Option<usize> {
+        loop {
+            let end = range.end.min(range.start + STRIDE);
+            if let Some(found) = self.view.part(range.start..end).find(byte, 0) {
+                return Some(range.start + found);
+            }
+            if end == range.end {
+                return None;
+            }
+            self.give_back(range.start..end);
+            range.start = end;
+        }
     }
 
     pub(crate) fn view(self) -> View<'a> {
@@ -321,9 +372,10 @@ fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
     let mut goes_on = false;
     let mut at = from & !(BLOCK - 1);
     let mut mask = u64::MAX << (from - at);
+    let mut limit = region.limit(at);
     loop {
-        if at + BLOCK > region.readable {
-            return None;
+        if at + BLOCK > limit {
+            limit = region.next_limit(at)?;
         }
         let block = region.block::<B>(at);
         let mut wrong = 0;
@@ -357,9 +409,10 @@ fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
     let mut goes_on = false;
     let mut at = from & !(BLOCK - 1);
     let mut mask = u64::MAX << (from - at);
+    let mut limit = region.limit(at);
     loop {
-        if at + BLOCK > region.readable {
-            return None;
+        if at + BLOCK > limit {
+            limit = region.next_limit(at)?;
         }
         let block = region.block::<B>(at);
         let mut wrong = 0;
@@ -467,22 +520,32 @@ impl Values for PlainValues<'_> {
     }
 
     fn decodes(&self, range: Range<usize>) -> bool {
-        let text = self.bytes.region.view.part(range);
-        let mut at = 0;
-        while let Some(found) = text.find(b'\\', at) {
-            let kind = found + 1;
-            at = found + 2;
-            let valid = kind < text.len()
-                && match text.byte(kind) {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
-                    b'u' => {
-                        at += 4;
-                        at <= text.len() && (kind + 1..at).all(|digit| text.byte(digit).is_ascii_hexdigit())
-                    }
-                    _ => false,
-                };
-            if !valid {
-                return false;
+        let region = self.bytes.region;
+        let mut at = range.start;
+        for start in range.clone().step_by(STRIDE) {
+            let stride = start..range.end.min(start + STRIDE);
+            while at < stride.end
+                && let Some(found) = region.view.part(at..stride.end).find(b'\\', 0)
+            {
+                let kind = at + found + 1;
+                at = kind + 1;
+                let valid = kind < range.end
+                    && match region.byte(kind) {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
+                        b'u' => {
+                            at += 4;
+                            let mut digits = kind + 1..at;
+                            at <= range.end && digits.all(|digit| region.byte(digit).is_ascii_hexdigit())
+                        }
+                        _ => false,
+                    };
+                if !valid {
+                    return false;
+                }
+            }
+            at = at.max(stride.end);
+            if stride.len() == STRIDE {
+                region.give_back(stride);
             }
         }
         true

@@ -108,6 +108,11 @@ impl Scanner {
         self.buffer.bytes().len() as u64 + self.gaps.iter().map(|(_, count)| count).sum::<u64>()
     }
 
+    /// So many bytes are about to be fed.
+    pub(crate) fn expect(&mut self, more: usize) {
+        self.buffer.reserve(more);
+    }
+
     /// Takes in bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         for chunk in bytes.chunks(CHUNK) {
@@ -161,7 +166,7 @@ impl Scanner {
                     *line += 1;
                 });
             }
-            let Some(end) = view.find(b'\n', at) else { break };
+            let Some(end) = region.find(b'\n', at..view.len()) else { break };
             sink.settle(bytes);
             let mut copy = std::mem::take(&mut self.copy);
             view.copy(at..end + 1, &mut copy);

@@ -231,10 +231,16 @@ impl FileSource {
         if offset + len as u64 >= self.size {
             // What is left is the last line, without an LF: it is kept as what is fed is. What a cut took from it
             // reads as zeros, and is not kept.
-            let end = (self.size - offset) as usize;
-            let mut rest = Vec::new();
-            scanner.feed(region.view().copy(from + count..end.max(from + count), &mut rest), sink);
-            count += rest.len();
+            let end = ((self.size - offset) as usize).max(from + count);
+            let rest = from + count..end;
+            count = end - from;
+            scanner.expect(rest.len());
+            let mut piece = Vec::new();
+            for start in rest.clone().step_by(MEMORY_PIECE) {
+                let part = start..rest.end.min(start + MEMORY_PIECE);
+                scanner.feed(region.view().copy(part.clone(), &mut piece), sink);
+                region.give_back(part);
+            }
         } else if count > 0 {
             self.patience = self.patience.saturating_sub(1);
             if self.patience == 0 {
@@ -325,7 +331,25 @@ impl Map {
         // a block.
         unsafe {
             let view = View::of_raw(self.start.as_ptr(), len.min(self.len));
-            Region::new(view, self.len.next_multiple_of(Map::PAGE))
+            let region = Region::new(view, self.len.next_multiple_of(Map::PAGE));
+            #[cfg(target_os = "linux")]
+            let region = region.released_by(Map::release);
+            region
+        }
+    }
+
+    /// Takes the whole pages of a part of a map out of it; where they are looked at again they come back. What is on both
+    /// sides of a system's larger pages stays.
+    #[cfg(target_os = "linux")]
+    fn release(part: View) {
+        use rustix::mm::{Advice, madvise};
+        let start = part.start().addr().next_multiple_of(Map::ALIGNMENT as usize);
+        let end = (part.start().addr() + part.len()) / Map::ALIGNMENT as usize * Map::ALIGNMENT as usize;
+        if start < end {
+            // SAFETY: pages of a file's map, which can be had again; nobody writes to them here.
+            let _ = unsafe {
+                madvise(part.start().with_addr(start).cast_mut().cast(), end - start, Advice::LinuxDontNeed)
+            };
         }
     }
 }
