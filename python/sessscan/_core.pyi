@@ -12,6 +12,8 @@ __all__ = [
     "Defect",
     "Event",
     "EventIterator",
+    "PartJoiner",
+    "RangeScanner",
     "RowState",
     "Scanner",
     "Transcript",
@@ -227,6 +229,57 @@ class Scanner:
 
 def uuids(path: str | PathLike[str]) -> list[str]:
     """The top-level uuids of a transcript's records, in order. Raises `OSError`."""
+
+@final
+class RangeScanner:
+    """Scans the lines of a transcript that begin in one range of it.
+
+    `version` says which state of the file this is, in whatever way; only parts of one state can be joined.
+    Raises `ValueError` if a file of `size` bytes has no such range.
+    """
+
+    def __new__(
+        cls, session_id: str | None, *, version: str, size: int, start: int, end: int, strict: bool = False
+    ) -> RangeScanner: ...
+    @property
+    def position(self) -> int:
+        """The offset of the byte that is to be fed next: first the one before the range."""
+    def feed(self, chunk: Buffer) -> bool:
+        """Takes in more bytes, cut anywhere; whether more are needed."""
+    def finish(self) -> bytes:
+        """What was found, for `PartJoiner`. Afterwards the scanner is used up.
+
+        Raises `ValueError` if bytes are missing.
+        """
+
+@final
+class PartJoiner:
+    """Joins all the parts of one file, given in any order.
+
+    Raises `ValueError` if one is missing, damaged or of another file, or another state of it.
+    """
+
+    def __new__(cls, parts: Sequence[bytes]) -> PartJoiner: ...
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the file must be fed once more, from its first byte on: a summary names a record that may
+        stand before it, and parts do not keep the uuids of all records."""
+    @property
+    def size(self) -> int:
+        """The file's size in bytes."""
+    @property
+    def version(self) -> str:
+        """Which state of the file it is, as the scanners were told."""
+    @property
+    def strict(self) -> bool:
+        """Whether every byte of every value was checked."""
+    def feed(self, chunk: Buffer) -> bool:
+        """Takes in bytes of the file once more; whether more are needed."""
+    def finish(self) -> Transcript:
+        """What the whole file says. Afterwards the joiner is used up.
+
+        Raises `ValueError` if it is still in doubt.
+        """
 
 @final
 class Event:

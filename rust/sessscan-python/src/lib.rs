@@ -8,6 +8,7 @@ mod replace;
 mod row;
 mod scan;
 mod scanner;
+mod shard;
 mod signals;
 mod transcript;
 
@@ -25,6 +26,8 @@ mod _core {
     use super::scan::{scan, scan_bytes, scan_many, uuids};
     #[pymodule_export]
     use super::scanner::Scanner;
+    #[pymodule_export]
+    use super::shard::{PartJoiner, RangeScanner};
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
 
