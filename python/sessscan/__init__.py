@@ -38,6 +38,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .reconcile import reconcile
     from .reconcile.plan import Plan, Report
+    from .shard import combine, scan_shard, shards
 
 __all__ = [
     "ABSENT",
@@ -61,16 +62,26 @@ __all__ = [
     "__version__",
     "classify",
     "classify_many",
+    "combine",
     "events",
     "reconcile",
     "replace",
     "scan",
     "scan_bytes",
     "scan_many",
+    "scan_shard",
+    "shards",
 ]
 
 # Who only scans need not wait until the reconciliation and its parsers are loaded.
-_LATER = {"reconcile": "reconcile", "Plan": "reconcile.plan", "Report": "reconcile.plan"}
+_LATER = {
+    "reconcile": "reconcile",
+    "Plan": "reconcile.plan",
+    "Report": "reconcile.plan",
+    "combine": "shard",
+    "scan_shard": "shard",
+    "shards": "shard",
+}
 
 
 def __getattr__(name: str) -> Any:
