@@ -9,8 +9,10 @@ from typing_extensions import Buffer
 __all__ = [
     "ABSENT",
     "Absent",
+    "Batches",
     "Defect",
     "Event",
+    "EventBatches",
     "EventIterator",
     "PartJoiner",
     "RangeScanner",
@@ -23,6 +25,7 @@ __all__ = [
     "classify",
     "classify_bytes",
     "classify_many",
+    "columns_batch",
     "events",
     "remove",
     "replace",
@@ -31,6 +34,7 @@ __all__ = [
     "scan_bytes",
     "scan_many",
     "sweep",
+    "transcript_batches",
     "uuids",
 ]
 
@@ -317,6 +321,61 @@ def events(
 
     They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and
     `ValueError` for a kind that there is not.
+    """
+
+# Tables
+
+@final
+class Batches:
+    """Rows that are at hand, in batches of one schema. Each stream is a new one."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """All of it as one array. Raises `ValueError` where it is several batches."""
+    def __arrow_c_schema__(self) -> object: ...
+    def __len__(self) -> int: ...
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+
+@final
+class EventBatches:
+    """The events of files, one after the other, in batches that are read as a stream is pulled, in constant
+    memory. Each stream begins anew.
+
+    A file that cannot be read ends the stream with an error that names it, or with `skip` is passed over.
+    Raises `ValueError` for a kind that there is not.
+    """
+
+    def __new__(
+        cls,
+        paths: Sequence[str | PathLike[str]],
+        kinds: Sequence[str] | None = None,
+        *,
+        skip: bool = False,
+    ) -> EventBatches: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+    @property
+    def skipped(self) -> list[OSError]:
+        """What the newest stream could not read and passed over."""
+
+def transcript_batches(transcripts: Sequence[Transcript], *, rows: int | None = None) -> Batches:
+    """Transcripts as columns, under the names and in the order of `Transcript.to_dict`.
+
+    One batch, unless a batch is limited to so many `rows`, or the text comes to more than 256 MiB. Raises
+    `OverflowError` for a transcript whose text is larger than 2 GiB.
+    """
+
+def columns_batch(columns: Sequence[tuple[str, Any, Sequence[Any]]]) -> Batches:
+    """A table of one batch from (name, type, values).
+
+    Types: `text`, `repeated` (text as a dictionary), `int`, `time` (epoch ms), `bool`, `[(name, type), …]`
+    for tuples, `{"list": type}` for sequences. Any value may be None. Raises `OverflowError` for a column
+    of more than 2 GiB, `ValueError` for a type that there is not, `TypeError` for a value of another one.
     """
 
 # Rows

@@ -10,6 +10,7 @@ mod scan;
 mod scanner;
 mod shard;
 mod signals;
+mod table;
 mod transcript;
 
 #[pymodule(gil_used = false)]
@@ -28,6 +29,8 @@ mod _core {
     use super::scanner::Scanner;
     #[pymodule_export]
     use super::shard::{PartJoiner, RangeScanner};
+    #[pymodule_export]
+    use super::table::{Batches, EventBatches, columns_batch, transcript_batches};
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
 
