@@ -21,12 +21,14 @@ from typing import Any
 import pytest
 import sessscan
 from test_parts import NASTY
+from test_shards import rows_of
 from transcript_factory import new_id, talk
 
 needed = "needs the extra `test-distributed`"
 for module in ("dask.dataframe", "distributed", "moto.server", "s3fs"):
     pytest.importorskip(module, reason=needed)
 
+import pyarrow  # noqa: E402
 import s3fs  # noqa: E402
 import sessscan.dask  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
@@ -147,9 +149,7 @@ def expected(files: dict[str, bytes], bucket: str) -> dict[str, dict[str, Any]]:
 
 def by_url(frame: Any) -> dict[str, dict[str, Any]]:
     """The frame's rows; each file must have exactly one."""
-    import pyarrow
-
-    rows = pyarrow.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    rows = rows_of(pyarrow.Table.from_pandas(frame, preserve_index=False))
     found = {row["path"]: row for row in rows}
     assert len(found) == len(rows)
     return found
@@ -219,7 +219,7 @@ def test_a_big_file_cut_at_every_kind_of_place(
         futures[kind] = client.map(sessscan.scan_shard, shards, pure=False)
     for kind, scanned in futures.items():
         table = sessscan.combine(client.gather(scanned), storage_options=options)
-        assert table.to_pylist() == [expected(files, name)[url]], kind
+        assert rows_of(table) == [expected(files, name)[url]], kind
 
 
 def _slow_down() -> None:

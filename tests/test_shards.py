@@ -51,12 +51,19 @@ def memory() -> Iterator[Any]:
     fs.store.clear()
 
 
+def rows_of(table: Any) -> list[dict[str, Any]]:
+    """The rows, with their times as `Transcript` has them."""
+    for name in ("created_at", "last_activity_at"):
+        number = table[name].cast(pyarrow.int64())
+        table = table.set_column(table.schema.names.index(name), name, number)
+    return table.to_pylist()  # type: ignore[no-any-return]
+
+
 def run(planned: list[Shard]) -> list[dict[str, Any]]:
     """All of it, as other machines would: from a pickle, in another order."""
     Random(1).shuffle(planned)
     batches = [sessscan.scan_shard(pickle.loads(pickle.dumps(shard))) for shard in planned]
-    rows = sessscan.combine(batches).to_pylist()
-    return sorted(rows, key=lambda row: row["path"])
+    return sorted(rows_of(sessscan.combine(batches)), key=lambda row: row["path"])
 
 
 def alone(files: list[Path]) -> list[dict[str, Any]]:
@@ -219,10 +226,10 @@ def test_a_file_that_changes_between_its_ranges(store: Path) -> None:
     planned = sessscan.shards(victim, target_bytes=victim.stat().st_size // 3)
     first = sessscan.scan_shard(planned[0])
     _grow(victim)
-    [row] = sessscan.combine([first, *map(sessscan.scan_shard, planned[1:])]).to_pylist()
+    [row] = rows_of(sessscan.combine([first, *map(sessscan.scan_shard, planned[1:])]))
     assert "changed" in row["error"]
     again = sessscan.shards(victim, target_bytes=victim.stat().st_size // 3)
-    [row] = sessscan.combine([first, *map(sessscan.scan_shard, again[1:])]).to_pylist()
+    [row] = rows_of(sessscan.combine([first, *map(sessscan.scan_shard, again[1:])]))
     assert "not of one file" in row["error"] or "missing" in row["error"]
     assert run(again) == [sessscan.scan(victim).to_dict()]
 
@@ -230,16 +237,16 @@ def test_a_file_that_changes_between_its_ranges(store: Path) -> None:
 def test_parts_that_are_missing_or_come_twice(store: Path) -> None:
     victim = max(sessions(store), key=lambda path: path.stat().st_size)
     batches = [sessscan.scan_shard(shard) for shard in sessscan.shards(victim, target_bytes=1_000)]
-    assert sessscan.combine(batches * 2).to_pylist() == [sessscan.scan(victim).to_dict()]
-    [row] = sessscan.combine(batches[1:]).to_pylist()
+    assert rows_of(sessscan.combine(batches * 2)) == [sessscan.scan(victim).to_dict()]
+    [row] = rows_of(sessscan.combine(batches[1:]))
     assert "byte 0 is missing" in row["error"]
     # A task that failed for a while and was run again.
     failed = sessscan.shards(victim, target_bytes=1_000)[2]
     aside = victim.rename(victim.with_suffix(".aside"))
     gone = sessscan.scan_shard(failed)
     aside.rename(victim)
-    assert sessscan.combine([gone, *batches]).to_pylist() == [sessscan.scan(victim).to_dict()]
-    [row] = sessscan.combine([gone, *batches[:2], *batches[3:]]).to_pylist()
+    assert rows_of(sessscan.combine([gone, *batches])) == [sessscan.scan(victim).to_dict()]
+    [row] = rows_of(sessscan.combine([gone, *batches[:2], *batches[3:]]))
     assert "gone" in row["error"]
 
 
@@ -265,13 +272,13 @@ def test_a_second_look_only_where_it_is_needed(memory: Any, monkeypatch: pytest.
         memory.pipe_file("/s.jsonl", data)
         batches = [sessscan.scan_shard(s) for s in sessscan.shards("memory://s.jsonl", target_bytes=120)]
         read.clear()
-        [row] = sessscan.combine(batches).to_pylist()
+        [row] = rows_of(sessscan.combine(batches))
         assert (row["error"], len(read)) == (None, looks)
         assert row["summary"] == sessscan.scan_bytes(data).summary
     memory.pipe_file("/s.jsonl", data + b"\n")
-    assert "changed" in sessscan.combine(batches).to_pylist()[0]["error"]
+    assert "changed" in rows_of(sessscan.combine(batches))[0]["error"]
     memory.rm("/s.jsonl")
-    assert "gone" in sessscan.combine(batches).to_pylist()[0]["error"]
+    assert "gone" in rows_of(sessscan.combine(batches))[0]["error"]
 
 
 def test_a_file_system_that_fails(store: Path, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,6 +298,25 @@ def test_a_file_system_that_fails(store: Path, memory: Any, monkeypatch: pytest.
         "memory:///good.jsonl": None,
         "memory:///bad.jsonl": "it cannot be read: RuntimeError: no connection",
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.jsonl")
+    path.write_bytes(NASTY)
+    [row] = run(sessscan.shards(path))
+    assert (row["session_id"], row["path"]) == ("\ufffd", str(tmp_path / "\ufffd.jsonl"))
+    assert row["custom_title"] == "A {title}"
+    planned = sessscan.shards(path, target_bytes=100)
+    path.unlink()
+    assert "gone" in run(planned)[0]["error"]
+
+
+def test_times_that_python_has_no_dates_for(memory: Any) -> None:
+    data = b"".join(b'{"timestamp":"%d-03-01T00:00:00.000Z"}\n' % year for year in (9999, 1000))
+    memory.pipe_file("/s.jsonl", data.replace(b"1000", b"0000"))
+    [row] = run(sessscan.shards("memory://s.jsonl", target_bytes=40))
+    assert (row["created_at"], row["last_activity_at"]) == (-62_162_035_200_000, 253_375_862_400_000)
 
 
 def test_wrong_arguments(store: Path) -> None:

@@ -6,6 +6,7 @@ Needs the extra `shards` (fsspec and pyarrow), and for a protocol its own packag
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,11 +116,11 @@ def shards(
 def scan_shard(shard: Shard) -> Any:
     """Scans a shard, and gives a `pyarrow.RecordBatch`: a row for each of its pieces, in their order.
 
-    The columns are those of a `Transcript`, with the URL as `path`, the time columns in epoch milliseconds,
-    and three more, `part`, `part_start` and `part_end`. A row for a range of a file has only those, besides
-    `path`, `session_id`, `size` and `error`; `combine` makes the file's row of its ranges' rows. A file that
-    is gone, cannot be read, or is not what it was when it was listed has `error` set, and the rest is done.
-    No thread is started, but for those of the file system's own package.
+    The columns are those of a `Transcript`, with the URL as `path` and times as timestamps in milliseconds
+    UTC, and three more, `part`, `part_start` and `part_end`. A row for a range of a file has only those,
+    besides `path`, `session_id`, `size` and `error`; `combine` makes the file's row of its ranges' rows. A
+    file that is gone, cannot be read, or is not what it was when it was listed has `error` set, and the rest
+    is done. No thread is started, but for those of the file system's own package.
     """
     pyarrow = _pyarrow()
     return pyarrow.RecordBatch.from_pylist(
@@ -212,13 +213,14 @@ class _UnreadableError(Exception):
 
 def _scanned(piece: Piece, shard: Shard) -> dict[str, Any]:
     fs, path = _opened(piece.url, shard.storage_options)
-    session_id = PurePosixPath(path).stem
-    row: dict[str, Any] = {"path": piece.url, "size": piece.size, "session_id": session_id}
+    session_id = _clean(PurePosixPath(path).stem)
+    url = _clean(piece.url)
+    row: dict[str, Any] = {"path": url, "size": piece.size, "session_id": session_id}
     if piece.end is not None:
         row |= {"part_start": piece.start, "part_end": piece.end}
     try:
         if piece.end is None:
-            return row | _whole(fs, path, piece, session_id, shard.strict) | {"path": piece.url}
+            return row | _whole(fs, path, piece, session_id, shard.strict) | {"path": url}
         return row | {"part": _part(fs, path, piece, session_id, shard.strict)}
     except _UnreadableError as error:
         return row | {"error": str(error)}
@@ -331,7 +333,12 @@ def _opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return _clean(f"{type(error).__name__}: {error}")
+
+
+def _clean(text: str) -> str:
+    """Text without the halves of surrogate pairs that Python makes of file names that are no UTF-8."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 # --- Columns ---------------------------------------------------------------------------------------------
@@ -358,7 +365,7 @@ def _schema(parts: bool) -> Any:
         pa.struct([("kind", text), ("line", number), ("offset", number), ("length", number)])
     )
     own |= dict.fromkeys(("size", "lines", "records", "own_records", "turns"), number)
-    own |= dict.fromkeys(("created_at", "last_activity_at"), number)
+    own |= dict.fromkeys(("created_at", "last_activity_at"), pa.timestamp("ms", tz="UTC"))
     names = [*_core.scan_bytes(b"").to_dict()]
     fields = [(name, own.get(name, text)) for name in names]
     if parts:
