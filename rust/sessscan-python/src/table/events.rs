@@ -7,7 +7,7 @@ use crate::signals::Watch;
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOverflowError};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use sessscan_core::{Event, EventKind, EventKinds, Events, Poll, TitleSource};
@@ -196,18 +196,11 @@ fn unreadable(path: &Path, error: io::Error) -> ArrowError {
     ArrowError::IoError(text, error)
 }
 
-/// What a signal handler raised. The consumer knows nothing of exceptions: a Ctrl-C is put back, to come up once
-/// it returns to Python.
+/// What a signal handler raised, a Ctrl-C mostly, by its name: the consumer's C code can carry no exception.
 fn raised(error: PyErr) -> ArrowError {
-    Python::attach(|py| {
-        if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-            let again = py.import("_thread").and_then(|module| module.call_method0("interrupt_main"));
-            if again.is_ok() {
-                return ArrowError::IoError("interrupted".into(), io::ErrorKind::Interrupted.into());
-            }
-        }
-        ArrowError::ExternalError(error.to_string().replace('\0', "\\0").into())
-    })
+    let name = Python::attach(|py| error.get_type(py).name().map(|name| name.to_string()));
+    let text = format!("interrupted ({})", name.as_deref().unwrap_or("by a signal"));
+    ArrowError::IoError(text, io::ErrorKind::Interrupted.into())
 }
 
 struct Row {
