@@ -157,6 +157,18 @@ def test_lines_that_reach_over_many_ranges(memory: Any) -> None:
     assert run(planned) == [{**expected.to_dict(), "path": "memory:///s.jsonl"}]
 
 
+def test_one_request_for_a_piece(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.pipe_file("/s.jsonl", b'{"parentUuid":null,"cwd":"/a"}\n' * 30_000)
+    planned = sessscan.shards("memory://s.jsonl", target_bytes=200_000)
+    read: list[str] = []
+    cat_file = type(memory).cat_file
+    monkeypatch.setattr(
+        type(memory), "cat_file", lambda self, path, **more: read.append(path) or cat_file(self, path, **more)
+    )
+    run(planned)
+    assert len(planned) == len(read) == 5
+
+
 def test_rows_keep_their_order(store: Path) -> None:
     planned = sessscan.shards(store, target_bytes=3_000)
     table = sessscan.combine(map(sessscan.scan_shard, planned))
