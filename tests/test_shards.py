@@ -158,7 +158,7 @@ def test_lines_that_reach_over_many_ranges(memory: Any) -> None:
 
 
 def test_one_request_for_a_piece(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory.pipe_file("/s.jsonl", b'{"parentUuid":null,"cwd":"/a"}\n' * 30_000)
+    memory.pipe_file("/s.jsonl", b'{"parentUuid":null,"cwd":"/a"}\n' * 30_001)
     planned = sessscan.shards("memory://s.jsonl", target_bytes=200_000)
     read: list[str] = []
     cat_file = type(memory).cat_file
