@@ -38,6 +38,8 @@ from .errors import (
 if TYPE_CHECKING:
     from .reconcile import reconcile
     from .reconcile.plan import Plan, Report
+    from .shard import combine, scan_shard, shards
+    from .tables import EventsTable, Table, actions_table, events_table, findings_table, rows_table, table
 
 __all__ = [
     "ABSENT",
@@ -45,6 +47,7 @@ __all__ = [
     "ConflictError",
     "Defect",
     "Event",
+    "EventsTable",
     "JournalError",
     "LockedError",
     "Plan",
@@ -55,22 +58,42 @@ __all__ = [
     "RowState",
     "Scanner",
     "SessscanError",
+    "Table",
     "Transcript",
     "UnconfirmedError",
     "Worktree",
     "__version__",
+    "actions_table",
     "classify",
     "classify_many",
+    "combine",
     "events",
+    "events_table",
+    "findings_table",
     "reconcile",
     "replace",
+    "rows_table",
     "scan",
     "scan_bytes",
     "scan_many",
+    "scan_shard",
+    "shards",
+    "table",
 ]
 
 # Who only scans need not wait until the reconciliation and its parsers are loaded.
-_LATER = {"reconcile": "reconcile", "Plan": "reconcile.plan", "Report": "reconcile.plan"}
+_LATER = {
+    "reconcile": "reconcile",
+    "Plan": "reconcile.plan",
+    "Report": "reconcile.plan",
+    **dict.fromkeys(
+        ("EventsTable", "Table", "actions_table", "events_table", "findings_table", "rows_table", "table"),
+        "tables",
+    ),
+    "combine": "shard",
+    "scan_shard": "shard",
+    "shards": "shard",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,9 +9,13 @@ from typing_extensions import Buffer
 __all__ = [
     "ABSENT",
     "Absent",
+    "Batches",
     "Defect",
     "Event",
+    "EventBatches",
     "EventIterator",
+    "PartJoiner",
+    "RangeScanner",
     "RowState",
     "Scanner",
     "Transcript",
@@ -21,6 +25,7 @@ __all__ = [
     "classify",
     "classify_bytes",
     "classify_many",
+    "columns_batch",
     "events",
     "remove",
     "replace",
@@ -29,6 +34,7 @@ __all__ = [
     "scan_bytes",
     "scan_many",
     "sweep",
+    "transcript_batches",
     "uuids",
 ]
 
@@ -229,6 +235,57 @@ def uuids(path: str | PathLike[str]) -> list[str]:
     """The top-level uuids of a transcript's records, in order. Raises `OSError`."""
 
 @final
+class RangeScanner:
+    """Scans the lines of a transcript that begin in one range of it.
+
+    `version` says which state of the file this is, in whatever way; only parts of one state can be joined.
+    Raises `ValueError` if a file of `size` bytes has no such range.
+    """
+
+    def __new__(
+        cls, session_id: str | None, *, version: str, size: int, start: int, end: int, strict: bool = False
+    ) -> RangeScanner: ...
+    @property
+    def position(self) -> int:
+        """The offset of the byte that is to be fed next: first the one before the range."""
+    def feed(self, chunk: Buffer) -> bool:
+        """Takes in more bytes, cut anywhere; whether more are needed."""
+    def finish(self) -> bytes:
+        """What was found, for `PartJoiner`. Afterwards the scanner is used up.
+
+        Raises `ValueError` if bytes are missing.
+        """
+
+@final
+class PartJoiner:
+    """Joins all the parts of one file, given in any order.
+
+    Raises `ValueError` if one is missing, damaged or of another file, or another state of it.
+    """
+
+    def __new__(cls, parts: Sequence[bytes]) -> PartJoiner: ...
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the file must be fed once more, from its first byte on: a summary names a record that may
+        stand before it, and parts do not keep the uuids of all records."""
+    @property
+    def size(self) -> int:
+        """The file's size in bytes."""
+    @property
+    def version(self) -> str:
+        """Which state of the file it is, as the scanners were told."""
+    @property
+    def strict(self) -> bool:
+        """Whether every byte of every value was checked."""
+    def feed(self, chunk: Buffer) -> bool:
+        """Takes in bytes of the file once more; whether more are needed."""
+    def finish(self) -> Transcript:
+        """What the whole file says. Afterwards the joiner is used up.
+
+        Raises `ValueError` if it is still in doubt.
+        """
+
+@final
 class Event:
     """One thing that happened in a session."""
 
@@ -264,6 +321,61 @@ def events(
 
     They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and
     `ValueError` for a kind that there is not.
+    """
+
+# Tables
+
+@final
+class Batches:
+    """Rows that are at hand, in batches of one schema. Each stream is a new one."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """All of it as one array. Raises `ValueError` where it is several batches."""
+    def __arrow_c_schema__(self) -> object: ...
+    def __len__(self) -> int: ...
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+
+@final
+class EventBatches:
+    """The events of files, one after the other, in batches that are read as a stream is pulled, in constant
+    memory. Each stream begins anew.
+
+    A file that cannot be read ends the stream with an error that names it, or with `skip` is passed over.
+    Raises `ValueError` for a kind that there is not.
+    """
+
+    def __new__(
+        cls,
+        paths: Sequence[str | PathLike[str]],
+        kinds: Sequence[str] | None = None,
+        *,
+        skip: bool = False,
+    ) -> EventBatches: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+    @property
+    def skipped(self) -> list[OSError]:
+        """What the newest stream could not read and passed over."""
+
+def transcript_batches(transcripts: Sequence[Transcript], *, rows: int | None = None) -> Batches:
+    """Transcripts as columns, under the names and in the order of `Transcript.to_dict`.
+
+    One batch, unless a batch is limited to so many `rows`, or the text comes to more than 256 MiB. Raises
+    `OverflowError` for a transcript whose text is larger than 2 GiB.
+    """
+
+def columns_batch(columns: Sequence[tuple[str, Any, Sequence[Any]]]) -> Batches:
+    """A table of one batch from (name, type, values).
+
+    Types: `text`, `repeated` (text as a dictionary), `int`, `time` (epoch ms), `bool`, `[(name, type), …]`
+    for tuples, `{"list": type}` for sequences. Any value may be None. Raises `OverflowError` for a column
+    of more than 2 GiB, `ValueError` for a type that there is not, `TypeError` for a value of another one.
     """
 
 # Rows

@@ -8,12 +8,16 @@ from typing import Annotated
 
 import typer
 
+from .options import Output
+
 
 class EventForm(StrEnum):
     """How events are printed."""
 
     table = "table"
     jsonl = "jsonl"
+    parquet = "parquet"
+    arrow = "arrow"
 
 
 def events(
@@ -21,13 +25,25 @@ def events(
         list[Path], typer.Argument(metavar="PATH", help="Transcripts, and folders in which to look for them.")
     ],
     form: Annotated[EventForm, typer.Option("--format", help="How to print it.")] = EventForm.table,
+    output: Output = None,
 ) -> None:
     """Show the titles, folders and times of transcripts, line by line."""
     from .. import _core
     from ..render.transcripts import print_events
+    from .output import is_columnar, write
     from .sources import Sources
 
+    columnar = is_columnar(form.value, output)
     sources = Sources.of(paths, None)
+    if columnar:
+        from ..tables import events_table
+
+        found = events_table(sources.files, errors="skip")
+        write(found, form.value, output)
+        for error in found.skipped:
+            sources.unreadable(error, None)
+        sources.close()
+        return
     for path in sources.files:
         try:
             print_events(path, _core.events(path), form.value, named=len(sources.files) > 1)

@@ -29,6 +29,11 @@ Projects = Annotated[
     ),
 ]
 
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The new file for parquet or arrow; else stdout."),
+]
+
 Force = Annotated[bool, typer.Option("--force", help="Also while the desktop app is running.")]
 
 

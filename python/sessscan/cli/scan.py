@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Projects
+from .options import Output, Projects
 
 
 class ScanForm(StrEnum):
@@ -18,6 +18,8 @@ class ScanForm(StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
 
 
 def scan(
@@ -31,17 +33,25 @@ def scan(
     form: Annotated[ScanForm, typer.Option("--format", help="How to print it.")] = ScanForm.table,
     projects: Projects = None,
     strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
+    output: Output = None,
 ) -> None:
     """Show the metadata of transcripts: title, folder, times, turns, damage."""
     from .. import _core
     from ..render.screen import progress
     from ..render.transcripts import print_transcripts
+    from .output import is_columnar, write
     from .sources import Sources
 
+    columnar = is_columnar(form.value, output)
     sources = Sources.of(paths, projects)
     with progress("scanning", of_bytes=True) as advance:
         transcripts = _core.scan_many(sources.files, strict=strict, progress=advance)
-    print_transcripts(transcripts, form.value)
+    if columnar:
+        from ..tables import table
+
+        write(table(transcripts), form.value, output)
+    else:
+        print_transcripts(transcripts, form.value)
     for transcript in transcripts:
         if transcript.error is not None:
             sources.unreadable(transcript.error, transcript.path)

@@ -13,7 +13,8 @@ from . import data
 from .screen import console, on_terminal, width
 from .text import clean, folded, moment, size, when
 
-PATHS = ("FOLDER", "PATH")
+PATHS = ("FOLDER", "PATH", "cwd", "path")
+"""Columns of paths: where one is cut its end stays."""
 _WORKTREE = ("path", "name", "branch", "original_cwd", "original_branch")
 
 

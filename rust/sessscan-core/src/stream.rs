@@ -45,6 +45,25 @@ pub enum StateError {
 const MAGIC: &[u8] = b"sessscan-state";
 const VERSION: u8 = 1;
 
+/// What is put away of something: what it is, its version, a digest of the rest, the rest.
+pub(crate) fn seal(magic: &[u8], version: u8, body: &[u8]) -> Vec<u8> {
+    [magic, &[version], &Sha256::digest(body)[..], body].concat()
+}
+
+/// The rest, if it is that, of this version, and whole.
+pub(crate) fn unseal<'a>(magic: &[u8], version: u8, sealed: &'a [u8]) -> Result<&'a [u8], StateError> {
+    let rest = sealed.strip_prefix(magic).ok_or(StateError::Foreign)?;
+    let (found, rest) = rest.split_first().ok_or(StateError::Damaged)?;
+    if *found != version {
+        return Err(StateError::Version(*found));
+    }
+    let (digest, body) = rest.split_at_checked(32).ok_or(StateError::Damaged)?;
+    if digest != &Sha256::digest(body)[..] {
+        return Err(StateError::Damaged);
+    }
+    Ok(body)
+}
+
 impl Stream {
     /// A scan of a session's transcript from its first byte on.
     pub fn new(session_id: Option<String>, strictness: Strictness) -> Stream {
@@ -72,21 +91,12 @@ impl Stream {
         let (offset, line, partial, gaps) = self.scanner.position();
         let strictness = self.scanner.strictness();
         let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), fold: &self.fold };
-        let body = postcard::to_stdvec(&state).expect("nothing in it that cannot be written");
-        [MAGIC, &[VERSION], &Sha256::digest(&body)[..], &body].concat()
+        seal(MAGIC, VERSION, &postcard::to_stdvec(&state).expect("nothing in it that cannot be written"))
     }
 
     /// Goes on from a state that was put away.
     pub fn restore(state: &[u8]) -> Result<Stream, StateError> {
-        let rest = state.strip_prefix(MAGIC).ok_or(StateError::Foreign)?;
-        let (version, rest) = rest.split_first().ok_or(StateError::Damaged)?;
-        if *version != VERSION {
-            return Err(StateError::Version(*version));
-        }
-        let (digest, body) = rest.split_at_checked(32).ok_or(StateError::Damaged)?;
-        if digest != &Sha256::digest(body)[..] {
-            return Err(StateError::Damaged);
-        }
+        let body = unseal(MAGIC, VERSION, state)?;
         let state: State<Fold, Vec<u8>> = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
         let mut scanner = Scanner::new(state.strictness, Width::chosen());
         scanner.restart(state.offset, state.line);

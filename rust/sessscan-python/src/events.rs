@@ -84,6 +84,14 @@ impl EventIterator {
 #[pyfunction]
 #[pyo3(signature = (path, kinds=None), text_signature = "(path, kinds=('title', 'cwd', 'timestamp'))")]
 pub fn events(path: PathBuf, kinds: Option<Vec<String>>) -> PyResult<EventIterator> {
+    match Events::open(&path, wanted(kinds)?) {
+        Ok(events) => Ok(EventIterator { path, events: Mutex::new(events) }),
+        Err(error) => Err(os_error(&error, &path)),
+    }
+}
+
+/// The kinds by their names; all of them by default.
+pub fn wanted(kinds: Option<Vec<String>>) -> PyResult<EventKinds> {
     let mut wanted = EventKinds { title: kinds.is_none(), cwd: kinds.is_none(), timestamp: kinds.is_none() };
     for kind in kinds.into_iter().flatten() {
         match &*kind {
@@ -97,8 +105,5 @@ pub fn events(path: PathBuf, kinds: Option<Vec<String>>) -> PyResult<EventIterat
             }
         }
     }
-    match Events::open(&path, wanted) {
-        Ok(events) => Ok(EventIterator { path, events: Mutex::new(events) }),
-        Err(error) => Err(os_error(&error, &path)),
-    }
+    Ok(wanted)
 }

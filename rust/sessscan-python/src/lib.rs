@@ -8,7 +8,9 @@ mod replace;
 mod row;
 mod scan;
 mod scanner;
+mod shard;
 mod signals;
+mod table;
 mod transcript;
 
 #[pymodule(gil_used = false)]
@@ -25,6 +27,10 @@ mod _core {
     use super::scan::{scan, scan_bytes, scan_many, uuids};
     #[pymodule_export]
     use super::scanner::Scanner;
+    #[pymodule_export]
+    use super::shard::{PartJoiner, RangeScanner};
+    #[pymodule_export]
+    use super::table::{Batches, EventBatches, columns_batch, transcript_batches};
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
 

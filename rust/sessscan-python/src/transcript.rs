@@ -3,7 +3,7 @@
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Something wrong with bytes of a transcript.
 #[pyclass(frozen, eq, hash, get_all, module = "sessscan")]
@@ -81,6 +81,47 @@ impl Transcript {
         let facts = sessscan_core::Transcript { session_id, ..Default::default() };
         Transcript { path: Some(path), facts, error: Some(error) }
     }
+
+    pub fn file(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    pub fn facts(&self) -> &sessscan_core::Transcript {
+        &self.facts
+    }
+
+    /// Why it could not be read, in words.
+    pub fn error_text(&self, py: Python<'_>) -> Option<String> {
+        self.error.as_ref().map(|error| error.value(py).to_string())
+    }
+
+    /// How many bytes all its text comes to, the title twice.
+    pub fn text_bytes(&self) -> usize {
+        let facts = &self.facts;
+        let worktree = facts.worktree.iter().flat_map(|tree| {
+            [&tree.path, &tree.name, &tree.branch, &tree.original_cwd, &tree.original_branch]
+        });
+        let own = [
+            &facts.session_id,
+            &facts.custom_title,
+            &facts.ai_title,
+            &facts.summary,
+            &facts.first_prompt,
+            &facts.cwd,
+            &facts.last_cwd,
+            &facts.git_branch,
+            &facts.version,
+            &facts.entrypoint,
+            &facts.model,
+            &facts.born_in,
+            &facts.relocated_cwd,
+            &facts.first_uuid,
+            &facts.last_uuid,
+        ];
+        let texts: usize = own.into_iter().chain(worktree).flatten().map(String::len).sum();
+        let path = self.path.as_ref().map_or(0, |path| path.as_os_str().len());
+        texts + path + facts.title().map_or(0, |(title, _)| title.len())
+    }
 }
 
 /// The fields, in the order in which they are listed, with how each is got; the one `pymethods` block that a
@@ -120,7 +161,7 @@ macro_rules! fields {
                     entry.set_item("original_branch", &worktree.original_branch)?;
                     dict.set_item("worktree", entry)?;
                 }
-                dict.set_item("error", self.error.as_ref().map(|error| error.value(py).to_string()))?;
+                dict.set_item("error", self.error_text(py))?;
                 Ok(dict)
             }
 

@@ -1,0 +1,51 @@
+"""Transcripts as a Dask data frame. Needs the extra `dask`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from .shard import combine, scan_shard, shards
+
+
+def read_transcripts(
+    urls: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    target_bytes: int = 128 * 1024 * 1024,
+    strict: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """A `dask.dataframe` with one row for each transcript, in columns of Arrow types.
+
+    `urls` and the rest are those of `sessscan.shards`, which is called here; the files are read when the
+    frame is computed. Each partition is a shard, or one big file whose ranges are scanned in tasks of their
+    own and joined in another. The columns are those of `sessscan.combine`. What a lost worker did is done
+    again by others; a file that is gone or was changed since it was listed has `error` set.
+
+    Raises what `sessscan.shards` raises.
+    """
+    try:
+        # Absolute: this module bears the same name, in a package.
+        import dask.dataframe as dd
+        from dask import delayed
+    except ImportError as error:
+        raise ImportError("this needs Dask: pip install 'sessscan[dask]'") from error
+    planned = shards(urls, target_bytes=target_bytes, strict=strict, storage_options=storage_options)
+    frames = []
+    for _, group in groupby(planned, key=lambda shard: shard.file or id(shard)):
+        # Bound, not passed as arguments: those Dask would take apart in search of its own collections.
+        scans = [delayed(partial(scan_shard, shard), name="scan_shard", pure=False)() for shard in group]
+        frames.append(delayed(partial(_frame, storage_options), name="combine", pure=False)(scans))
+    meta = _frame(None, [])
+    if not frames:
+        return dd.from_pandas(meta, npartitions=1)
+    return dd.from_delayed(frames, meta=meta, prefix="transcripts", verify_meta=False)
+
+
+def _frame(storage_options: Mapping[str, Any] | None, batches: list[Any]) -> Any:
+    import pandas
+
+    return combine(batches, storage_options=storage_options).to_pandas(types_mapper=pandas.ArrowDtype)

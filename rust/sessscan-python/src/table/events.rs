@@ -1,0 +1,249 @@
+//! Events as a stream of batches, read as they are pulled.
+
+use super::{Column, batch_of, column, count, names, schema_capsule, schema_of, stream_capsule, text, time};
+use crate::error::os_error;
+use crate::events::wanted;
+use crate::signals::Watch;
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use pyo3::exceptions::PyOverflowError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use sessscan_core::{Event, EventKind, EventKinds, Events, Poll, TitleSource};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Rows of a batch.
+const MOST_ROWS: usize = 65_536;
+
+/// A batch ends early where its titles and directories come to more than this.
+const MOST_TEXT: usize = 16 << 20;
+
+/// The events of files as tables, a new one each time.
+#[pyclass(frozen, module = "sessscan._core")]
+pub struct EventBatches {
+    source: Arc<Files>,
+}
+
+struct Files {
+    paths: Vec<PathBuf>,
+    /// The same as a column, which the batches of all streams share.
+    names: ArrayRef,
+    kinds: EventKinds,
+    /// What could not be read by the newest stream that goes on past it; None where such a stream ends.
+    skipped: Option<Mutex<Vec<(PathBuf, io::Error)>>>,
+}
+
+impl Files {
+    fn skip(&self, path: PathBuf, error: io::Error) -> Result<(), io::Error> {
+        let Some(skipped) = &self.skipped else { return Err(error) };
+        skipped.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((path, error));
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl EventBatches {
+    #[new]
+    #[pyo3(signature = (paths, kinds=None, *, skip=false))]
+    fn new(paths: Vec<PathBuf>, kinds: Option<Vec<String>>, skip: bool) -> PyResult<EventBatches> {
+        if paths.iter().map(|path| path.as_os_str().len()).sum::<usize>() > i32::MAX as usize {
+            return Err(PyOverflowError::new_err("the paths are longer than 2 GiB together"));
+        }
+        let names = text(paths.iter().map(|path| Some(path.to_string_lossy())));
+        let skipped = skip.then(Mutex::default);
+        Ok(EventBatches { source: Arc::new(Files { paths, names, kinds: wanted(kinds)?, skipped }) })
+    }
+
+    /// A stream from the first event of the first file on.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema; // a wish that need not be granted: who asks casts what it gets
+        let files = self.source.clone();
+        if let Some(skipped) = &files.skipped {
+            skipped.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+        }
+        let schema = schema(&files);
+        stream_capsule(py, Box::new(Reader { files, schema, at: 0, open: None, ended: false }))
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        schema_capsule(py, &schema(&self.source))
+    }
+
+    /// The columns' names.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        names(&schema(&self.source))
+    }
+
+    /// What the newest stream could not read and went past.
+    #[getter]
+    fn skipped(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        let Some(skipped) = &self.source.skipped else { return Vec::new() };
+        let skipped = skipped.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        skipped.iter().map(|(path, error)| os_error(error, path).into_value(py).into_any()).collect()
+    }
+}
+
+fn schema(files: &Files) -> SchemaRef {
+    schema_of(&columns(files, &[]))
+}
+
+struct Reader {
+    files: Arc<Files>,
+    schema: SchemaRef,
+    /// Which file is next, or open.
+    at: usize,
+    open: Option<Events>,
+    ended: bool,
+}
+
+impl RecordBatchReader for Reader {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        // The consumer may hold the interpreter's lock or not; other threads shall run meanwhile.
+        let result = match Python::try_attach(|py| py.detach(|| self.guarded())) {
+            Some(result) => result,
+            None => self.guarded(),
+        };
+        self.ended = !matches!(result, Ok(Some(_)));
+        result.transpose()
+    }
+}
+
+impl Reader {
+    /// It is called from the consumer's C code, into which no panic may unwind.
+    fn guarded(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        catch_unwind(AssertUnwindSafe(|| self.batch()))
+            .unwrap_or_else(|_| Err(ArrowError::ExternalError("sessscan failed: this is a bug".into())))
+    }
+
+    /// The next batch; None at the end.
+    fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let mut watch = Watch::new(None, 0);
+        let rows = self.rows(&mut watch);
+        watch.finish().map_err(raised)?;
+        let rows = rows?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        batch_of(columns(&self.files, &rows)).map(Some)
+    }
+
+    /// Enough events for a batch, each with the number of its file; what is left at the end.
+    fn rows(&mut self, watch: &mut Watch) -> Result<Vec<Row>, ArrowError> {
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        while rows.len() < MOST_ROWS && bytes < MOST_TEXT && self.at < self.files.paths.len() {
+            match self.read(&mut |done| watch.poll(done)) {
+                Ok(Some(event)) => {
+                    let length = value(&event).map_or(0, str::len);
+                    if length > i32::MAX as usize - MOST_TEXT {
+                        let error = io::Error::other("a title or directory of 2 GiB fits no column");
+                        return Err(unreadable(&self.files.paths[self.at], error));
+                    }
+                    bytes += length;
+                    rows.push(Row { file: self.at as i32, event });
+                }
+                Ok(None) => (self.open, self.at) = (None, self.at + 1),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    return Err(unreadable(&self.files.paths[self.at], error));
+                }
+                Err(error) => {
+                    let path = &self.files.paths[self.at];
+                    self.files.skip(path.clone(), error).map_err(|error| unreadable(path, error))?;
+                    (self.open, self.at) = (None, self.at + 1);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The next event of the file that is read; None at its end.
+    fn read(&mut self, poll: &mut Poll) -> io::Result<Option<Event>> {
+        let events = match &mut self.open {
+            Some(events) => events,
+            None => self.open.insert(Events::open(&self.files.paths[self.at], self.files.kinds)?),
+        };
+        events.next(poll)
+    }
+}
+
+/// A stream can only say in words what went wrong.
+fn unreadable(path: &Path, error: io::Error) -> ArrowError {
+    let reason = error.to_string();
+    let reason = reason.split(" (os error").next().unwrap_or(&reason).to_owned();
+    // The words cross as a C string.
+    let text = format!("{}: {reason}", path.display()).replace('\0', "\\0");
+    ArrowError::IoError(text, error)
+}
+
+/// What a signal handler raised, a Ctrl-C mostly, by its name: the consumer's C code can carry no exception.
+fn raised(error: PyErr) -> ArrowError {
+    let name = Python::attach(|py| error.get_type(py).name().map(|name| name.to_string()));
+    let text = format!("interrupted ({})", name.as_deref().unwrap_or("by a signal"));
+    ArrowError::IoError(text, io::ErrorKind::Interrupted.into())
+}
+
+struct Row {
+    file: i32,
+    event: Event,
+}
+
+fn value(event: &Event) -> Option<&str> {
+    match &event.kind {
+        EventKind::Title(value, _) | EventKind::Cwd(value) => Some(value),
+        EventKind::Timestamp(_) => None,
+    }
+}
+
+fn columns(files: &Files, rows: &[Row]) -> Vec<Column> {
+    let events = || rows.iter().map(|row| &row.event);
+    let time_of = |event: &Event| match event.kind {
+        EventKind::Timestamp(time) => Some(time),
+        _ => None,
+    };
+    let kind = |event: &Event| match event.kind {
+        EventKind::Title(..) => Some(0),
+        EventKind::Cwd(_) => Some(1),
+        EventKind::Timestamp(_) => Some(2),
+    };
+    let source = |event: &Event| match event.kind {
+        EventKind::Title(_, TitleSource::Ai) => Some(1),
+        EventKind::Title(..) => Some(0),
+        _ => None,
+    };
+    let word = |words: &[&'static str]| text(words.iter().map(Some));
+    vec![
+        column("path", coded(rows.iter().map(|row| Some(row.file)), files.names.clone()), false),
+        column("line", count(events().map(|event| event.line)), false),
+        column("offset", count(events().map(|event| event.offset)), false),
+        column("kind", coded(events().map(kind), word(&["title", "cwd", "timestamp"])), false),
+        column("value", text(events().map(value)), true),
+        column("time", time(events().map(time_of)), true),
+        column("source", coded(events().map(source), word(&["custom", "ai"])), true),
+    ]
+}
+
+/// Dictionaries that are the same in every batch: the Arrow file format takes no others.
+fn coded(codes: impl Iterator<Item = Option<i32>>, words: ArrayRef) -> ArrayRef {
+    Arc::new(DictionaryArray::<Int32Type>::new(codes.collect::<Int32Array>(), words))
+}
