@@ -258,8 +258,12 @@ impl PlainReader {
                     phrases.note(last, start, true);
                     (at, last) = (after.at, after.last);
                     if after.ends_line {
+                        // Behind the region's end there may be anything, an LF too.
+                        if at > region.view.len() {
+                            return None;
+                        }
                         phrases.end_line(region, at);
-                        return (at <= region.view.len()).then_some(at);
+                        return Some(at);
                     }
                     continue;
                 }
