@@ -47,10 +47,10 @@ pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictnes
 }
 
 /// So often a file is scanned anew that becomes shorter meanwhile.
-const ATTEMPTS: usize = 5;
+pub(crate) const ATTEMPTS: usize = 5;
 
 /// So often one that was only written to, which is what happens to a live one; what it says last is taken.
-const ATTEMPTS_AT_LIVE_ONES: usize = 3;
+pub(crate) const ATTEMPTS_AT_LIVE_ONES: usize = 3;
 
 /// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
 pub(crate) fn scan_alone(path: &Path, scanner: &mut Scanner, poll: &mut Poll) -> io::Result<Transcript> {
