@@ -29,6 +29,11 @@ Projects = Annotated[
     ),
 ]
 
+NoIndex = Annotated[
+    bool,
+    typer.Option("--no-index", help="Read every transcript whole, and keep nothing for the next time."),
+]
+
 Force = Annotated[bool, typer.Option("--force", help="Also while the desktop app is running.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Projects
+from .options import NoIndex, Projects
 
 
 class ScanForm(StrEnum):
@@ -31,16 +31,19 @@ def scan(
     form: Annotated[ScanForm, typer.Option("--format", help="How to print it.")] = ScanForm.table,
     projects: Projects = None,
     strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
+    no_index: NoIndex = False,
 ) -> None:
     """Show the metadata of transcripts: title, folder, times, turns, damage."""
     from .. import _core
+    from ..recorder import index
     from ..render.screen import progress
     from ..render.transcripts import print_transcripts
     from .sources import Sources
 
     sources = Sources.of(paths, projects)
     with progress("scanning", of_bytes=True) as advance:
-        transcripts = _core.scan_many(sources.files, strict=strict, progress=advance)
+        scan_many = _core.scan_many if no_index else index.scan_many
+        transcripts = scan_many(sources.files, strict=strict, progress=advance)
     print_transcripts(transcripts, form.value)
     for transcript in transcripts:
         if transcript.error is not None:

@@ -21,8 +21,15 @@ PATIENCE = 5.0
 """Seconds to wait for another process."""
 
 _TABLE = "CREATE TABLE shard (id INTEGER PRIMARY KEY, entries BLOB NOT NULL, states BLOB NOT NULL)"
-_USELESS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISMATCH)
-"""What the system says of a file that is damaged, or has other tables."""
+_NOT_ITS_FAULT = (
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+    *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH),
+)
+"""What is said of a file that may be whole. Any other error tells that it is damaged, or has other tables."""
+
+_ERRORS = (OSError, sqlite3.Error, UnicodeDecodeError)
+"""What may come of it; the last where SQLite's own message quotes what is damaged."""
 
 Merge = Callable[[int, bytes, bytes], tuple[bytes, bytes]]
 
@@ -31,17 +38,10 @@ class Cache:
     """The shards of an index: what there is of them."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._path = home / FILE
         self._connection: sqlite3.Connection | None = None
-        with contextlib.suppress(OSError, sqlite3.Error):
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                self._open()
-            except sqlite3.Error as error:
-                self._give_up(error)
-                if not _is_useless(error):
-                    raise
-                self._open()
+        self._usable = True
 
     def __enter__(self) -> Cache:
         return self
@@ -53,25 +53,28 @@ class Cache:
         self, column: Literal["entries", "states"], shards: Iterable[int]
     ) -> Iterator[tuple[int, bytes]]:
         """What there is of these shards."""
-        if self._connection is None:
+        shards = list(shards)
+        if not (shards and self._path.exists()):
             return
         select = f"SELECT {column} FROM shard WHERE id = ?"
         try:
-            self._connection.execute("BEGIN")  # one look at the lock for all of them
+            connection = self._opened()
+            connection.execute("BEGIN")  # one look at the lock for all of them
             for shard in shards:
-                row = self._connection.execute(select, (shard,)).fetchone()
+                row = connection.execute(select, (shard,)).fetchone()
                 if row is not None and isinstance(row[0], bytes):
                     yield shard, row[0]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            connection.execute("COMMIT")
+        except _ERRORS as error:
             self._give_up(error)
 
     def write(self, shards: list[int], merge: Merge) -> None:
         """Writes these shards, all or none. `merge` makes them of what they are by then."""
-        if self._connection is None or not shards:
+        if not (shards and self._usable):
             return
-        connection = self._connection
         try:
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
             for shard in shards:
                 row = connection.execute(
@@ -84,38 +87,33 @@ class Cache:
                     "INSERT OR REPLACE INTO shard VALUES (?, ?, ?)", (shard, *merge(shard, entries, states))
                 )
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self._give_up(error)
 
-    def _open(self) -> None:
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
         _private(self._path)
-        self._connection = connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+        connection.text_factory = bytes  # whatever stands where a blob should
+        self._connection = connection
         # A power cut may cost the index, as the shards' digests tell; to wait for the disk costs more.
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}")
-        if self._version() == VERSION:
-            return
-        connection.execute("PRAGMA page_size = 16384")
-        connection.execute("BEGIN IMMEDIATE")
-        if self._version() == VERSION:  # another process was quicker
-            connection.execute("ROLLBACK")
-            return
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
+        if _version(connection) != VERSION:
+            connection.execute("PRAGMA page_size = 16384")
+            connection.execute("BEGIN IMMEDIATE")
+            if _version(connection) != VERSION:  # else another process was quicker
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
+        return connection
 
-    def _version(self) -> int:
-        connection = self._connection
-        assert connection is not None
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version not in (0, VERSION):
-            raise sqlite3.DatabaseError("of another version")
-        return version
-
-    def _give_up(self, error: sqlite3.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Goes on without the file, and removes it if it is of no use to anybody."""
         self._close()
-        if _is_useless(error):
+        self._usable = _is_damaged(error)  # for then there is a new one
+        if self._usable:
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
@@ -126,17 +124,27 @@ class Cache:
             self._connection = None
 
 
-def _is_useless(error: sqlite3.Error) -> bool:
+def _version(connection: sqlite3.Connection) -> int:
+    """0 where there is nothing in the file."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version not in (0, VERSION):
+        raise sqlite3.DatabaseError("of another version")
+    return version
+
+
+def _is_damaged(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return (code & 0xFF) in _USELESS
+    return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in _NOT_ITS_FAULT
 
 
 def _private(path: Path) -> None:
     """Makes the file, for its owner only, where there is none. Raises OSError where it is no file."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags, 0o600)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        # One that is there is not opened: to close it would take another thread's lock away.
+        if not stat.S_ISREG(path.lstat().st_mode):
             raise OSError(f"{path} is not a regular file")
-    finally:
-        os.close(descriptor)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
