@@ -199,6 +199,42 @@ def test_an_unfinished_line_is_read_again_with_its_end(transcripts: list[Path], 
     assert found.custom_title == "A" and found.records == 152 and not found.defects
 
 
+def test_changes_within_a_tick(tmp_path: Path) -> None:
+    """Faster than the clock of the file system: neither size nor times tell."""
+    path, home = tmp_path / "s.jsonl", tmp_path / "home"
+    path.write_bytes(b'{"type":"custom-title","customTitle":"0000"}\n')
+    alike = 0
+    before = path.stat()
+    for number in range(1000):
+        with path.open("r+b") as file:
+            file.seek(38)
+            file.write(b"%04d" % number)
+        found = index.scan(path, home=home)
+        assert found.custom_title == f"{number:04}"
+        now = path.stat()
+        alike += (before.st_mtime_ns, before.st_ctime_ns) == (now.st_mtime_ns, now.st_ctime_ns)
+        before = now
+    print(f"{alike} changes did not show in the times")
+
+
+def test_an_index_that_can_only_be_read(
+    transcripts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    bytes_read(transcripts, home)
+    connect = sqlite3.connect
+
+    def read_only(path: Path, **options: Any) -> sqlite3.Connection:
+        return connect(f"{path.as_uri()}?mode=ro", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    assert bytes_read(transcripts, home) == 0
+    with transcripts[0].open("ab") as file:
+        file.write(record(7))
+    for _ in range(2):
+        assert 0 < bytes_read(transcripts, home) < 1000  # known as far as it was, and not kept
+
+
 def test_a_leaf_in_what_is_not_read_again(tmp_path: Path) -> None:
     """An old `summary` that is appended may name a record of the part that was read long ago."""
     path = tmp_path / "s.jsonl"
