@@ -37,7 +37,8 @@ pub struct Rescan {
     files: Vec<File>,
     /// By shard, which files may be in it.
     by_shard: Vec<Vec<u32>>,
-    kept: Vec<Kept>,
+    /// By shard, what is new.
+    kept: Vec<Vec<Kept>>,
     /// Keys that are to be noted as asked for.
     used: HashSet<u128>,
     today: u32,
@@ -82,7 +83,8 @@ impl Rescan {
             files.push(File { path, key, stamp, found: Found::Nothing });
         }
         let today = (stamp::now().0 / 86_400) as u32;
-        Ok(Rescan { strictness, files, by_shard, kept: Vec::new(), used: HashSet::new(), today })
+        let kept = std::iter::repeat_with(Vec::new).take(SHARDS).collect();
+        Ok(Rescan { strictness, files, by_shard, kept, used: HashSet::new(), today })
     }
 
     /// The shards whose entries it should know.
@@ -202,7 +204,9 @@ impl Rescan {
             };
             results.push(result.map(|result| {
                 let Scanned { transcript, kept } = result?;
-                self.kept.extend(kept);
+                if let Some(kept) = kept {
+                    self.kept[shard_of(kept.entry.key)].push(kept);
+                }
                 Ok(transcript)
             }));
         }
@@ -216,14 +220,17 @@ impl Rescan {
 
     /// The shards that are to be written, once all is scanned.
     pub fn changed(&self) -> Vec<usize> {
-        let keys = self.kept.iter().map(|kept| kept.entry.key).chain(self.used.iter().copied());
-        keys.map(shard_of).collect::<BTreeSet<usize>>().into_iter().collect()
+        let new = (0..SHARDS).filter(|shard| !self.kept[*shard].is_empty());
+        new.chain(self.used.iter().map(|key| shard_of(*key)))
+            .collect::<BTreeSet<usize>>()
+            .into_iter()
+            .collect()
     }
 
     /// A shard as it should be, the entries and the states, where it is that by now: another process may have
     /// written to it. What is new is handed out once.
     pub fn merge(&mut self, shard: usize, entries: &[u8], states: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        let kept = self.kept.extract_if(.., |kept| shard_of(kept.entry.key) == shard).collect();
+        let kept = std::mem::take(&mut self.kept[shard]);
         shard::merge(entries, states, kept, &self.used, self.today)
     }
 }
