@@ -93,7 +93,7 @@ def run(at: Section, sets: data.Data, rounds: int, progress: Any) -> dict[str, R
 
 def size(at: Section, sets: data.Data) -> int:
     """The bytes that the section's cases read; 0 where that is not one number."""
-    if at.set in ("", "rows", "damaged"):
+    if at.set in ("", "rows", "damaged") or at.name == "index":
         return 0
     truth = json.loads((sets.folder(at.set) / data.TRUTH).read_text())
     return int(truth["bytes"] if "bytes" in truth else truth["transcript"]["size"])

@@ -22,6 +22,7 @@ SDK = "claude-agent-sdk list_sessions"
 RECONCILE, BARE = "sessscan.reconcile, dry run", "pysimdjson of the rows, scan_many"
 VERSION, EMPTY_APP = "sessscan --version", "an empty Typer app"
 EVENTS = "sessscan.events"
+STAT, RESCAN, APPENDED = "os.stat of each", "rescan, all unchanged", "rescan, 1 MB appended to one"
 NOTHING = "the interpreter"
 
 NEEDLE = "no such string here"
@@ -104,6 +105,11 @@ STORE_CASES = (
     Case(ONE, "sessscan_store", {"threads": 1}, ours=True),
     Case(ALL, "sessscan_store", ours=True),
 )
+INDEX_CASES = (
+    Case(STAT, "stat_loop", ours=True),
+    Case(RESCAN, "index_rescan", ours=True),
+    Case(APPENDED, "index_rescan", {"appended": 1_000_000}, ours=True),
+)
 RECONCILE_CASES = (
     Case(RECONCILE, "sessscan_reconcile", ours=True),
     Case(BARE, "bare_reading", ours=True, needs="simdjson"),
@@ -129,6 +135,7 @@ def all_sections() -> list[Section]:
         Section("line", "One that is a single line", "line", (one, two), 0.5, ONE),
         Section("events", "The events of the usual one", "transcript", EVENT_CASES),
         Section("store", "Many transcripts in project folders", "store", STORE_CASES, baseline=ONE),
+        Section("index", "The same with the index, scanned before", "store", INDEX_CASES, baseline=STAT),
         Section(
             "reconcile", "A registry of large rows, and its transcripts", "rows", RECONCILE_CASES, 1.0, BARE
         ),

@@ -7,6 +7,8 @@ reference have to get everything right; from the peers no more is wanted than th
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -105,10 +107,7 @@ def sessscan_store(folder: Path, truth: Truth, threads: int | None = None) -> Su
     import sessscan
 
     def run() -> list[sessscan.Transcript]:
-        paths = []
-        for project in os.scandir(folder / "projects"):
-            paths += [entry.path for entry in os.scandir(project.path)]
-        return sessscan.scan_many(paths, threads=threads)
+        return sessscan.scan_many(_store_paths(folder), threads=threads)
 
     def wrong(found: list[sessscan.Transcript]) -> list[str]:
         by_id = {transcript.session_id: transcript.to_dict() for transcript in found}
@@ -123,6 +122,59 @@ def sessscan_store(folder: Path, truth: Truth, threads: int | None = None) -> Su
         return faults + [f"{name} was never there" for name in by_id]
 
     return Subject(run, wrong, lambda tiny: sessscan.scan_many([tiny], threads=threads))
+
+
+def stat_loop(folder: Path, truth: Truth) -> Subject:
+    """The least that it takes to see that no file has changed."""
+    paths = _store_paths(folder)
+    stat = os.stat
+
+    def run() -> int:
+        return sum([stat(path).st_size for path in paths])
+
+    return Subject(
+        run, lambda size: [] if size == truth["bytes"] else [f"{size} bytes, not {truth['bytes']}"]
+    )
+
+
+def index_rescan(folder: Path, truth: Truth, appended: int = 0) -> Subject:
+    """The files once more, with the index; before it so many bytes are appended to a copy of one of them."""
+    import sessscan
+    from sessscan.recorder import index
+
+    scratch = tempfile.TemporaryDirectory()
+    home = Path(scratch.name)
+    paths = _store_paths(folder)
+    grown = sorted(paths)[len(paths) // 2]
+    copy = shutil.copy(grown, home) if appended else grown
+    paths[paths.index(grown)] = copy
+    time.sleep(0.1)  # what was made just now is not trusted
+    index.scan_many(paths, home=home)
+    if appended:
+        with open(grown, "rb") as file:  # noqa: PTH123
+            lines = file.read().splitlines(keepends=True)
+        with open(copy, "ab") as file:  # noqa: PTH123
+            number = 0
+            while number < appended:
+                number += file.write(lines[number % len(lines)].rstrip(b"\n") + b"\n")
+
+    def wrong(found: list[sessscan.Transcript]) -> list[str]:
+        by_path = {transcript.path: transcript for transcript in found}
+        anew = by_path.pop(copy)
+        faults = [] if anew == sessscan.scan(copy) else [f"{copy}: not what a full scan says"]
+        scratch.cleanup()
+        for one in truth["transcripts"]:
+            path = str(folder / one["path"])
+            if path != grown:
+                differences = _differences(by_path.pop(path).to_dict(), one["transcript"])
+                faults += [f"{one['path']}: {fault}" for fault in differences]
+        return faults + [f"{name} was never there" for name in by_path]
+
+    return Subject(lambda: index.scan_many(paths, home=home), wrong)
+
+
+def _store_paths(folder: Path) -> list[str]:
+    return [entry.path for project in os.scandir(folder / "projects") for entry in os.scandir(project.path)]
 
 
 def sdk_list_sessions(folder: Path, truth: Truth) -> Subject:
@@ -205,6 +257,8 @@ SUBJECTS: dict[str, Callable[..., Subject]] = {
         peer,
         sessscan_events,
         sessscan_store,
+        stat_loop,
+        index_rescan,
         sdk_list_sessions,
         sessscan_reconcile,
         bare_reading,

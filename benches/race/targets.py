@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from .measure import Result, ratio
 from .sections import (
     ALL,
+    APPENDED,
     BARE,
     EMPTY_APP,
     EVENTS,
@@ -17,8 +18,10 @@ from .sections import (
     PEERS,
     RECONCILE,
     REFERENCE,
+    RESCAN,
     RIPGREP,
     SDK,
+    STAT,
     TWO,
     VERSION,
 )
@@ -75,6 +78,12 @@ def targets(results: Results) -> Iterator[Target]:
     for name in (ONE, ALL):
         work = f"10,000 transcripts, 2.2 GB, all of it, {name.removeprefix('sessscan, ')}"
         yield Target(work, "≥ 6 times list_sessions", 6, True, times(SDK, store.get(name), store))
+
+    index = results.get("index", {})
+    measured = times(RESCAN, index.get(STAT), index)
+    yield Target("rescan of 10,000 unchanged", "≤ 4 times os.stat of each", 4, False, measured)
+    measured = times(APPENDED, index.get(RESCAN), index)
+    yield Target("after 1 MB appended", "≤ 1.25 times that rescan", 1.25, False, measured)
 
     rows = results.get("reconcile", {})
     measured = times(RECONCILE, rows.get(BARE), rows)

@@ -16,6 +16,7 @@ __all__ = [
     "EventIterator",
     "PartJoiner",
     "RangeScanner",
+    "Rescan",
     "RowState",
     "Scanner",
     "Transcript",
@@ -230,6 +231,32 @@ class Scanner:
     @property
     def size(self) -> int:
         """Bytes taken in so far."""
+
+@final
+class Rescan:
+    """One scan of many files of which some are known, for `sessscan.recorder.index`: it keeps nothing itself.
+
+    In this order: `know` the entries of its `shards`, `know_states` those of `shards_of_states`, `scan`, and
+    `merge` the shards that `changed`. Bytes that no scan of this version gave are taken for nothing.
+    """
+
+    def __new__(cls, paths: Sequence[str | PathLike[str]], *, strict: bool = False) -> Rescan: ...
+    def shards(self) -> list[int]:
+        """The shards, of 256, whose entries it should know."""
+    def know(self, shard: int, entries: bytes) -> None:
+        """These are the entries of a shard."""
+    def shards_of_states(self) -> list[int]:
+        """The shards whose states it should know, once it knows the entries."""
+    def know_states(self, shard: int, states: bytes) -> None:
+        """These are the states of a shard."""
+    def scan(
+        self, *, threads: int | None = None, progress: Callable[[int, int], object] | None = None
+    ) -> list[Transcript]:
+        """What each file says, as `scan_many` tells it."""
+    def changed(self) -> list[int]:
+        """The shards that are to be written afterwards."""
+    def merge(self, shard: int, entries: bytes, states: bytes) -> tuple[bytes, bytes]:
+        """A shard as it should be, its entries and its states, where it is that by now; once for each."""
 
 def uuids(path: str | PathLike[str]) -> list[str]:
     """The top-level uuids of a transcript's records, in order. Raises `OSError`."""

@@ -34,6 +34,11 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="The new file for parquet or arrow; else stdout."),
 ]
 
+NoIndex = Annotated[
+    bool,
+    typer.Option("--no-index", help="Read every transcript whole, and keep nothing for the next time."),
+]
+
 Force = Annotated[bool, typer.Option("--force", help="Also while the desktop app is running.")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Force, Form, Projects, Stores
+from .options import Force, Form, NoIndex, Projects, Stores
 
 if TYPE_CHECKING:
     from ..reconcile.plan import Plan, Report
@@ -50,6 +50,7 @@ def reconcile(
         ),
     ] = False,
     force: Force = False,
+    no_index: NoIndex = False,
 ) -> None:
     """Find sessions the desktop app has lost, say how they can be put back, and with --apply do it."""
     from ..render.reconciliation import print_outcome
@@ -80,7 +81,7 @@ def reconcile(
     else:
         if plan_out is not None:
             _new(plan_out)
-        made = _make(store, projects, match, adopt, rebuild_index)
+        made = _make(store, projects, match, adopt, rebuild_index, not no_index)
         if plan_out is not None:
             _save(made, plan_out)
         outcome = _applied(made, force=force) if apply else made
@@ -99,6 +100,7 @@ def _make(
     match: list[str] | None,
     adopt: bool,
     rebuild_index: bool,
+    index: bool,
 ) -> Plan:
     from ..reconcile import reconcile as run
     from ..render.screen import progress
@@ -114,6 +116,7 @@ def _make(
                 matches=match or None,
                 adopt=adopt,
                 rebuild_index=rebuild_index,
+                index=index,
                 progress=advance,
             )
     except ValueError as error:

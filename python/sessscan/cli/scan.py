@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Output, Projects
+from .options import NoIndex, Output, Projects
 
 
 class ScanForm(StrEnum):
@@ -34,9 +34,11 @@ def scan(
     projects: Projects = None,
     strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
     output: Output = None,
+    no_index: NoIndex = False,
 ) -> None:
     """Show the metadata of transcripts: title, folder, times, turns, damage."""
     from .. import _core
+    from ..recorder import index
     from ..render.screen import progress
     from ..render.transcripts import print_transcripts
     from .output import is_columnar, write
@@ -45,7 +47,8 @@ def scan(
     columnar = is_columnar(form.value, output)
     sources = Sources.of(paths, projects)
     with progress("scanning", of_bytes=True) as advance:
-        transcripts = _core.scan_many(sources.files, strict=strict, progress=advance)
+        scan_many = _core.scan_many if no_index else index.scan_many
+        transcripts = scan_many(sources.files, strict=strict, progress=advance)
     if columnar:
         from ..tables import table
 

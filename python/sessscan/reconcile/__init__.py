@@ -9,7 +9,7 @@ from types import ModuleType
 
 from ..model import Action
 from ..stores import StrPath
-from . import index
+from . import index as old_index
 from .adopt import adoptions
 from .diagnose import diagnose, find_orphans
 from .lineage import Lineage
@@ -29,6 +29,7 @@ def reconcile(
     matches: Matches | None = None,
     adopt: bool = False,
     rebuild_index: bool = False,
+    index: bool = False,
     progress: Progress | None = None,
     now: int | None = None,
 ) -> Plan:
@@ -37,13 +38,14 @@ def reconcile(
     `stores`: userData folders, registries or account/organisation folders, and `projects`: the transcripts'
     roots; by default where this platform keeps them. `matches`: the user's word on held rows, ROW=TRANSCRIPT
     or a mapping. `adopt`: also make rows for orphans; `rebuild_index`: also bring stale indexes up to date.
+    `index`: read only what is new of the transcripts, and keep what they say in sessscan's own state.
     `progress` is called with the bytes of transcripts that are scanned and that are to be. `now`: epoch ms,
     if another time than the clock's is meant.
 
     Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
     `ValueError` for a match that cannot be.
     """
-    survey = take(stores, projects, progress, int(time.time() * 1000) if now is None else now)
+    survey = take(stores, projects, progress, int(time.time() * 1000) if now is None else now, index)
     docket = match(survey, Lineage(survey), matches)
     actions: list[Action] = []
     for case in docket.cases:
@@ -54,7 +56,7 @@ def reconcile(
     if adopt:
         actions += adoptions(docket, orphans)
     if rebuild_index:
-        actions += index.rebuilds(survey)
+        actions += old_index.rebuilds(survey)
     return Plan(
         stores=tuple((contents.store, len(contents.rows)) for contents in survey.contents),
         rows=sum(len(contents.rows) for contents in survey.contents),

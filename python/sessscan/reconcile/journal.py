@@ -23,6 +23,8 @@ from typing import Any, Literal
 from .._core import append_durable, sweep
 from .._core import replace as core_replace
 from ..errors import JournalError, RefusedError, SessscanError
+from ..home import home as home  # part of this module, too
+from ..home import make_home as make_home
 
 SCHEMA = "sessscan.journal/1"
 
@@ -91,23 +93,6 @@ class Run:
         if self.taken_back:
             return ()
         return tuple(e for e in self.entries if e.outcome != "failed" and not e.undone)
-
-
-def home() -> Path:
-    """The folder of sessscan's own state: `$SESSSCAN_HOME`, else the platform's place. It need not exist."""
-    chosen = os.environ.get("SESSSCAN_HOME")
-    if chosen:
-        return Path(chosen).absolute()
-    from platformdirs import user_state_path
-
-    return user_state_path("sessscan", appauthor=False)
-
-
-def make_home() -> Path:
-    """`home()`, made with mode 0700 if it is not there."""
-    folder = home()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 class Journal:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .. import _core
 from ..model import Row
+from ..recorder import index as recorder
 from ..registry import PRIOR, Contents, Worktrees, read_store, read_worktrees
 from ..stores import Listing, Places, StrPath, list_transcripts, locate
 from .directory import in_folder
@@ -79,12 +80,15 @@ def take(
     projects: StrPath | Iterable[StrPath] | None,
     progress: Progress | None,
     now: int,
+    index: bool = False,
 ) -> Survey:
-    """Reads all there is to read. Raises OSError only for a folder the user named."""
+    """Reads all there is to read, with `index` only what is new of the transcripts. Raises OSError only for a
+    folder the user named."""
     places = locate(stores, projects)
     listing = list_transcripts(places.projects)
     survey = _rows(places, listing, now)
-    for transcript in _core.scan_many(listing.transcripts, progress=progress):
+    scan_many = recorder.scan_many if index else _core.scan_many
+    for transcript in scan_many(listing.transcripts, progress=progress):
         if transcript.error is not None:
             survey.unread.append(transcript)
         elif transcript.size:  # an empty file is a transcript that is not here

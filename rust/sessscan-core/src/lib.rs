@@ -8,6 +8,7 @@
 mod buffer;
 mod event;
 mod grammar;
+mod index;
 mod line;
 mod open;
 mod parallel;
@@ -34,6 +35,7 @@ mod value;
 
 pub use event::{Event, EventKind, TitleSource};
 pub use grammar::Strictness;
+pub use index::Rescan;
 pub use line::DefectKind;
 pub use parallel::{scan_file, scan_many};
 pub use part::{Joined, PartError, RangeScan};

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Files from this size on are scanned in ranges, if there is more than one thread.
-const SPLIT_FROM: u64 = 2 * RANGE;
+pub(crate) const SPLIT_FROM: u64 = 2 * RANGE;
 
 /// How large a range is: small enough to keep all threads busy to the end, large enough that its seams cost nothing.
 const RANGE: u64 = if cfg!(test) { 1024 * 1024 } else { 16 * 1024 * 1024 };
@@ -102,7 +102,7 @@ enum Scanned {
 }
 
 /// Cuts a file into ranges of whole lines.
-fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
+pub(crate) fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
     let mut start = 0;
     while start < opened.size {
@@ -137,7 +137,7 @@ fn line_after(opened: &Opened, from: u64) -> io::Result<Option<u64>> {
 
 /// Does all the work there is, on so many threads, this one included, each with a tool of its own. What is done is in no
 /// order.
-fn share_out<'a, W: Sync, T, R: Send>(
+pub(crate) fn share_out<'a, W: Sync, T, R: Send>(
     work: &'a [W],
     threads: usize,
     tool: impl Fn() -> T + Sync,

@@ -8,7 +8,7 @@ use crate::record::View;
 use crate::scanner::{Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
@@ -149,6 +149,11 @@ impl Opened {
             opened.read_at(&mut [0], 0)?;
         }
         Ok(opened)
+    }
+
+    /// What the file is now.
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 
     fn is_for_mapping(&self) -> bool {

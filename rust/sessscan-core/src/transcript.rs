@@ -162,7 +162,7 @@ fn spelling(record: &Record) -> Option<Spelling> {
 }
 
 /// A `summary` record: it titles this session only if its leaf is in this file.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Summary {
     /// Which one it was of the file's summaries.
     order: u64,
@@ -174,7 +174,7 @@ struct Summary {
 const LAST_ONES: [Key; 5] = [Key::Cwd, Key::GitBranch, Key::Version, Key::Entrypoint, Key::Uuid];
 
 /// The first and the last value of a key.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct FirstAndLast {
     first: Option<String>,
     last: Option<String>,
@@ -210,7 +210,7 @@ fn compact(uuid: &str) -> u128 {
 }
 
 /// A session taking shape, record by record.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Fold {
     result: Transcript,
     own_times: Span,
@@ -221,6 +221,9 @@ pub(crate) struct Fold {
     /// By leaf; of those with the same leaf only the last can count.
     summaries: HashMap<String, Summary>,
     summaries_read: u64,
+    /// For the leaves of so many of them all bytes before them were searched.
+    #[serde(skip)]
+    summaries_searched: u64,
     /// The uuids of all records, where the bytes cannot be read a second time to look for a leaf.
     seen: Option<Vec<u128>>,
     /// Messages of assistant records since the last `settle`: only the last model counts, so the search for it
@@ -242,6 +245,7 @@ impl Fold {
             lasts: Default::default(),
             summaries: HashMap::new(),
             summaries_read: 0,
+            summaries_searched: 0,
             seen: None,
             unsettled: Vec::new(),
             scratch: Vec::new(),
@@ -376,15 +380,27 @@ impl Fold {
     }
 
     /// Leaves of summaries that might title this session, if only they are in the file: those that no record
-    /// after the summary bears, and that a summary with a known leaf does not beat.
+    /// after the summary bears, and that a summary with a known leaf does not beat. What was searched for once is not
+    /// in doubt any more: records that come later tell of themselves.
     pub(crate) fn leaves_in_doubt(&self) -> HashSet<String> {
         let known =
             self.summaries.values().filter(|summary| summary.leaf_seen).map(|summary| summary.order).max();
         self.summaries
             .iter()
-            .filter(|(_, summary)| Some(summary.order) > known)
+            .filter(|(_, summary)| Some(summary.order) > known && summary.order > self.summaries_searched)
             .map(|(leaf, _)| leaf.clone())
             .collect()
+    }
+
+    /// All bytes so far were searched for the leaves in doubt; what to hand to `resume` if the fold is put away.
+    pub(crate) fn searched(&mut self) -> u64 {
+        self.summaries_searched = self.summaries_read;
+        self.summaries_searched
+    }
+
+    /// Goes on with a fold that was put away.
+    pub(crate) fn resume(&mut self, summaries_searched: u64) {
+        self.summaries_searched = summaries_searched;
     }
 
     /// A record with this uuid is in the file.

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod error;
 mod events;
+mod index;
 mod replace;
 mod row;
 mod scan;
@@ -19,6 +20,8 @@ mod _core {
 
     #[pymodule_export]
     use super::events::{Event, EventIterator, events};
+    #[pymodule_export]
+    use super::index::Rescan;
     #[pymodule_export]
     use super::replace::{Absent, append_durable, remove, replace, sweep};
     #[pymodule_export]

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use sessscan_core::Strictness;
 use std::path::PathBuf;
 
-fn all_threads() -> usize {
+pub fn all_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 

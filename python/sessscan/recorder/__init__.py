@@ -1,0 +1,1 @@
+"""What sessscan remembers between runs."""

@@ -1,0 +1,146 @@
+//! What the system says of a file, by which it is told whether it is what it was.
+
+use serde::{Deserialize, Serialize};
+use std::fs::Metadata;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970, and nanoseconds.
+type Time = (i64, u32);
+
+/// All that is known of a file without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    /// Device and inode; nothing on Windows, where only an open file tells.
+    file: (u64, u64),
+    /// When it was made, where that is known: an inode's number is given to another file soon.
+    born: Option<Time>,
+    pub(crate) size: u64,
+    modified: Option<Time>,
+    /// When anything about it was changed last, its times included: nobody can set it back.
+    changed: Option<Time>,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            file: number(metadata),
+            born: metadata.created().ok().map(time),
+            size: metadata.len(),
+            modified: metadata.modified().ok().map(time),
+            changed: changed(metadata),
+        }
+    }
+
+    /// The device it is on.
+    pub(crate) fn device(&self) -> u64 {
+        self.file.0
+    }
+
+    /// The file itself, as far as it can be told by numbers.
+    pub(crate) fn file(&self) -> (u64, u64) {
+        self.file
+    }
+
+    /// Whether it is the same file, whatever became of it.
+    pub(crate) fn is_same_file(&self, other: &Stamp) -> bool {
+        self.file == other.file && self.born == other.born
+    }
+
+    /// Whether a change after `now` would show. Times are as coarse as the clock's ticks, so that one within the tick
+    /// of the last change would not.
+    pub(crate) fn is_settled(&self, now: Time) -> bool {
+        /// Longer than any system's tick.
+        const TICK: u128 = 20_000_000;
+        /// Some file systems keep whole or even seconds.
+        const COARSE: u128 = 2_000_000_000;
+        let Some(last) = self.changed.or(self.modified) else { return false };
+        let margin = if last.1 == 0 { COARSE } else { TICK };
+        nanoseconds(now).zip(nanoseconds(last)).is_some_and(|(now, last)| now > last + margin)
+    }
+}
+
+fn nanoseconds((seconds, rest): Time) -> Option<u128> {
+    Some(u128::from(u64::try_from(seconds).ok()?) * 1_000_000_000 + u128::from(rest))
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Time {
+    time(SystemTime::now())
+}
+
+fn time(of: SystemTime) -> Time {
+    match of.duration_since(UNIX_EPOCH) {
+        Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
+        // As long before as it says.
+        Err(before) => (-(before.duration().as_secs() as i64), before.duration().subsec_nanos()),
+    }
+}
+
+#[cfg(unix)]
+fn number(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn number(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<Time> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.ctime(), metadata.ctime_nsec() as u32))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<Time> {
+    None
+}
+
+/// Whether the times of files on the file system at `path` can be relied upon: a disk's own, of a kind that is known to
+/// keep the time of the last change. Elsewhere a file's content is looked at as well.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn keeps_times(path: &std::path::Path) -> bool {
+    const EXT: u64 = 0xef53;
+    const XFS: u64 = 0x5846_5342;
+    const BTRFS: u64 = 0x9123_683e;
+    const F2FS: u64 = 0xf2f5_2010;
+    const ZFS: u64 = 0x2fc1_2fc1;
+    const TMPFS: u64 = 0x0102_1994;
+    const OVERLAY: u64 = 0x794c_7630;
+    let kind = rustix::fs::statfs(path).map(|about| about.f_type as u64 & 0xffff_ffff);
+    kind.is_ok_and(|kind| [EXT, XFS, BTRFS, F2FS, ZFS, TMPFS, OVERLAY].contains(&kind))
+}
+
+/// The same on systems whose disks all keep it.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(crate) fn keeps_times(_: &std::path::Path) -> bool {
+    true
+}
+
+/// Here the time of the last change is not to be had.
+#[cfg(not(unix))]
+pub(crate) fn keeps_times(_: &std::path::Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settled_after_a_tick() {
+        let at = |changed| Stamp { file: (1, 2), born: None, size: 3, modified: None, changed };
+        let second = 1_800_000_000;
+        let fine = at(Some((second, 5)));
+        assert!(!fine.is_settled((second, 20_000_005)));
+        assert!(fine.is_settled((second, 20_000_006)));
+        let coarse = at(Some((second, 0)));
+        assert!(!coarse.is_settled((second + 1, 999_999_999)));
+        assert!(coarse.is_settled((second + 2, 1)));
+        assert!(!at(Some((second + 60, 7))).is_settled((second, 0)));
+        assert!(!at(None).is_settled((second, 0)));
+        assert!(!at(Some((-1, 3))).is_settled((second, 0)));
+    }
+}
