@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import PurePath
+
 from ..model import Action
 from ..reconcile.plan import Plan, Report
 from ..rules import BY_NAME
@@ -90,6 +93,11 @@ def how(action: Action) -> str:
     if action.source == "snapshot":
         return "put back as sessscan has seen it last"
     return "made anew from its transcript"
+
+
+def short(text: str, action: Action) -> str:
+    """`text`, with files beside the row by their names alone."""
+    return text.replace(f"{PurePath(action.path).parent}{os.sep}", "")
 
 
 def title_of(action: Action) -> str:

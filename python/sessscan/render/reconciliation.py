@@ -15,7 +15,7 @@ from ..model import Action, Candidate, Finding
 from ..reconcile.plan import Plan, Report
 from ..rules import BY_NAME
 from . import data
-from .outline import ELIMINATION, Outline, certainty, folder_of, how, last_of, period_of, title_of
+from .outline import ELIMINATION, Outline, certainty, folder_of, how, last_of, period_of, short, title_of
 from .screen import Page
 from .text import command, counted, folded, size, when
 
@@ -93,7 +93,7 @@ class _Text(Outline):
             return
         for action in actions[:LISTED]:
             where = f", {folder_of(action)}" if folder_of(action) else ""
-            but = f": {self.short(action.error, action)}" if action.error else ""
+            but = f": {short(action.error, action)}" if action.error else ""
             if not but and certainty(action) == ELIMINATION:
                 but = f" ({ELIMINATION})"
             self.page.prose(f"{title_of(action)}{where}{but}", lead=f"{when(last_of(action))}  ", indent=2)
@@ -104,9 +104,9 @@ class _Text(Outline):
         self.label("folder", folder_of(action), whole=True)
         self.label("when", period_of(action))
         if action.error is not None:
-            self.label("but", self.short(action.error, action), style=DOUBT)
+            self.label("but", short(action.error, action), style=DOUBT)
         if action.status in ("planned", "applied"):
-            reasons = "; ".join(self.short(evidence.detail, action) for evidence in action.evidence)
+            reasons = "; ".join(short(evidence.detail, action) for evidence in action.evidence)
             self.label("sure", f"{certainty(action)}: {reasons}")
             self.label("row", f"{self.state(action)}; {how(action)}")
         self.label("", PurePath(action.path).name, whole=True, style=FAINT)
@@ -115,10 +115,6 @@ class _Text(Outline):
         if text:
             write = self.page.whole if whole else self.page.prose
             write(text, indent=5, lead=f"{name:<8}", lead_style=FAINT, style=style)
-
-    def short(self, text: str, action: Action) -> str:
-        """`text`, with files beside the row by their names alone."""
-        return text.replace(f"{PurePath(action.path).parent}{os.sep}", "")
 
     def more(self, count: int) -> None:
         if count > 0:
@@ -137,7 +133,7 @@ class _Text(Outline):
                 PurePath(action.path).name, lead=f"{number:>3}. ", style="bold", lead_style="none"
             )
             self.label("row", self.state(action))
-            self.label("held", self.short(action.error or "", action))
+            self.label("held", short(action.error or "", action))
             for candidate in action.candidates:
                 self.candidate(action, candidate)
         self.more(len(self.holds) - DETAILED)
@@ -146,7 +142,7 @@ class _Text(Outline):
         self.label("maybe", folded(candidate.title or "") or "(no title)", style="bold")
         self.label("", candidate.cwd or "", whole=True)
         used = f"last used {when(candidate.last_activity_at)} UTC" if candidate.last_activity_at else ""
-        self.label("", "; ".join(filter(None, (used, self.short(candidate.reason, action)))))
+        self.label("", "; ".join(filter(None, (used, short(candidate.reason, action)))))
         row = action.session_id if action.session_id in self.unique and action.session_id else action.path
         self.label("", command(["--match", f"{row}={candidate.cli_session_id}"]), whole=True, style=TYPE)
 
