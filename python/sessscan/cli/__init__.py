@@ -16,6 +16,7 @@ from .events import events
 from .explain import explain
 from .log import log
 from .reconcile import reconcile
+from .report import report
 from .scan import scan
 from .undo import undo
 
@@ -94,6 +95,7 @@ app.command(
     short_help="Show titles, folders and times, line by line.",
     epilog="Example: sessscan events --format jsonl transcript.jsonl",
 )(events)
+app.command(short_help="Make a page to look at.", epilog="Example: sessscan report -o report.html")(report)
 app.command(short_help="Say what a finding means.", epilog="Example: sessscan explain zero-filled")(explain)
 app.command(short_help="Make a damaged sample store to try.", epilog="Example: sessscan demo /tmp/sample")(
     demo

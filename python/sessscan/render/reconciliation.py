@@ -15,6 +15,7 @@ from ..model import Action, Candidate, Finding
 from ..reconcile.plan import Plan, Report
 from ..rules import BY_NAME
 from . import data
+from .outline import ELIMINATION, Outline, certainty, folder_of, how, last_of, period_of, short, title_of
 from .screen import Page
 from .text import command, counted, folded, size, when
 
@@ -24,9 +25,6 @@ LISTED = 60
 """So many have a line; of more, only the number is shown."""
 EXAMPLES = 3
 """Of what else was noticed, so many of a kind are shown."""
-
-ELIMINATION = "by elimination"
-"""How sure a match is that rests on times alone: nothing else fits."""
 
 GOOD, BAD, DOUBT, FAINT, TYPE = "green", "bold red", "yellow", "dim", "cyan"
 
@@ -39,34 +37,14 @@ def print_outcome(outcome: Plan | Report, form: str, given: Sequence[str]) -> No
         _Text(outcome, given).write()
 
 
-class _Text:
+class _Text(Outline):
     def __init__(self, outcome: Plan | Report, given: Sequence[str]) -> None:
         self.page = Page()
-        self.outcome = outcome
+        super().__init__(outcome)
         self.given = list(given)
         self.from_file = "--plan" in self.given
-        by_time = sorted(outcome.actions, key=lambda action: _last(action) or 0, reverse=True)
-        self.indexes = [action for action in outcome.actions if action.kind == "rebuild-index"]
-        self.actions = [a for a in by_time if a.status != "held" and a.kind != "rebuild-index"]
-        held = [action for action in outcome.actions if action.status == "held"]
-        self.holds = sorted(held, key=lambda action: not action.candidates)
-        self.states = {finding.path: finding for finding in reversed(outcome.findings)}
-        handled = {action.path for action in outcome.actions}
-        sessions = {action.session_id for action in outcome.actions}
-        offered = {candidate.transcript for action in self.holds for candidate in action.candidates}
-        self.others = [
-            finding
-            for finding in outcome.findings
-            if finding.path not in handled
-            # What belongs to a session that is shown above says nothing new.
-            and not (finding.rule in ("leftover-tmp", "lost-lease") and finding.session_id in sessions)
-            and not (finding.rule == "orphan" and finding.transcript in offered)
-        ]
         ids = Counter(action.session_id for action in self.holds)
         self.unique = {session_id for session_id, count in ids.items() if session_id and count == 1}
-
-    def count(self, status: str) -> int:
-        return sum(action.status == status for action in self.actions)
 
     def write(self) -> None:
         if self.outcome.stores:
@@ -87,26 +65,7 @@ class _Text:
     # How it stands
 
     def headline(self) -> None:
-        planned = sum(action.kind == "restore" for action in self.actions if action.status == "planned")
-        stuck = sum(finding.severity == "error" for finding in self.others)
-        lost = sum(action.kind in ("restore", "hold") for action in self.outcome.actions) + stuck
-        parts = [f"{planned:,} can be put back"] if planned else []
-        choice = sum(bool(action.candidates) for action in self.holds)
-        parts += [f"{choice:,} held until you decide"] if choice else []
-        if len(self.holds) > choice:
-            parts.append(f"{len(self.holds) - choice:,} held with nothing to go by")
-        parts += [f"{stuck:,} beyond repair"] if stuck else []
-        parts += [f"{count:,} {name}" for name in ("refused", "failed") if (count := self.count(name))]
-        if self.count("applied"):
-            text = f"{counted(self.count('applied'), 'session is', 'sessions are')} back"
-            text = ", ".join([text, *parts])
-        elif lost:
-            text = f"{counted(lost, 'session is', 'sessions are')} missing from the app: {', '.join(parts)}"
-        elif self.outcome.rows:
-            text = "No session is lost: the app can read every row it needs"
-        else:
-            text = "There are no sessions in this store"
-        self.page.prose(f"{text}.", style="bold")
+        self.page.prose(self.verdict(), style="bold")
 
     def looked(self) -> None:
         outcome = self.outcome
@@ -133,41 +92,29 @@ class _Text:
                 self.action(number, action)
             return
         for action in actions[:LISTED]:
-            where = f", {_folder(action)}" if _folder(action) else ""
-            but = f": {self.short(action.error, action)}" if action.error else ""
-            if not but and _certainty(action) == ELIMINATION:
+            where = f", {folder_of(action)}" if folder_of(action) else ""
+            but = f": {short(action.error, action)}" if action.error else ""
+            if not but and certainty(action) == ELIMINATION:
                 but = f" ({ELIMINATION})"
-            self.page.prose(f"{_title(action)}{where}{but}", lead=f"{when(_last(action))}  ", indent=2)
+            self.page.prose(f"{title_of(action)}{where}{but}", lead=f"{when(last_of(action))}  ", indent=2)
         self.more(len(actions) - LISTED)
 
     def action(self, number: int, action: Action) -> None:
-        self.page.prose(_title(action), lead=f"{number:>3}. ", style="bold", lead_style="none")
-        self.label("folder", _folder(action), whole=True)
-        self.label("when", _period(action))
+        self.page.prose(title_of(action), lead=f"{number:>3}. ", style="bold", lead_style="none")
+        self.label("folder", folder_of(action), whole=True)
+        self.label("when", period_of(action))
         if action.error is not None:
-            self.label("but", self.short(action.error, action), style=DOUBT)
+            self.label("but", short(action.error, action), style=DOUBT)
         if action.status in ("planned", "applied"):
-            reasons = "; ".join(self.short(evidence.detail, action) for evidence in action.evidence)
-            self.label("sure", f"{_certainty(action)}: {reasons}")
-            self.label("row", f"{self.state(action)}; {_how(action)}")
+            reasons = "; ".join(short(evidence.detail, action) for evidence in action.evidence)
+            self.label("sure", f"{certainty(action)}: {reasons}")
+            self.label("row", f"{self.state(action)}; {how(action)}")
         self.label("", PurePath(action.path).name, whole=True, style=FAINT)
-
-    def state(self, action: Action) -> str:
-        """What is wrong with the row, in a few words."""
-        finding = self.states.get(action.path)
-        if finding is None:
-            return "not there"
-        amount = f" ({finding.length:,} bytes)" if finding.rule == "zero-filled" and finding.length else ""
-        return f"{BY_NAME[finding.rule].brief}{amount}"
 
     def label(self, name: str, text: str, *, whole: bool = False, style: str = "") -> None:
         if text:
             write = self.page.whole if whole else self.page.prose
             write(text, indent=5, lead=f"{name:<8}", lead_style=FAINT, style=style)
-
-    def short(self, text: str, action: Action) -> str:
-        """`text`, with files beside the row by their names alone."""
-        return text.replace(f"{PurePath(action.path).parent}{os.sep}", "")
 
     def more(self, count: int) -> None:
         if count > 0:
@@ -186,7 +133,7 @@ class _Text:
                 PurePath(action.path).name, lead=f"{number:>3}. ", style="bold", lead_style="none"
             )
             self.label("row", self.state(action))
-            self.label("held", self.short(action.error or "", action))
+            self.label("held", short(action.error or "", action))
             for candidate in action.candidates:
                 self.candidate(action, candidate)
         self.more(len(self.holds) - DETAILED)
@@ -195,7 +142,7 @@ class _Text:
         self.label("maybe", folded(candidate.title or "") or "(no title)", style="bold")
         self.label("", candidate.cwd or "", whole=True)
         used = f"last used {when(candidate.last_activity_at)} UTC" if candidate.last_activity_at else ""
-        self.label("", "; ".join(filter(None, (used, self.short(candidate.reason, action)))))
+        self.label("", "; ".join(filter(None, (used, short(candidate.reason, action)))))
         row = action.session_id if action.session_id in self.unique and action.session_id else action.path
         self.label("", command(["--match", f"{row}={candidate.cli_session_id}"]), whole=True, style=TYPE)
 
@@ -299,56 +246,3 @@ class _Text:
 
     def retry(self, *more: str) -> str:
         return command(["sessscan", "reconcile", *self.given, *more])
-
-
-def _certainty(action: Action) -> str:
-    kinds = {evidence.kind for evidence in action.evidence}
-    if "match" in kinds:
-        return "your word"
-    return ELIMINATION if kinds <= {"time"} else "certain"
-
-
-def _how(action: Action) -> str:
-    """What the new row is made of."""
-    if any(evidence.kind == "own" for evidence in action.evidence):
-        return "put back with its own content"
-    if action.source == "tmp":
-        return "put back as the app's own unfinished save has it"
-    if action.source == "copy":
-        return "put back from a copy of it, brought up to date from its transcript"
-    if action.source == "prefix":
-        return "put back from what is left of it, the rest from its transcript"
-    if action.source == "snapshot":
-        return "put back as sessscan has seen it last"
-    return "made anew from its transcript"
-
-
-def _title(action: Action) -> str:
-    title = action.row.get("title")
-    return (folded(title) if isinstance(title, str) else "") or "(no title)"
-
-
-def _folder(action: Action) -> str:
-    folder = action.row.get("cwd")
-    return folder if isinstance(folder, str) else ""
-
-
-def _time(action: Action, key: str) -> int | None:
-    """A time of the row to be written; rows that were put back whole may hold anything."""
-    value = action.row.get(key)
-    return int(value) if isinstance(value, int | float) and abs(value) < 1e15 else None
-
-
-def _last(action: Action) -> int | None:
-    return _time(action, "lastActivityAt")
-
-
-def _period(action: Action) -> str:
-    """When the session was, and how long."""
-    first, last = when(_time(action, "createdAt")), when(_last(action))
-    if first and first[:10] == last[:10]:
-        last = last[11:]
-    text = " to ".join(filter(None, (first, last)))
-    turns = action.row.get("completedTurns")
-    count = counted(turns, "turn") if isinstance(turns, int) else ""
-    return ", ".join(filter(None, (text and f"{text} UTC", count)))

@@ -1,0 +1,74 @@
+"""A report to look at: one page of HTML that needs nothing else, not even a script.
+
+Jinja2 escapes its texts, pygal draws its charts: as SVG, whose colours follow the reader's light or dark
+scheme, and which needs no script, so that the page can forbid every script. Plotly, Bokeh and Vega would need
+megabytes of it; Matplotlib fixes the colours, and draws text as outlines that nobody can search or read out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .. import _core
+from ..reconcile import reconcile
+from ..reconcile.plan import Progress
+from ..stores import StrPath, list_transcripts, locate
+
+GENERATOR = '<meta name="generator" content="sessscan report">'
+"""Near the beginning of each page: how it is told from files of others."""
+
+_BEGINNING = 4096
+"""Bytes within which it stands."""
+
+
+def make(
+    stores: StrPath | Iterable[StrPath] | None = None,
+    projects: StrPath | Iterable[StrPath] | None = None,
+    *,
+    given: Sequence[str] = (),
+    progress: Progress | None = None,
+    now: int | None = None,
+) -> tuple[str, int]:
+    """The page, and how many files or folders could not be read for it. Writes nothing.
+
+    `stores` and `projects` as for `reconcile`; `given`: the options for the commands that the page suggests;
+    `progress` is called with the bytes of transcripts that are scanned and that are to be; `now`: epoch ms,
+    if another time than the clock's is meant. Raises OSError for a folder that was named, and `ImportError`
+    without the extra `report`.
+    """
+    from . import page  # first of all: without the extra there is no need to read anything
+    from .facts import gather
+
+    now = int(time.time() * 1000) if now is None else now
+    stores, projects = _listed(stores), _listed(projects)
+    plan = reconcile(stores, projects, progress=progress, now=now)
+    listing = list_transcripts(locate(stores, projects).projects)
+    facts = gather(plan, _core.scan_many(listing.transcripts), now)
+    return page.render(facts, given), facts.unread
+
+
+def save(page: str, path: Path) -> None:
+    """Writes the page to a file, whole or not at all (mode 0600 where it is new).
+
+    Only an earlier report is replaced. Raises `FileExistsError` for any other file, `IsADirectoryError` for a
+    folder, `ConflictError` for a file that changes in this very moment, and OSError.
+    """
+    expected: bytes | _core.Absent = _core.ABSENT
+    if path.is_symlink() or path.exists():
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder")
+        if path.is_symlink() or not path.is_file() or not _is_report(path):
+            raise FileExistsError(f"{path} is there already, and no report of sessscan's")
+        expected = path.read_bytes()
+    _core.replace(path, page.encode("utf-8"), expected=expected)
+
+
+def _is_report(path: Path) -> bool:
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(_BEGINNING)
+
+
+def _listed(paths: StrPath | Iterable[StrPath] | None) -> StrPath | list[StrPath] | None:
+    return paths if paths is None or isinstance(paths, str | Path) else list(paths)  # type: ignore[arg-type]

@@ -1,0 +1,142 @@
+"""The page itself: what was counted, put into the template. Whatever a text is, it is escaped and cleaned."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .. import __version__
+from ..model import Finding
+from ..render.outline import Outline, certainty, folder_of, how, last_of, short, title_of
+from ..render.text import clean, command, counted, folded, size
+from ..rules import BY_NAME
+from . import GENERATOR
+from .charts import charts
+from .facts import LISTED, SIZES, SOON, Facts
+from .timeline import local
+
+_DAY = 86_400_000
+_CANDIDATES = 4
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The findings of one rule."""
+
+    rule: str
+    severity: str
+    brief: str
+    count: int
+    examples: list[Finding]
+
+
+def render(facts: Facts, given: Sequence[str]) -> str:
+    """`given`: the options for the commands that are suggested."""
+    outline = Outline(facts.plan)
+    environment = Environment(
+        loader=PackageLoader("sessscan.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_plain,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        bytes=size,
+        counted=counted,
+        day=_day,
+        minute=_minute,
+        folded=folded,
+        left=lambda due: left(due, facts.now),
+    )
+    page: str = environment.get_template("page.html.j2").render(
+        facts=facts,
+        outline=outline,
+        verdict=outline.verdict()
+        if facts.plan.stores
+        else "There is no session store of the desktop app here.",
+        tone=_tone(facts, outline),
+        planned=[action for action in outline.actions if action.status == "planned"],
+        groups=_groups(outline.others),
+        rules=Counter(finding.rule for finding in facts.plan.findings),
+        charts=charts(facts),
+        retry=lambda *more: command(["sessscan", "reconcile", *given, *more]),
+        certainty=certainty,
+        how=how,
+        short=short,
+        title_of=title_of,
+        folder_of=folder_of,
+        last_of=last_of,
+        name=lambda path: PurePath(path).name,
+        generator=Markup(GENERATOR),  # our own
+        zone=_zone(facts.now),
+        version=__version__,
+        LISTED=LISTED,
+        CANDIDATES=_CANDIDATES,
+        SIZES=SIZES,
+        SOON=SOON,
+    )
+    return page
+
+
+def _plain(value: Any) -> Any:
+    """What is put in for a value: texts lose what could hide, move or break them; None is nothing."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return clean(value)
+    return "" if value is None else value
+
+
+def _tone(facts: Facts, outline: Outline) -> str:
+    if any(f.severity == "error" for f in facts.plan.findings) or outline.holds:
+        return "bad"
+    return "good" if facts.plan.stores and facts.plan.rows else "plain"
+
+
+def _groups(findings: Iterable[Finding]) -> list[_Group]:
+    by_rule: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        by_rule.setdefault((finding.rule, finding.severity), []).append(finding)
+    groups = [
+        _Group(rule, severity, BY_NAME[rule].brief, len(found), found[:3])
+        for (rule, severity), found in by_rule.items()
+    ]
+    return sorted(groups, key=lambda group: ("error", "warning", "note").index(group.severity))
+
+
+def left(due: int, now: int) -> str:
+    """How long until then, in words."""
+    days = (due - now) / _DAY
+    if days <= 0:
+        return "due now"
+    return "in less than a day" if days < 1 else f"in {counted(int(days), 'day')}"
+
+
+def _day(milliseconds: int | None) -> str:
+    return _local(milliseconds, "%Y-%m-%d")
+
+
+def _minute(milliseconds: int | None) -> str:
+    return _local(milliseconds, "%Y-%m-%d %H:%M")
+
+
+def _local(milliseconds: int | None, form: str) -> str:
+    if milliseconds is None:
+        return ""
+    try:
+        return local(milliseconds).strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return "unknown"  # a file may hold any number at all
+
+
+def _zone(now: int) -> str:
+    time = local(now)
+    offset = time.utcoffset() or datetime.timedelta()
+    hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
+    return f"{time.tzname()}, UTC{'-' if offset.total_seconds() < 0 else '+'}{hours:02}:{minutes:02}"
