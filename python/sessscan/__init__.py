@@ -32,6 +32,7 @@ from .errors import (
     PlanFileError,
     RefusedError,
     SessscanError,
+    SnapshotError,
     UnconfirmedError,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "RowState",
     "Scanner",
     "SessscanError",
+    "SnapshotError",
     "Transcript",
     "UnconfirmedError",
     "Worktree",
