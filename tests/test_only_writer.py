@@ -13,6 +13,7 @@ PACKAGE = Path(sessscan.__file__).parent
 ALLOWED = {
     "demo": "makes a new folder of sample files, which must not exist before",
     "lock.py": "sessscan's own lock file, whose content is a remark",
+    "apply.py": "makes the folder of a store that was lost with all its rows",
     "database.py": "makes sessscan's own database, and gives a damaged one another name, never deletes it",
     "journal.py": "makes the folder of a run in sessscan's own state; removes it if the run changed nothing",
     "undo.py": "gives a file that was put back the time it had before: its content is not touched",
@@ -100,6 +101,7 @@ def test_each_exception_is_needed_and_no_wider_than_it_says() -> None:
     assert calls == {
         "lock.py": {"os.O_CREAT", "os.O_RDWR", "os.ftruncate", "os.write"},
         "journal.py": {"folder.mkdir", "folder.parent.mkdir", "self.path.unlink", "self.path.parent.rmdir"},
+        "apply.py": {"each.mkdir"},
         "database.py": {"os.O_CREAT", "os.O_RDWR", "os.chmod", "path.rename", "beside.rename", "home.mkdir"},
         "undo.py": {"os.utime"},
         "__init__.py": {"os.O_WRONLY"},

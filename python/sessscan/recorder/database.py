@@ -41,7 +41,8 @@ CREATE TABLE version (
     modified_ns INTEGER NOT NULL,
     size INTEGER NOT NULL,
     sha256 BLOB NOT NULL,
-    transcript TEXT
+    transcript TEXT,
+    title TEXT
 );
 CREATE INDEX version_of_row ON version (row, id);
 CREATE INDEX version_of_transcript ON version (transcript);

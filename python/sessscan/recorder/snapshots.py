@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import stat
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -21,18 +20,18 @@ from types import TracebackType
 
 from ..errors import SnapshotError
 from ..members import pieces
-from ..registry import MAX_ROW_SIZE, bare_id, read_file, readable, verdict
-from ..stores import REGISTRIES
+from ..registry import MAX_ROW_SIZE, bare_id, readable
 from .database import DamagedError, connect, explained, identity, move_aside, place, transaction
+from .look import Fresh, Taken, look
+
+__all__ = ["KEEP", "Kept", "Snapshots", "Taken", "Version"]
 
 KEEP = 20
 """Versions of a row that are kept, where nothing else was asked for."""
 _BATCH = 16 << 20
 """Bytes of rows that go into one transaction: others wait no longer than that takes."""
-_TICK_NS = 20_000_000
-"""A file's clock ticks in steps of up to 10 ms (2 s on FAT): what was written in the same step as it was read
-may have changed since without a sign."""
-_FAT_NS = 2_000_000_000
+_SHOWN = 500
+"""Characters of a title that are kept beside the row itself."""
 
 StrPath = str | os.PathLike[str]
 
@@ -53,9 +52,16 @@ class Version:
     sha256: str
     cli_session_id: str | None
     """The transcript it names, in small letters."""
+    title: str | None
+    """Its title; of a long one the beginning."""
     id: int
     """Larger for a newer one."""
     _snapshots: Snapshots = field(repr=False, compare=False)
+
+    @property
+    def database(self) -> Path:
+        """The file that holds it."""
+        return self._snapshots.path
 
     @property
     def data(self) -> bytes:
@@ -73,22 +79,6 @@ class Kept:
     newest: Version
     deleted: bool
     """Whether its session was seen to be deleted by the user."""
-
-
-@dataclass
-class Taken:
-    """What became of taking a snapshot."""
-
-    kept: list[str] = field(default_factory=list)
-    """Rows of which a new version was kept."""
-    unchanged: int = 0
-    passed_over: list[tuple[str, str]] = field(default_factory=list)
-    """Rows that were not healthy, were being written, or could not be read; and why."""
-
-    @property
-    def rows(self) -> int:
-        """How many were looked at."""
-        return len(self.kept) + self.unchanged + len(self.passed_over)
 
 
 class Snapshots:
@@ -151,6 +141,18 @@ class Snapshots:
         """Closes the database."""
         self._connection.close()
 
+    def renew(self) -> None:
+        """Moves the database aside, which is damaged, and begins a new one."""
+        self.close()
+        self.aside = move_aside(self.path, self._opened) or self.aside
+        self._connection = connect(self.path)
+        self._opened = identity(self.path)
+
+    @property
+    def told_aside(self) -> str:
+        """What became of a damaged database, in words for the user."""
+        return f"{self.path} was damaged: it is kept as {self.aside}, and a new one is begun"
+
     # What goes in
 
     def take(self, rows: Iterable[StrPath], *, progress: Callable[[int, int], object] | None = None) -> Taken:
@@ -158,16 +160,25 @@ class Snapshots:
 
         A row that is not healthy is passed over: its older versions stay. `progress` is called with the rows
         that are done and that there are.
+
+        A database that turns out to be damaged is moved aside, and a new one begun.
         """
         listed = list(rows)
+        try:
+            return self._take(listed, progress)
+        except DamagedError:
+            self.renew()
+            return self._take(listed, progress)
+
+    def _take(self, listed: list[StrPath], progress: Callable[[int, int], object] | None) -> Taken:
         taken = Taken()
         now = time.time_ns() // 1_000_000
         known = self._signatures()
-        batch: list[_Fresh] = []
+        batch: list[Fresh] = []
         amount = 0
         for count, path in enumerate(listed, 1):
             folder, name = self._place(path)
-            fresh = _look(os.fspath(path), known.get((folder, name)), taken)
+            fresh = look(os.fspath(path), known.get((folder, name)), taken)
             if fresh is not None:
                 batch.append(fresh)
                 amount += len(fresh.data)
@@ -181,8 +192,13 @@ class Snapshots:
 
     def keep(self, path: StrPath, data: bytes, modified_ns: int) -> bool:
         """Keeps one row that was just seen healthy; False if its newest version is that already."""
-        taken = Taken()
-        self._write([_Fresh(os.fspath(path), data, modified_ns, None)], time.time_ns() // 1_000_000, taken)
+        taken, now = Taken(), time.time_ns() // 1_000_000
+        fresh = [Fresh(os.fspath(path), data, modified_ns, None)]
+        try:
+            self._write(fresh, now, taken)
+        except DamagedError:
+            self.renew()
+            self._write(fresh, now, taken)
         return bool(taken.kept)
 
     def limit(self, versions: int | None = None) -> int:
@@ -214,6 +230,14 @@ class Snapshots:
                 with transaction(self._connection):
                     self._connection.executemany("UPDATE row SET deleted = 1 WHERE id = ?", due)
 
+    def forget(self, path: StrPath) -> None:
+        """The user's word that a row was removed on purpose: it is not missing. Its versions stay."""
+        folder, name = self._place(path)
+        with explained(self.path):
+            self._connection.execute(
+                "UPDATE row SET deleted = 1 WHERE folder = ? AND name = ?", (folder, name)
+            )
+
     # What comes out
 
     def versions(self, path: StrPath) -> list[Version]:
@@ -221,14 +245,36 @@ class Snapshots:
         folder, name = self._place(path)
         return list(self._select("row.folder = ? AND row.name = ? ORDER BY version.id DESC", folder, name))
 
-    def newest(self, folder: StrPath) -> dict[str, Kept]:
-        """By file name, the rows of one folder of which versions are kept."""
+    def names(self, folder: StrPath) -> dict[str, bool]:
+        """The rows of one folder of which versions are kept, by file name, and whether the session of each
+        was seen to be deleted."""
         real = os.fsencode(self._real(os.fspath(folder)))
-        return {os.path.basename(kept.path): kept for kept in self._kept("WHERE folder = ?", real)}  # noqa: PTH119
+        with explained(self.path):
+            found = self._connection.execute("SELECT name, deleted FROM row WHERE folder = ?", (real,))
+            return {os.fsdecode(name): bool(deleted) for name, deleted in found}
+
+    def folders(self) -> list[str]:
+        """The physical folders of all rows of which versions are kept, and that were not deleted."""
+        with explained(self.path):
+            found = self._connection.execute("SELECT DISTINCT folder FROM row WHERE NOT deleted").fetchall()
+        return sorted(os.fsdecode(folder) for (folder,) in found)
 
     def rows(self) -> list[Kept]:
         """Every row of which versions are kept, in order of their paths."""
-        return self._kept("")
+        with explained(self.path):
+            found = self._connection.execute(
+                "SELECT max(version.id), count(*), deleted FROM row JOIN version ON version.row = row.id"
+                " GROUP BY row.id ORDER BY folder, name"
+            ).fetchall()
+        newest = {
+            version.id: version
+            for version in self._select("version.id IN (SELECT max(id) FROM version GROUP BY row)")
+        }
+        return [
+            Kept(version.path, version.session_id, count, version, bool(deleted))
+            for number, count, deleted in found
+            if (version := newest.get(number)) is not None
+        ]
 
     def named(self, path: StrPath, transcript: str) -> int | None:
         """When a version of a row that names `transcript` was first kept (epoch ms); None: none is."""
@@ -248,34 +294,27 @@ class Snapshots:
             found = self._connection.execute("SELECT folder, name, signature FROM row").fetchall()
         return {(folder, name): signature for folder, name, signature in found}
 
-    def _kept(self, condition: str, *values: bytes) -> list[Kept]:
-        with explained(self.path):
-            counts = self._connection.execute(
-                "SELECT max(version.id), count(*), deleted FROM row JOIN version ON version.row = row.id"
-                f" {condition} GROUP BY row.id ORDER BY folder, name",
-                values,
-            ).fetchall()
-        where = (
-            f"version.id IN (SELECT max(version.id) FROM version JOIN row ON version.row = row.id {condition}"
-        )
-        newest = {version.id: version for version in self._select(f"{where} GROUP BY row.id)", *values)}
-        return [
-            Kept(version.path, version.session_id, count, version, bool(deleted))
-            for number, count, deleted in counts
-            if (version := newest.get(number)) is not None
-        ]
-
     def _select(self, condition: str, *values: bytes) -> Iterator[Version]:
         with explained(self.path):
             found = self._connection.execute(
-                "SELECT row.folder, row.name, taken_at, modified_ns, size, sha256, transcript, version.id"
+                "SELECT row.folder, row.name, taken_at, modified_ns, size, sha256, transcript, title,"
+                " version.id"
                 f" FROM version JOIN row ON row.id = version.row WHERE {condition}",
                 values,
             ).fetchall()
-        for folder, name, taken_at, modified_ns, size, digest, transcript, number in found:
+        for folder, name, taken_at, modified_ns, size, digest, transcript, title, number in found:
             path = os.path.join(os.fsdecode(folder), os.fsdecode(name))  # noqa: PTH118 - there are thousands
             yield Version(
-                path, _session(name), taken_at, modified_ns, size, digest.hex(), transcript, number, self
+                path,
+                _session(name),
+                taken_at,
+                modified_ns,
+                size,
+                digest.hex(),
+                transcript,
+                title,
+                number,
+                self,
             )
 
     def _content(self, version: Version) -> bytes:
@@ -294,7 +333,7 @@ class Snapshots:
             raise SnapshotError(f"{self.path}: a snapshot of {version.path} is damaged{gone}")
         return data
 
-    def _write(self, batch: list[_Fresh], now: int, taken: Taken) -> None:
+    def _write(self, batch: list[Fresh], now: int, taken: Taken) -> None:
         if not batch:
             return
         keep = self.limit()
@@ -305,7 +344,7 @@ class Snapshots:
                 else:
                     taken.unchanged += 1
 
-    def _insert(self, fresh: _Fresh, now: int, keep: int) -> bool:
+    def _insert(self, fresh: Fresh, now: int, keep: int) -> bool:
         execute = self._connection.execute
         folder, name = self._place(fresh.path)
         execute("INSERT OR IGNORE INTO row (folder, name) VALUES (?, ?)", (folder, name))
@@ -317,11 +356,12 @@ class Snapshots:
         digest = hashlib.sha256(fresh.data).digest()
         if newest is not None and newest[0] == digest:
             return False
-        stated = readable(fresh.data).get("cliSessionId")
-        transcript = stated.lower().encode("utf-8", "replace").decode() if isinstance(stated, str) else None
+        fields = readable(fresh.data)
+        transcript, title = _text(fields.get("cliSessionId")), _text(fields.get("title"))
         version = execute(
-            "INSERT INTO version (row, taken_at, modified_ns, size, sha256, transcript) VALUES (?,?,?,?,?,?)",
-            (row, now, fresh.modified_ns, len(fresh.data), digest, transcript),
+            "INSERT INTO version (row, taken_at, modified_ns, size, sha256, transcript, title)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row, now, fresh.modified_ns, len(fresh.data), digest, transcript and transcript.lower(), title),
         ).lastrowid
         for number, part in enumerate(pieces(fresh.data)):
             execute("INSERT INTO piece VALUES (?, ?, ?)", (version, number, self._blob(part)))
@@ -362,65 +402,9 @@ class Snapshots:
         return known
 
 
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """A healthy row that may be a new version."""
-
-    path: str
-    data: bytes
-    modified_ns: int
-    signature: str | None
-
-
-def _look(path: str, known: str | None, taken: Taken) -> _Fresh | None:
-    """The row if it has changed and is healthy; else what it is goes into `taken`."""
-    try:
-        status = os.lstat(path)
-        if known is not None and _signature(status) == known:
-            taken.unchanged += 1
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            taken.passed_over.append((path, "it is no file"))
-            return None
-        if status.st_size > MAX_ROW_SIZE:
-            taken.passed_over.append((path, "it is larger than the app reads"))
-            return None
-        status = _settled(path, status)
-        data, before = read_file(path, MAX_ROW_SIZE)
-        if not (_signature(status) == _signature(before) == _signature(os.lstat(path))):
-            taken.passed_over.append((path, "it is being written"))
-            return None
-    except OSError as error:
-        taken.passed_over.append((path, error.strerror or str(error)))
-        return None
-    account = Path(path).parents[1:3]
-    agent_mode = REGISTRIES.get(account[-1].name, False) if account else False
-    state, _, _ = verdict(data, Path(path).name.removesuffix(".json"), agent_mode)
-    if state != "ok":
-        taken.passed_over.append((path, state))
-        return None
-    return _Fresh(path, data, status.st_mtime_ns, None if _ambiguous(status) else _signature(status))
-
-
-def _signature(status: os.stat_result) -> str:
-    """What is the same as long as a file has not changed."""
-    parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return ":".join(map(str, parts))
-
-
-def _settled(path: str, status: os.stat_result) -> os.stat_result:
-    """What the file is, when its clock has ticked since it was last written: what comes after shows."""
-    age = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
-    if 0 <= age < _TICK_NS:
-        time.sleep((_TICK_NS - age) / 1e9)
-        return os.lstat(path)
-    return status
-
-
-def _ambiguous(status: os.stat_result) -> bool:
-    """Whether the file may be written again without a sign, on a file system whose clock ticks slowly."""
-    slow = status.st_mtime_ns % _FAT_NS == 0
-    return slow and 0 <= time.time_ns() - status.st_mtime_ns < 2 * _FAT_NS
+def _text(value: object) -> str | None:
+    """The beginning of a text, as SQLite takes it: no half surrogate pairs."""
+    return value[:_SHOWN].encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def _session(name: bytes) -> str:
