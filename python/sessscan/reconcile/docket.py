@@ -64,12 +64,13 @@ class Docket:
         """Holds all rows of different sessions that want one transcript; notes whom the others belong to."""
         for name, cases in wanting.items():
             names = sorted({case.session_id for case in cases})
-            # What snapshots say was so already while both rows could be read.
-            if len(names) > 1 and not all(_by_snapshot(case) for case in cases):
+            kept = _kept(cases)
+            if len(names) > 1:
                 for case in cases:
-                    others = ", ".join(other for other in names if other != case.session_id)
-                    case.hold(f"{others}, also lost, wants the same transcript", *self.named(case, name))
-            self.taken.setdefault(name, names[0])
+                    if case not in kept:
+                        others = ", ".join(other for other in names if other != case.session_id)
+                        case.hold(f"{others}, also lost, wants the same transcript", *self.named(case, name))
+            self.taken.setdefault(name, kept[0].session_id if kept else names[0])
 
     def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
         """The file of a transcript's uuid; of several the newest, of equal ones that in the row's folder."""
@@ -97,8 +98,13 @@ class Docket:
                     yield row
 
 
-def _by_snapshot(case: Case) -> bool:
-    return any(evidence.kind == "snapshot" for evidence in case.evidence)
+def _kept(cases: list[Case]) -> list[Case]:
+    """Those cases of one transcript whose snapshots name it, if that was so after all others were lost: they
+    could be read then, and all of them had it."""
+    kept = [case for case in cases if any(evidence.kind == "snapshot" for evidence in case.evidence)]
+    times = [case.base[0].version.taken_at for case in kept if case.base and case.base[0].version is not None]
+    others = [case for case in cases if case not in kept]
+    return kept if all(case.row.mtime <= time for case in others for time in times) else []
 
 
 def _claimed(since: int | None, version: Version) -> bool:

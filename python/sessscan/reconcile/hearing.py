@@ -14,7 +14,7 @@ from ..recorder.snapshots import Version
 from ..registry import PRIOR
 from .case import MISSING, Case, Witness, candidate, span
 from .docket import Docket
-from .pool import may_be_desktop
+from .pool import DESKTOP
 from .survey import transcript_id
 from .witness import SETTLING, Witnesses, is_fresh, stated_at
 
@@ -54,7 +54,7 @@ def hear(docket: Docket) -> None:
             if case.source is not None or case.reason is not None:
                 wanting[named].append(case)
         elif agreeing and _never_started(case, agreeing[0]):
-            _decide(docket, case, agreeing[:1])
+            decide(docket, case, agreeing[:1])
         else:
             case.base = _of_itself(case)
     docket.settle(wanting)
@@ -96,7 +96,7 @@ def _never_started(case: Case, witness: Witness) -> bool:
     A row that was written again after the snapshot may name one by now.
     """
     if witness.kind == "snapshot":
-        return case.status is None or case.row.mtime <= witness.mtime + SETTLING
+        return case.lost or case.row.mtime <= witness.mtime + SETTLING
     times = (witness.fields.get("createdAt"), witness.fields.get("lastActivityAt"))
     known = any(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
     return witness.kind == "tmp" or (witness.kind == "own" and known)
@@ -138,12 +138,13 @@ def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> N
         return
     case.transcript = transcript
     case.cli_session_id = named
-    _decide(docket, case, agreeing)
+    decide(docket, case, agreeing)
     if transcript is None:
         case.evidence.append(Evidence("missing", f"the transcript {named} is not among those looked at"))
 
 
-def _decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
+def decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
+    """Puts the row back as the first of its witnesses has it; the later ones fill in what it lacks."""
     kinds = [witness.kind for witness in agreeing]
     if kinds[0] == "snapshot":
         # The row is there whole: nothing but what was written of it later can add to that.
@@ -163,9 +164,9 @@ def _decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
 
 def _outlived(version: Version | None, newer: _core.Transcript | None) -> bool:
     """Whether the app may have given a row another transcript after the snapshot was taken."""
-    if version is None or newer is None or not may_be_desktop(newer):
+    if version is None or newer is None or newer.entrypoint not in (DESKTOP, None):
         return False
-    return (newer.last_activity_at or 0) > version.modified_ns // 1_000_000
+    return (newer.last_activity_at or 0) > version.taken_at
 
 
 def _told(docket: Docket, case: Case, witness: Witness) -> Evidence:
