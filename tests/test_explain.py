@@ -34,7 +34,7 @@ def producible() -> set[str]:
 
 def test_each_rule_is_explained_and_each_explanation_has_a_rule() -> None:
     assert producible() == set(BY_NAME)
-    assert len(BY_NAME) == len(RULES) == 19
+    assert len(BY_NAME) == len(RULES) == 20
 
 
 def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
@@ -54,6 +54,7 @@ def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
 def test_the_texts_are_whole_and_their_options_there(env: dict[str, str]) -> None:
     known = set(re.findall(r"--[a-z-]+", run(env, "reconcile", "--help").stdout))
     known |= set(re.findall(r"--[a-z-]+", run(env, "scan", "--help").stdout))
+    known |= set(re.findall(r"--[a-z-]+", run(env, "snapshots", "--help").stdout))
     for rule in RULES:
         assert not rule.brief.endswith(".")
         for text in (rule.meaning, rule.cause, rule.action, rule.advice):

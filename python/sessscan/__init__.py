@@ -32,6 +32,7 @@ from .errors import (
     PlanFileError,
     RefusedError,
     SessscanError,
+    SnapshotError,
     UnconfirmedError,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "RowState",
     "Scanner",
     "SessscanError",
+    "SnapshotError",
     "Table",
     "Transcript",
     "UnconfirmedError",

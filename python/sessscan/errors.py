@@ -39,3 +39,7 @@ class PlanFileError(SessscanError):
 
 class JournalError(SessscanError):
     """The journal of a run is missing, unreadable or of a version this sessscan does not know."""
+
+
+class SnapshotError(SessscanError):
+    """The snapshots cannot be read or written, or a newer sessscan has written them."""

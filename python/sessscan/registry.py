@@ -108,7 +108,7 @@ def read_store(store: Store) -> Contents:
             elif ".json" in name and is_file(entry):
                 contents.copies.append(Leftover(entry.path, name[: name.index(".json")], store))
         elif name.startswith("deleted_"):
-            contents.tombstones.add(bare_id(name.removeprefix("deleted_").removesuffix(".json")))
+            contents.tombstones.add(_tombstone(name))
     rows.sort(key=lambda entry: entry.name)
     contents.temporaries.sort(key=lambda leftover: leftover.path)
     contents.copies.sort(key=lambda leftover: leftover.path)
@@ -118,6 +118,23 @@ def read_store(store: Store) -> Contents:
         if row is not None:
             contents.rows.append(row)
     return contents
+
+
+def list_rows(store: Store, errors: list[OSError]) -> tuple[list[str], set[str]]:
+    """The paths of the rows of `store`, and the ids of what the user deleted, without reading any file."""
+    rows: list[str] = []
+    deleted: set[str] = set()
+    for entry in entries(store.path, errors):
+        if entry.name.startswith("local_") and entry.name.endswith(".json"):
+            rows.append(entry.path)
+        elif entry.name.startswith("deleted_"):
+            deleted.add(_tombstone(entry.name))
+    rows.sort()
+    return rows, deleted
+
+
+def _tombstone(name: str) -> str:
+    return bare_id(name.removeprefix("deleted_").removesuffix(".json"))
 
 
 def bare_id(name: str) -> str:

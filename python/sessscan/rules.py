@@ -142,6 +142,21 @@ RULES: tuple[Rule, ...] = (
         advice="Quit the desktop app and put the file itself in the link's place.",
     ),
     Rule(
+        "missing",
+        _ROW,
+        "the row is gone, but sessscan has kept it",
+        meaning="A row of which sessscan has a snapshot is not there any more, and nothing says that you "
+        "have deleted its session. So the session is missing from the app's list. It is only a note where "
+        "another row names the same conversation.",
+        cause="The file was never renamed into its place (a full disk, a move between file systems), a tool "
+        "that keeps folders in step or cleans up removed it, or the whole store was lost.",
+        action="It puts the row back from the snapshot, byte for byte, brought up to date where its "
+        "conversation has gone on. A session that you delete in the app stays deleted: the app leaves a "
+        "mark, and sessscan remembers it.",
+        advice="Quit the desktop app, run `sessscan reconcile --apply`, and start it again. If you removed "
+        "the file yourself, `sessscan snapshots --forget ROW` says so once and for all.",
+    ),
+    Rule(
         "unreadable",
         ("error", "warning", "note"),
         "not to be opened or read",

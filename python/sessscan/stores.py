@@ -41,6 +41,8 @@ class Places:
     projects: tuple[str, ...]
     errors: tuple[OSError, ...] = ()
     """Folders that could not be listed."""
+    roots: tuple[str, ...] = ()
+    """The folders that were named, or the userData folders of this machine."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +99,39 @@ def locate(
 
     standard = [path for place in user_data_places(sys.platform, os.environ, home) for path in _expand(place)]
     if stores is None:
+        named = [path for path in standard if Path(path).is_dir()]
         found = [store for path in standard for store in _in_user_data(path, errors)]
         context: list[Store] = []
     else:
-        found = [store for name in _several(stores) for store in _at(_folder(name), errors)]
+        named = [_folder(name) for name in _several(stores)]
+        found = [store for path in named for store in _at(path, errors)]
         neighbours = _neighbours(found)
         if any(_same(root, standard_projects) for root in roots):
             neighbours.update(dict.fromkeys(standard))
         context = [store for path in neighbours for store in _in_user_data(path, [])]
     seen: set[tuple[int, int] | str] = set()
     return Places(
-        tuple(_once(found, seen)), tuple(_once(context, seen)), tuple(dict.fromkeys(roots)), tuple(errors)
+        tuple(_once(found, seen)),
+        tuple(_once(context, seen)),
+        tuple(dict.fromkeys(roots)),
+        tuple(errors),
+        tuple(dict.fromkeys(named)),
     )
+
+
+def lost_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]:
+    """Of the physical `folders` in which rows were once, the stores under `roots` that are not there any
+    more, although the userData folder is."""
+    places = [os.path.realpath(root) for root in roots]
+    found = []
+    for folder in folders:
+        parts = Path(folder).parents
+        if len(parts) < 4 or parts[1].name not in REGISTRIES or not parts[2].is_dir():
+            continue
+        under = any(folder == place or folder.startswith(place.rstrip(os.sep) + os.sep) for place in places)
+        if under and not os.path.lexists(folder):
+            found.append(Store(folder, str(parts[2]), REGISTRIES[parts[1].name]))
+    return found
 
 
 def list_transcripts(roots: Iterable[str]) -> Listing:

@@ -17,7 +17,10 @@ from .explain import explain
 from .log import log
 from .reconcile import reconcile
 from .report import report
+from .restore import restore
 from .scan import scan
+from .snapshot import snapshot
+from .snapshots import snapshots
 from .undo import undo
 
 
@@ -36,7 +39,7 @@ class _Guarded(TyperGroup):
         except KeyboardInterrupt:
             from .options import fail
 
-            writes = ctx.invoked_subcommand in ("reconcile", "undo")
+            writes = ctx.invoked_subcommand in ("reconcile", "restore", "undo")
             fail(f"interrupted{'; `sessscan log` shows what was done' if writes else ''}", 130)
         except Exception as error:
             from .failure import report
@@ -87,6 +90,12 @@ app.command(short_help="Find lost sessions and put them back.", epilog="Example:
 )
 app.command(short_help="Take a run back.", epilog="Example: sessscan undo")(undo)
 app.command(short_help="Show what was changed.", epilog="Example: sessscan log")(log)
+app.command(short_help="Keep the rows that are healthy now.", epilog="Example: sessscan snapshot")(snapshot)
+app.command(short_help="Show what is kept of the rows.", epilog="Example: sessscan snapshots")(snapshots)
+app.command(
+    short_help="Put one row back as it was.",
+    epilog="Example: sessscan restore local_0f8e2c11-5a77-4a0e-9d2b-6f1f0c3f7a55 --at 2026-11-20",
+)(restore)
 app.command(
     short_help="Show the metadata of transcripts.",
     epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",

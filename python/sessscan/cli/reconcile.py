@@ -49,6 +49,9 @@ def reconcile(
             "--verify", help="Try on the healthy rows how well they would be put back. Writes nothing."
         ),
     ] = False,
+    no_snapshot: Annotated[
+        bool, typer.Option("--no-snapshot", help="Do not keep the healthy rows. Those kept still count.")
+    ] = False,
     force: Force = False,
     no_index: NoIndex = False,
 ) -> None:
@@ -81,7 +84,7 @@ def reconcile(
     else:
         if plan_out is not None:
             _new(plan_out)
-        made = _make(store, projects, match, adopt, rebuild_index, not no_index)
+        made = _make(store, projects, match, adopt, rebuild_index, not no_index, not no_snapshot)
         if plan_out is not None:
             _save(made, plan_out)
         outcome = _applied(made, force=force) if apply else made
@@ -90,6 +93,7 @@ def reconcile(
         again += [argument for path in projects or [] for argument in ("--projects", str(path))]
         again += [argument for word in match or [] for argument in ("--match", word)]
         again += [name for name in ("--adopt", "--rebuild-index") if making[name]]
+        again += ["--no-snapshot"] if no_snapshot else []
     print_outcome(outcome, form.value, again)
     raise typer.Exit(status)
 
@@ -101,28 +105,33 @@ def _make(
     adopt: bool,
     rebuild_index: bool,
     index: bool,
+    snapshot: bool,
 ) -> Plan:
     from ..reconcile import reconcile as run
-    from ..render.screen import progress
+    from ..render.screen import progress, remark
     from .failure import usage
     from .options import folders
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     try:
         with progress("reading", of_bytes=True) as advance:
-            return run(
+            plan = run(
                 stores,
                 roots,
                 matches=match or None,
                 adopt=adopt,
                 rebuild_index=rebuild_index,
                 index=index,
+                snapshot=snapshot,
                 progress=advance,
             )
     except ValueError as error:
         if not match:
             raise
         usage(error)
+    for text in plan.remarks:
+        remark(f"sessscan: {text}")
+    return plan
 
 
 def _applied(plan: Plan, *, exact: bool = False, force: bool) -> Report:

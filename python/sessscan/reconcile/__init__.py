@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
 from types import ModuleType
 
 from ..model import Action
@@ -14,9 +16,10 @@ from .adopt import adoptions
 from .diagnose import diagnose, find_orphans
 from .lineage import Lineage
 from .match import match
+from .memory import Memory
 from .plan import Plan, Progress
 from .rebuild import rebuild
-from .survey import take
+from .survey import Survey, take
 from .word import Matches
 
 __all__ = ["reconcile"]
@@ -30,22 +33,35 @@ def reconcile(
     adopt: bool = False,
     rebuild_index: bool = False,
     index: bool = False,
+    snapshot: bool = False,
     progress: Progress | None = None,
     now: int | None = None,
 ) -> Plan:
-    """Finds what is wrong with the stores and what can be done about it. Writes nothing.
+    """Finds what is wrong with the stores and what can be done about it. Writes nothing into
+    them.
 
     `stores`: userData folders, registries or account/organisation folders, and `projects`: the transcripts'
     roots; by default where this platform keeps them. `matches`: the user's word on held rows, ROW=TRANSCRIPT
     or a mapping. `adopt`: also make rows for orphans; `rebuild_index`: also bring stale indexes up to date.
     `index`: read only what is new of the transcripts, and keep what they say in sessscan's own state.
+    `snapshot`: also keep the healthy rows in sessscan's own state folder; those that are kept already are
+    drawn on in any case, and what cannot be read or kept of them is in the plan's `remarks`.
     `progress` is called with the bytes of transcripts that are scanned and that are to be. `now`: epoch ms,
     if another time than the clock's is meant.
 
     Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
     `ValueError` for a match that cannot be.
     """
-    survey = take(stores, projects, progress, int(time.time() * 1000) if now is None else now, index)
+    with closing(Memory(draw=True, keep=snapshot)) as memory:
+        moment = int(time.time() * 1000) if now is None else now
+        survey = take(stores, projects, progress, moment, index, memory)
+        if snapshot:
+            memory.take(survey.contents)
+        plan = _plan(survey, matches, adopt, rebuild_index)
+    return replace(plan, remarks=tuple(memory.remarks))
+
+
+def _plan(survey: Survey, matches: Matches | None, adopt: bool, rebuild_index: bool) -> Plan:
     docket = match(survey, Lineage(survey), matches)
     actions: list[Action] = []
     for case in docket.cases:

@@ -22,6 +22,7 @@ from .. import _core
 from ..errors import ConflictError, PlanChangedError, RefusedError, SessscanError, UnconfirmedError
 from ..model import Action, Fingerprint
 from ..running import refuse_if_app_runs
+from ..stores import REGISTRIES
 from . import journal
 from .fingerprint import Checker, content_hash
 from .guard import changes
@@ -124,6 +125,8 @@ class _Writer:
         )
         doubt = None
         try:
+            if before is None and action.source == "snapshot":
+                _make_store(Path(action.path).parent)
             _core.replace(
                 action.path,
                 action.content,
@@ -156,6 +159,28 @@ class _Writer:
         with contextlib.suppress(OSError):  # the next run completes it
             self._journal.end()
         return self._journal.run
+
+
+def _make_store(folder: Path) -> None:
+    """Makes the folder of a store that was lost with all its rows, private and durably, as the app has it:
+    two below a registry in a userData folder that is there."""
+    registry = folder.parent.parent
+    if folder.is_dir() or registry.name not in REGISTRIES or not registry.parent.is_dir():
+        return
+    for each in (registry, folder.parent, folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+            _sync(each.parent)
+
+
+def _sync(folder: Path) -> None:
+    """On the disk is what is in the folder, where a folder can be synced."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _free_name(name: str) -> str:

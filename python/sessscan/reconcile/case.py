@@ -8,17 +8,21 @@ from typing import Any, Literal
 
 from .. import _core
 from ..model import Candidate, Evidence, Row, Source
+from ..recorder.snapshots import Version
 
-WitnessKind = Literal["tmp", "own", "prefix", "copy"]
+WitnessKind = Literal["snapshot", "tmp", "own", "prefix", "copy"]
 
 
 LOST = "leftover-tmp"
 """The state of a row that is not there, but for its `.tmp`."""
+MISSING = "missing"
+"""The state of a row that is not there, and was when the last snapshot was taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A file that holds a state of the lost row, whole or in part, in the session's own words."""
+    """A file that holds a state of the lost row, whole or in part, in the session's own words; or a snapshot
+    of it, whose file is the database."""
 
     kind: WitnessKind
     path: str
@@ -31,11 +35,15 @@ class Witness:
     """Whether it lies under another account or organisation."""
     partial: bool = False
     """Whether the transcript's id is cut off in it, and was completed from the one transcript it fits."""
+    version: Version | None = None
+    """The snapshot, and its bytes."""
+    data: bytes = b""
 
     @property
     def mtime(self) -> int:
-        """Epoch ms."""
-        return self.status.st_mtime_ns // 1_000_000
+        """When the row was last written as it is here, epoch ms."""
+        written = self.status.st_mtime_ns if self.version is None else self.version.modified_ns
+        return written // 1_000_000
 
 
 @dataclass
@@ -72,6 +80,8 @@ class Case:
 
     deleted: bool = False
     """Whether the user deleted the session: then nothing is done."""
+    replaced: bool = False
+    """Whether another row has taken its conversation over, so that nothing is lost without it."""
     reason: str | None = None
     candidates: list[Candidate] = field(default_factory=list)
 
@@ -81,8 +91,8 @@ class Case:
 
     @property
     def lost(self) -> bool:
-        """Whether there is no row at all, only a `.tmp` of one."""
-        return self.row.state == LOST
+        """Whether there is no row at all, only a `.tmp` of one, or a snapshot."""
+        return self.row.state in (LOST, MISSING)
 
     @property
     def open(self) -> bool:

@@ -10,7 +10,7 @@ from .. import _core
 from ..model import Finding, Row, Severity
 from ..registry import Contents, bare_id
 from . import index
-from .case import Case
+from .case import MISSING, Case
 from .directory import in_folder
 from .docket import Docket
 from .pool import DESKTOP, is_conversation
@@ -37,6 +37,7 @@ def diagnose(docket: Docket, orphans: list[_core.Transcript]) -> list[Finding]:
     survey = docket.survey
     findings = [
         *_damaged_rows(docket),
+        *_missing_rows(docket),
         *_unreadable(survey),
         *_healthy_rows(survey),
         *_leftovers(docket),
@@ -102,6 +103,23 @@ def _damaged_row(row: Row, case: Case | None) -> Finding:
         row.offset,
         row.length,
     )
+
+
+def _missing_rows(docket: Docket) -> Iterator[Finding]:
+    for case in docket.cases:
+        if case.row.state == MISSING and not case.deleted:
+            yield _missing_row(case)
+
+
+def _missing_row(case: Case) -> Finding:
+    severity: Severity = "error"
+    message = "The row is gone, although the session was not deleted. So the session is missing from its list"
+    if case.replaced:
+        severity = "note"
+        message = f"The row is gone; its conversation is listed all the same: {case.reason}"
+    elif case.reason is not None:
+        message += f", and the row cannot be put back: {case.reason}"
+    return Finding("missing", severity, case.row.path, f"{message}.", case.session_id)
 
 
 def _unreadable(survey: Survey) -> Iterator[Finding]:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from .. import _core
 from ..model import Candidate, Evidence, Row
+from ..recorder.snapshots import Version
 from ..registry import bare_id
 from .case import LOST, Case, WitnessKind, candidate
+from .gone import gone
 from .lineage import Lineage
 from .survey import Survey, transcript_id
 
 WHERE: Mapping[WitnessKind, str] = {
     "own": "the row's own content names it",
     "prefix": "what is left of the row names it",
+    "snapshot": "a snapshot of the row names it",
     "tmp": "the row's .tmp names it",
     "copy": "a copy of the row names it",
 }
@@ -38,15 +41,20 @@ class Docket:
         """Matches a case to a transcript from which its row will be built."""
         case.transcript = transcript
         case.cli_session_id = transcript_id(transcript)
-        case.source = "transcript"
+        whole = bool(case.base) and case.base[0].version is not None
+        case.source = "snapshot" if whole else "transcript"
         case.evidence.extend(evidence)
 
-    def objection(self, case: Case, name: str) -> str | None:
-        """Why a row must not be given the transcript that is meant for it."""
+    def objection(self, case: Case, name: str, version: Version | None = None) -> str | None:
+        """Why a row must not be given the transcript that is meant for it, by a snapshot or otherwise."""
         if not name.startswith(case.id_beginning):
             return "what is left of the row names another transcript"
         claimants = self.survey.claimants(name, case.session_id)
+        if version is not None:
+            memory = self.survey.memory
+            claimants = [row for row in claimants if not _claimed(memory.named(row.path, name), version)]
         if claimants:
+            case.replaced = True
             return f"that belongs to {claimants[0].session_id}, a row that the app can read"
         if name in self.survey.tombstones:
             return "the session was deleted under another account"
@@ -56,11 +64,13 @@ class Docket:
         """Holds all rows of different sessions that want one transcript; notes whom the others belong to."""
         for name, cases in wanting.items():
             names = sorted({case.session_id for case in cases})
+            kept = _kept(cases)
             if len(names) > 1:
                 for case in cases:
-                    others = ", ".join(other for other in names if other != case.session_id)
-                    case.hold(f"{others}, also lost, wants the same transcript", *self.named(case, name))
-            self.taken.setdefault(name, names[0])
+                    if case not in kept:
+                        others = ", ".join(other for other in names if other != case.session_id)
+                        case.hold(f"{others}, also lost, wants the same transcript", *self.named(case, name))
+            self.taken.setdefault(name, kept[0].session_id if kept else names[0])
 
     def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
         """The file of a transcript's uuid; of several the newest, of equal ones that in the row's folder."""
@@ -88,9 +98,23 @@ class Docket:
                     yield row
 
 
+def _kept(cases: list[Case]) -> list[Case]:
+    """Those cases of one transcript whose snapshots name it, if that was so after all others were lost: they
+    could be read then, and all of them had it."""
+    kept = [case for case in cases if any(evidence.kind == "snapshot" for evidence in case.evidence)]
+    times = [case.base[0].version.taken_at for case in kept if case.base and case.base[0].version is not None]
+    others = [case for case in cases if case not in kept]
+    return kept if all(case.row.mtime <= time for case in others for time in times) else []
+
+
+def _claimed(since: int | None, version: Version) -> bool:
+    """Whether a row named the same transcript already when the snapshot of another was taken."""
+    return since is not None and since <= version.taken_at
+
+
 def _cases(survey: Survey) -> list[Case]:
-    """A case for each row that the app cannot read, and for each `.tmp` whose row is not there at all. Those
-    whose session the user deleted are none."""
+    """A case for each row that the app cannot read, for each `.tmp` whose row is not there at all, and for
+    each row that is gone but was kept. Those whose session the user deleted are none."""
     cases = []
     for contents in survey.contents:
         deleted = contents.tombstones
@@ -109,4 +133,6 @@ def _cases(survey: Survey) -> list[Case]:
                 mtime = status.st_mtime_ns // 1_000_000
                 row = Row(target, leftover.session_id, leftover.store, LOST, status.st_size, mtime)
                 cases.append(Case(row, None))
+                names.add(leftover.session_id)
+        cases += gone(survey, contents, names)
     return cases

@@ -57,7 +57,7 @@ def changes(plan: Plan) -> list[str]:
     for action in plan.actions:
         if action.status == "planned":
             folder = os.path.dirname(action.path)  # noqa: PTH120 - a str is at hand
-            if not Path(folder).is_dir():
+            if action.source != "snapshot" and not Path(folder).is_dir():
                 found.setdefault(folder, f"{folder} is gone")
                 continue
             for fingerprint in action.rests_on:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from .. import _core
 from ..model import Evidence, Source
+from ..recorder.snapshots import Version
 from ..registry import PRIOR
-from .case import Case, Witness, candidate, span
+from .case import MISSING, Case, Witness, candidate, span
 from .docket import Docket
+from .pool import DESKTOP
 from .survey import transcript_id
-from .witness import Witnesses, stated_at
-
-SETTLING = 2_000
-"""Ms. Two files whose times differ by less were written in the same moment: FAT counts in steps of 2 s."""
+from .witness import SETTLING, Witnesses, is_fresh, stated_at
 
 UNWRITABLE = {
     "linked": "it is a link, which the app does not follow and sessscan does not touch",
@@ -31,6 +31,8 @@ def hear(docket: Docket) -> None:
     for case in given:  # by the user's word; what is left of the row still comes before what can be derived
         witnesses.call(case)
         case.base = [w for w in _of_itself(case) if w.cli_session_id in (None, case.cli_session_id)]
+        if case.base and case.base[0].kind == "snapshot":
+            case.source = "snapshot"
     cases = docket.undecided()
     wanting: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
@@ -42,16 +44,17 @@ def hear(docket: Docket) -> None:
         named = next((w.cli_session_id for w in agreeing if w.cli_session_id is not None), None)
         if contradiction is not None:
             case.hold(contradiction, *docket.named(case))
-        elif case.misnamed is not None:
+        elif case.misnamed is not None and not (agreeing and agreeing[0].kind == "snapshot"):
             case.hold(f"it names no transcript, but {case.misnamed!r}", *docket.named(case))
-        elif case.lost and not any(witness.kind == "tmp" for witness in agreeing):
-            case.hold(case.because("nothing is left of its row but a .tmp that cannot be used"))
+        elif case.lost and not any(witness.kind in ("tmp", "snapshot") for witness in agreeing):
+            left = "a snapshot" if case.row.state == MISSING else "a .tmp"
+            case.hold(case.because(f"nothing is left of its row but {left} that cannot be used"))
         elif named is not None:
             _judge(docket, case, agreeing, named)
             if case.source is not None or case.reason is not None:
                 wanting[named].append(case)
-        elif agreeing and _never_started(agreeing[0]):
-            _decide(docket, case, agreeing[:1])
+        elif agreeing and _never_started(case, agreeing[0]):
+            decide(docket, case, agreeing[:1])
         else:
             case.base = _of_itself(case)
     docket.settle(wanting)
@@ -84,31 +87,26 @@ def newest(case: Case) -> tuple[list[Witness], str | None]:
 
 
 def _of_itself(case: Case) -> list[Witness]:
-    return [witness for witness in case.witnesses if witness.path == case.row.path]
+    return [w for w in case.witnesses if w.path == case.row.path or w.kind == "snapshot"]
 
 
-def _never_started(witness: Witness) -> bool:
-    """Whether it is a whole row without a transcript to name: one of a session that had none yet."""
+def _never_started(case: Case, witness: Witness) -> bool:
+    """Whether it is a whole row without a transcript to name: one of a session that had none yet.
+
+    A row that was written again after the snapshot may name one by now.
+    """
+    if witness.kind == "snapshot":
+        return case.lost or case.row.mtime <= witness.mtime + SETTLING
     times = (witness.fields.get("createdAt"), witness.fields.get("lastActivityAt"))
     known = any(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
     return witness.kind == "tmp" or (witness.kind == "own" and known)
 
 
-def is_fresh(case: Case, witness: Witness) -> bool:
-    """Whether a `.tmp` is the last thing that was written of its row.
-
-    Where both bear the very same time it is not the time of either's last write, and shows nothing.
-    """
-    if case.status is None:
-        return True
-    equal = witness.status.st_mtime_ns == case.status.st_mtime_ns
-    return not equal and witness.mtime >= case.row.mtime - SETTLING
-
-
 def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> None:
     """Decides a case whose witnesses name the transcript `named`."""
     transcript = docket.pick(named, agreeing[0].fields.get("cwd"))
-    entire = any(witness.kind in ("tmp", "own") for witness in agreeing)
+    entire = any(witness.kind in ("snapshot", "tmp", "own") for witness in agreeing)
+    version = agreeing[0].version
     naming = [witness for witness in agreeing if witness.cli_session_id == named]
     if named in _deleted_here(docket, case):
         case.deleted = True
@@ -116,7 +114,7 @@ def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> N
     if docket.taken.get(named, case.session_id) != case.session_id:
         case.hold("you gave the transcript that it names to another row", *docket.named(case))
         return
-    objection = docket.objection(case, named)
+    objection = docket.objection(case, named, version)
     if objection is not None:
         case.hold(f"it names the transcript {named}, but {objection}", *docket.named(case))
         return
@@ -129,30 +127,52 @@ def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> N
         case.hold(f"it names the transcript {named}, but that {missing}")
         return
     newer = docket.lineage.newer_copy(transcript) if transcript is not None else None
-    if newer is not None and all(witness.kind == "copy" for witness in naming):
+    stale = all(witness.kind == "copy" for witness in naming) or _outlived(version, newer)
+    if newer is not None and stale:
         case.hold(
-            "a copy of it names a transcript whose conversation went on in another",
+            f"a {'copy' if version is None else 'snapshot'} of it names a transcript whose conversation went "
+            "on in another",
             candidate(newer, transcript_id(newer), "the conversation went on in this one"),
             *docket.named(case),
         )
         return
     case.transcript = transcript
     case.cli_session_id = named
-    _decide(docket, case, agreeing)
+    decide(docket, case, agreeing)
     if transcript is None:
         case.evidence.append(Evidence("missing", f"the transcript {named} is not among those looked at"))
 
 
-def _decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
+def decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
+    """Puts the row back as the first of its witnesses has it; the later ones fill in what it lacks."""
+    kinds = [witness.kind for witness in agreeing]
+    if kinds[0] == "snapshot":
+        # The row is there whole: nothing but what was written of it later can add to that.
+        agreeing = [w for w in agreeing if w.kind == "snapshot" or w.path == case.row.path]
     case.base = agreeing
     case.evidence = [_told(docket, case, witness) for witness in agreeing]
-    kinds = [witness.kind for witness in agreeing]
-    sources: dict[str, Source] = {"tmp": "tmp", "own": "prefix", "prefix": "prefix", "copy": "copy"}
+    sources: dict[str, Source] = {
+        "snapshot": "snapshot",
+        "tmp": "tmp",
+        "own": "prefix",
+        "prefix": "prefix",
+        "copy": "copy",
+    }
     case.source = sources[kinds[0]]
-    case.rests_on = [witness.path for witness in agreeing if witness.path != case.row.path]
+    case.rests_on = [w.path for w in agreeing if w.path != case.row.path and w.version is None]
+
+
+def _outlived(version: Version | None, newer: _core.Transcript | None) -> bool:
+    """Whether the app may have given a row another transcript after the snapshot was taken."""
+    if version is None or newer is None or newer.entrypoint not in (DESKTOP, None):
+        return False
+    return (newer.last_activity_at or 0) > version.taken_at
 
 
 def _told(docket: Docket, case: Case, witness: Witness) -> Evidence:
+    if witness.version is not None:
+        age = span(docket.survey.now - witness.version.taken_at)
+        return Evidence("snapshot", f"sessscan has a snapshot of the whole row, taken {age} ago")
     if witness.kind == "tmp":
         age = span(docket.survey.now - witness.mtime)
         older = "" if is_fresh(case, witness) else ", older than the row's last write"
@@ -177,9 +197,11 @@ def _deleted_here(docket: Docket, case: Case) -> set[str]:
 def _compare(one: Witness, other: Witness) -> int:
     """Positive if `one` is the newer state of the row, negative if `other` is, 0 if that cannot be told."""
     direct = ("own", "prefix")
-    if one.kind in direct and other.kind == "copy":
+    if "snapshot" in (one.kind, other.kind) and "copy" in (one.kind, other.kind):
+        return 1 if one.kind == "snapshot" else -1  # a copy went its own way
+    if one.kind in direct and other.kind in ("copy", "snapshot"):
         return 1  # a copy was taken before the row was last written
-    if other.kind in direct and one.kind == "copy":
+    if other.kind in direct and one.kind in ("copy", "snapshot"):
         return -1
     difference = stated_at(one) - stated_at(other)
     if "copy" not in (one.kind, other.kind):

@@ -7,7 +7,8 @@ held, since at least one of them is wrong:
 2. the row's own words: its `.tmp`, what can be read of it, copies of it;
 3. its name, where that is a transcript's uuid (imported sessions);
 4. its worktree lease;
-5. time and elimination.
+5. a snapshot of it from before it had a transcript;
+6. time and elimination.
 
 A row that names its transcript itself never goes on to a weaker step.
 """
@@ -20,7 +21,7 @@ from ..model import Evidence
 from ..registry import bare_id
 from .case import Case, candidate
 from .docket import Docket
-from .hearing import hear
+from .hearing import decide, hear
 from .lease import Leases
 from .lineage import Lineage
 from .pool import free, is_conversation
@@ -37,7 +38,7 @@ def match(survey: Survey, lineage: Lineage, matches: Matches | None = None) -> D
         docket.taken[transcript_id(transcript)] = case.session_id
     if docket.cases:
         hear(docket)
-    for step in (_by_name, _by_lease, _by_time):
+    for step in (_by_name, _by_lease, _as_kept, _by_time):
         if docket.undecided():
             step(docket)
     for case in docket.cases:
@@ -100,6 +101,13 @@ def _by_lease(docket: Docket) -> None:
         case.rests_on.append(leases.file(case))
         wanting[transcript_id(transcript)].append(case)
     docket.settle(wanting)
+
+
+def _as_kept(docket: Docket) -> None:
+    """A row that named no transcript when it was kept comes back as it was, if nothing proves one now."""
+    for case in docket.undecided():
+        if case.base and case.base[0].version is not None:
+            decide(docket, case, case.base[:1])
 
 
 def _by_time(docket: Docket) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Action, Finding, Store
@@ -31,6 +31,8 @@ class _Outcome:
     findings: tuple[Finding, ...]
     actions: tuple[Action, ...]
     run: str | None = None
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """What could not be read or kept of sessscan's own snapshots, in words for the user."""
 
     @property
     def summary(self) -> dict[str, Any]:

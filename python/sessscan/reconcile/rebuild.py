@@ -18,8 +18,9 @@ from ..model import Action, Fingerprint, Row
 from ..registry import BOM, MAX_ROW_SIZE, bare_id, read_file, readable, verdict
 from .case import Case, Witness, candidate
 from .derive import DEFAULTS, Fields, derive
-from .hearing import is_fresh
 from .survey import path_of, transcript_id
+from .uptodate import brought_up_to_date
+from .witness import is_fresh
 
 PASSING = frozenset(
     (
@@ -106,8 +107,10 @@ def _restore(case: Case) -> Action:
 
 def _content(case: Case) -> tuple[dict[str, Any], dict[str, str], bytes, dict[str, bytes]]:
     """The row, each field's provenance, its bytes, and the files that were read for it."""
-    read = {witness.path: _read_again(witness) for witness in case.base}
+    read = {witness.path: _read_again(witness) for witness in case.base if witness.version is None}
     best = case.base[0] if case.base else None
+    if best is not None and best.version is not None:
+        return (*brought_up_to_date(case, best.version, best.data), read)
     if best is not None:
         whole = read[best.path]
         stripped = whole.removeprefix(BOM)

@@ -12,8 +12,9 @@ from .. import _core
 from ..model import Row
 from ..recorder import index as recorder
 from ..registry import PRIOR, Contents, Worktrees, read_store, read_worktrees
-from ..stores import Listing, Places, StrPath, list_transcripts, locate
+from ..stores import Listing, Places, StrPath, list_transcripts, locate, lost_stores
 from .directory import in_folder
+from .memory import Memory
 from .plan import Progress
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -42,6 +43,8 @@ class Survey:
     """By transcript uuid the readable rows, of any store, that name it now or have named it before."""
     tombstones: set[str] = field(default_factory=set)
     """Ids of deleted sessions and transcripts, of all stores."""
+    memory: Memory = field(default_factory=Memory)
+    """The snapshots, where they may be drawn on."""
 
     def rows(self) -> Iterable[Row]:
         """The rows of the stores to be reconciled."""
@@ -81,12 +84,13 @@ def take(
     progress: Progress | None,
     now: int,
     index: bool = False,
+    memory: Memory | None = None,
 ) -> Survey:
     """Reads all there is to read, with `index` only what is new of the transcripts. Raises OSError only for a
     folder the user named."""
     places = locate(stores, projects)
     listing = list_transcripts(places.projects)
-    survey = _rows(places, listing, now)
+    survey = _rows(places, listing, now, memory or Memory())
     scan_many = recorder.scan_many if index else _core.scan_many
     for transcript in scan_many(listing.transcripts, progress=progress):
         if transcript.error is not None:
@@ -132,8 +136,9 @@ def prior_ids(row: Row) -> list[str]:
     return [value.lower() for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
-def _rows(places: Places, listing: Listing, now: int) -> Survey:
+def _rows(places: Places, listing: Listing, now: int, memory: Memory) -> Survey:
     contents = [read_store(store) for store in places.stores]
+    contents += [Contents(store) for store in lost_stores(places.roots, memory.folders())]
     context = [read_store(store) for store in places.context]
     homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
     survey = Survey(
@@ -143,6 +148,7 @@ def _rows(places: Places, listing: Listing, now: int) -> Survey:
         listing,
         [*places.errors, *listing.errors, *(error for found in contents for error in found.errors)],
         now,
+        memory=memory,
     )
     claims: dict[str, list[Row]] = defaultdict(list)
     survey.size = sum(row.size for row in survey.rows())

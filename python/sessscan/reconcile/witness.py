@@ -6,6 +6,7 @@ What they say is heard in `hearing`; here they are only found, and those that ar
 from __future__ import annotations
 
 import json
+import os
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,6 +26,9 @@ TMP_LIFE = 30 * 86_400_000
 PARTIAL_DIGITS = 12
 """So many hexadecimal digits of a cut-off id must be left: 48 bits fit no second transcript by chance, be
 the uuids random or, as in version 7, led by 48 bits of time."""
+
+SETTLING = 2_000
+"""Ms. Two files whose times differ by less were written in the same moment: FAT counts in steps of 2 s."""
 
 SALVAGE = frozenset(("truncated", "not-json"))
 """States in which what can be read from the beginning on is what was written there."""
@@ -56,15 +60,34 @@ class Witnesses:
 
     def call(self, case: Case) -> None:
         """Adds to a case all that can be read of its row, the best first."""
-        witnesses = [*self._temporary(case), *self._own(case), *self._copies(case)]
+        snapshot = self._snapshot(case)
+        own: Iterable[Witness] = self._own(case)
+        if snapshot is not None and case.row.state == "id-mismatch":
+            own = ()  # it once bore its own id: what stands there now came from elsewhere
+            case.foreign = True
+        witnesses = [*self._temporary(case), *own, *self._copies(case)]
+        if snapshot is not None:
+            newer = [witness for witness in witnesses if _is_newer(case, witness, snapshot)]
+            witnesses = [*newer, snapshot, *(witness for witness in witnesses if witness not in newer)]
         for witness in witnesses:
             stated = witness.fields.get("cliSessionId")
-            if witness.cli_session_id is None and isinstance(stated, str):
+            if witness.cli_session_id is None and isinstance(stated, str) and witness is not snapshot:
                 case.remarks.append(f"{_name(witness.path)} names no transcript, but {stated!r}")
                 if witness.path == case.row.path:
                     case.misnamed = stated
             else:
                 case.witnesses.append(witness)
+
+    def _snapshot(self, case: Case) -> Witness | None:
+        found = self._survey.memory.newest(case.row.path)
+        if found is None:
+            return None
+        version, data = found
+        if verdict(data, case.session_id, case.row.store.agent_mode)[0] != "ok":
+            return None
+        fields = kept(readable(data))
+        path, status = str(version.database), os.stat_result((0,) * 10)
+        return Witness("snapshot", path, status, fields, _id(fields), whole=True, version=version, data=data)
 
     def _temporary(self, case: Case) -> Iterable[Witness]:
         path = case.row.path + ".tmp"
@@ -194,6 +217,31 @@ def stated_at(witness: Witness) -> float:
     """When, in the row's own words, its session was last active: how recent a state of the row this is."""
     value = witness.fields.get("lastActivityAt")
     return min(value, 1e18) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def is_fresh(case: Case, witness: Witness) -> bool:
+    """Whether a `.tmp` is the last thing that was written of its row.
+
+    Where both bear the very same time it is not the time of either's last write, and shows nothing.
+    """
+    if case.status is None:
+        return True
+    equal = witness.status.st_mtime_ns == case.status.st_mtime_ns
+    return not equal and witness.mtime >= case.row.mtime - SETTLING
+
+
+def _is_newer(case: Case, witness: Witness, snapshot: Witness) -> bool:
+    """Whether a file holds the row whole, and as the app has written it since the snapshot was taken."""
+    if witness.kind == "tmp":
+        if not is_fresh(case, witness) or witness.mtime <= snapshot.mtime + SETTLING:
+            return False
+    elif witness.kind != "own" or case.row.state != "bom":
+        return False
+    try:
+        data = read_file(witness.path)[0].removeprefix(BOM)
+    except OSError:
+        return False
+    return data != snapshot.data and verdict(data, case.session_id, case.row.store.agent_mode)[0] == "ok"
 
 
 def _id(fields: dict[str, Any]) -> str | None:

@@ -1,0 +1,56 @@
+"""`sessscan restore`: one row as it was."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import Force, Form
+
+
+def restore(
+    row: Annotated[
+        str,
+        typer.Argument(metavar="ROW", help="A row's path, file name or session id, or the beginning of one."),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="As it was then: 2026-11-25T08:30:00Z, a date, or milliseconds since 1970; UTC unless it "
+            "says otherwise. Default: the newest snapshot.",
+        ),
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    force: Force = False,
+) -> None:
+    """Put one row back as a snapshot has it; `sessscan undo` takes that back."""
+    from ..reconcile.plan import Plan, Report
+    from ..reconcile.restore import restore as run
+    from ..recorder import choice
+    from ..recorder.snapshots import Snapshots
+    from ..render.screen import remark
+    from ..render.snapshots import print_restoration
+    from .failure import usage
+    from .options import fail
+
+    store = Snapshots.existing()
+    if store is None:
+        fail("there are no snapshots yet: `sessscan snapshot` takes one", 2)
+    with store:
+        try:
+            found = run(store, row, None if at is None else choice.moment(at))
+        except ValueError as error:
+            usage(error)
+        for text in found.plan.remarks:
+            remark(f"sessscan: {text}")
+        outcome: Plan | Report = found.plan
+        if apply:
+            if found.plan.actions:
+                store.take([found.version.path])  # so that this one can come back as well
+            outcome = found.plan.apply(force=force)
+    again = ["sessscan", "restore", row, *(["--at", at] if at is not None else [])]
+    print_restoration(found, outcome, form.value, again)
+    raise typer.Exit(outcome.exit_status)

@@ -1,0 +1,202 @@
+"""What is kept of rows, what differs between versions, and one row put back: for people and scripts."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import SnapshotError
+from ..reconcile.plan import Plan, Report
+from ..reconcile.restore import Restoration
+from ..recorder.difference import Difference, differences
+from ..recorder.snapshots import Kept, Taken, Version
+from . import data
+from .screen import Page
+from .text import command, counted, folded, moment, size, when
+
+SCHEMA_TAKEN = "sessscan.snapshot/1"
+SCHEMA = "sessscan.snapshots/1"
+
+FAINT, TYPE = "dim", "cyan"
+
+
+def print_taken(taken: Taken, stores: int, database: str, form: str, given: Sequence[str]) -> None:
+    """What became of taking a snapshot. `given`: the options for the command that is suggested."""
+    if form == "json":
+        data.print_json(
+            {
+                "schema": SCHEMA_TAKEN,
+                "database": database,
+                "stores": stores,
+                "rows": taken.rows,
+                "kept": taken.kept,
+                "unchanged": taken.unchanged,
+                "passed_over": [{"path": path, "reason": why} for path, why in taken.passed_over],
+                "failed": [{"path": path, "reason": why} for path, why in taken.failed],
+            }
+        )
+        return
+    page = Page()
+    if not stores:
+        page.prose("There is no session store of the desktop app here.", style="bold")
+        page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
+        return
+    new = counted(len(taken.kept), "row has changed and is", "rows have changed and are")
+    page.prose(f"{new} kept anew; {taken.unchanged:,} had not changed.", style="bold")
+    if taken.passed_over:
+        kinds = Counter(reason for _, reason in taken.passed_over)
+        told = ", ".join(f"{reason} {count:,}" if count > 1 else reason for reason, count in kinds.items())
+        many = counted(len(taken.passed_over), "row is", "rows are")
+        page.prose(f"{many} passed over ({told}): what is kept of them stays. See what can be done:")
+        page.whole(command(["sessscan", "reconcile", *given]), indent=2, style=TYPE)
+
+
+def print_rows(rows: Sequence[Kept], form: str) -> None:
+    """Every row of which versions are kept."""
+    if form == "json":
+        data.print_json({"schema": SCHEMA, "rows": [_row(kept) for kept in rows]})
+        return
+    page = Page()
+    if not rows:
+        page.prose("Nothing is kept yet: `sessscan snapshot` and `sessscan reconcile` keep the healthy rows.")
+        return
+    folder = None
+    for kept in rows:
+        path = PurePath(kept.path)
+        if path.parent != folder:
+            if folder is not None:
+                page.gap()
+            folder = path.parent
+            page.whole(str(folder), style=FAINT)
+        newest = kept.newest
+        gone = "; deleted" if kept.deleted else ""
+        title = folded(newest.title or "") or "(no title)"
+        page.prose(title, lead=f"{when(newest.taken_at)}  ", indent=2)
+        page.whole(f"{kept.session_id}, {counted(kept.versions, 'version')}{gone}", indent=20, style=FAINT)
+    page.gap()
+    page.prose("Times are UTC. The versions of one, and what differs between them:")
+    page.whole(command(["sessscan", "snapshots", rows[0].session_id]), indent=2, style=TYPE)
+
+
+def print_versions(versions: Sequence[Version], form: str) -> None:
+    """The versions of one row, newest first, each with what differs from the one before."""
+    contents = [_content(version) for version in versions]
+    changes = [
+        None if old is None or new is None else differences(old, new)
+        for new, old in itertools.pairwise([*contents, None])
+    ]
+    if form == "json":
+        told = [
+            {**_version(version), "changes": None if found is None else [_difference(one) for one in found]}
+            for version, found in zip(versions, changes, strict=True)
+        ]
+        first = versions[0]
+        data.print_json(
+            {"schema": SCHEMA, "path": first.path, "session_id": first.session_id, "versions": told}
+        )
+        return
+    page = Page()
+    page.prose(folded(versions[0].title or "") or "(no title)", style="bold")
+    page.whole(versions[0].path, style=FAINT)
+    for version, content, found in zip(versions, contents, changes, strict=True):
+        page.gap()
+        page.prose(f"{moment(version.taken_at)} UTC, {size(version.size)}", style="bold")
+        page.prose(f"written {moment(version.modified_ns // 1_000_000)} UTC", indent=2, style=FAINT)
+        if content is None:
+            page.prose("the database is damaged here: this version cannot be read", indent=2, lead="! ")
+        elif found is not None:
+            _print_differences(page, found)
+    page.gap()
+    page.prose("To put one back:")
+    wanted = versions[min(1, len(versions) - 1)]
+    time = f"{moment(wanted.taken_at).replace(' ', 'T')}Z"
+    page.whole(command(["sessscan", "restore", wanted.session_id, "--at", time]), indent=2, style=TYPE)
+
+
+def print_restoration(found: Restoration, outcome: Plan | Report, form: str, again: Sequence[str]) -> None:
+    """What would become, or became, of one row. `again`: the command that was called."""
+    if form == "json":
+        data.print_json(outcome.to_dict())
+        return
+    page = Page()
+    taken = f"{moment(found.version.taken_at)} UTC"
+    path = found.version.path
+    if not outcome.actions:
+        page.prose(
+            f"The row is what the snapshot of {taken} has: there is nothing to put back.", style="bold"
+        )
+        page.whole(path, style=FAINT)
+        page.prose("Older versions:")
+        page.whole(command(["sessscan", "snapshots", found.version.session_id]), indent=2, style=TYPE)
+        return
+    [action] = outcome.actions
+    heads = {
+        "planned": "The row can be put back",
+        "applied": "The row is put back",
+        "refused": "The row was left alone",
+        "failed": "The row could not be written",
+    }
+    page.prose(f"{heads[action.status]}, as it was in the snapshot of {taken}.", style="bold")
+    page.whole(path, style=FAINT)
+    if action.error is not None:
+        page.prose(action.error, lead="! ", indent=2)
+    for finding in outcome.findings:
+        page.prose(finding.message, indent=2)
+    if found.before is not None and not outcome.findings:
+        _print_differences(page, differences(found.before, action.content))
+    page.gap()
+    if action.status == "planned":
+        page.prose("Nothing has been changed. Quit the Claude desktop app, and do it with:")
+        page.whole(command([*again, "--apply"]), indent=2, style=TYPE)
+    elif action.status == "applied":
+        page.prose("Start the Claude desktop app. To take this back:")
+        page.whole(command(["sessscan", "undo", str(outcome.run)]), indent=2, style=TYPE)
+
+
+def _print_differences(page: Page, found: Sequence[Difference]) -> None:
+    if not found:
+        page.prose("the same members and values, in other bytes", indent=2, style=FAINT)
+    for one in found:
+        if one.before is None:
+            page.prose(f"{folded(one.member)}: {folded(one.after or '')}", indent=2, lead="+ ")
+        elif one.after is None:
+            page.prose(f"{folded(one.member)}: {folded(one.before)}", indent=2, lead="- ")
+        else:
+            page.prose(
+                f"{folded(one.member)}: {folded(one.before)} → {folded(one.after)}", indent=2, lead="~ "
+            )
+
+
+def _content(version: Version) -> bytes | None:
+    try:
+        return version.data
+    except SnapshotError:
+        return None
+
+
+def _row(kept: Kept) -> dict[str, Any]:
+    return {
+        "path": kept.path,
+        "session_id": kept.session_id,
+        "title": kept.newest.title,
+        "versions": kept.versions,
+        "deleted": kept.deleted,
+        "newest": _version(kept.newest),
+    }
+
+
+def _version(version: Version) -> dict[str, Any]:
+    return {
+        "taken_at": version.taken_at,
+        "modified_at": version.modified_ns // 1_000_000,
+        "size": version.size,
+        "sha256": version.sha256,
+        "cli_session_id": version.cli_session_id,
+    }
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {"member": one.member, "before": one.before, "after": one.after}
