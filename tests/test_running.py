@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from sessscan.errors import AppRunningError
@@ -114,3 +115,13 @@ def test_a_running_app_is_refused(tmp_path: object) -> None:
                 refuse_if_app_runs()
         finally:
             process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such state")
+def test_a_process_that_has_ended_is_none() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    deadline = time.monotonic() + 30
+    while child.pid in {process.pid for process in processes()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child.wait()

@@ -75,9 +75,11 @@ def processes() -> Iterable[Process]:
     import psutil  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
 
     mine = os.getuid() if hasattr(os, "getuid") else None
-    attributes = ["pid", "name", "exe", "cmdline"] + (["uids"] if mine is not None else [])
+    attributes = ["pid", "name", "exe", "cmdline", "status"] + (["uids"] if mine is not None else [])
     for process in psutil.process_iter(attributes, ad_value=None):
         info = process.info
+        if info["status"] == psutil.STATUS_ZOMBIE:
+            continue  # it has ended, and only its parent has not asked how
         uid = info["uids"].real if info.get("uids") else None
         if mine and uid is not None and uid != mine:
             continue  # another user's app keeps another store

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Projects, Stores
+from .options import NoIndex, Projects, Stores
 
 
 def report(
@@ -23,6 +23,7 @@ def report(
     ],
     store: Stores = None,
     projects: Projects = None,
+    no_index: NoIndex = False,
 ) -> None:
     """Make one self-contained page of HTML: what is wrong, what to do, sessions, sizes, folders, damage, and
     what will soon be deleted."""
@@ -44,7 +45,7 @@ def report(
     given = [argument for path in store or [] for argument in ("--store", str(path))]
     given += [argument for path in projects or [] for argument in ("--projects", str(path))]
     with progress("reading", of_bytes=True) as advance:
-        text, unread = page.make(stores, roots, given=given, progress=advance)
+        text, unread = page.make(stores, roots, given=given, index=not no_index, progress=advance)
     if to_stdout:
         sys.stdout.buffer.write(text.encode("utf-8"))
     else:

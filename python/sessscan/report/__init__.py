@@ -14,6 +14,7 @@ from pathlib import Path
 from .. import _core
 from ..reconcile import reconcile
 from ..reconcile.plan import Progress
+from ..recorder import index as recorder
 from ..stores import StrPath, list_transcripts, locate
 
 GENERATOR = '<meta name="generator" content="sessscan report">'
@@ -28,13 +29,14 @@ def make(
     projects: StrPath | Iterable[StrPath] | None = None,
     *,
     given: Sequence[str] = (),
+    index: bool = False,
     progress: Progress | None = None,
     now: int | None = None,
 ) -> tuple[str, int]:
-    """The page, and how many files or folders could not be read for it. Writes nothing.
+    """The page, and how many files or folders could not be read for it. Writes nothing into a store.
 
     `stores` and `projects` as for `reconcile`; `given`: the options for the commands that the page suggests;
-    `progress` is called with the bytes of transcripts that are scanned and that are to be; `now`: epoch ms,
+    `index`: read only what is new of the transcripts, as `reconcile` does; `progress` is called with the bytes of transcripts that are scanned and that are to be; `now`: epoch ms,
     if another time than the clock's is meant. Raises OSError for a folder that was named, and `ImportError`
     without the extra `report`.
     """
@@ -43,9 +45,10 @@ def make(
 
     now = int(time.time() * 1000) if now is None else now
     stores, projects = _listed(stores), _listed(projects)
-    plan = reconcile(stores, projects, progress=progress, now=now)
+    plan = reconcile(stores, projects, index=index, progress=progress, now=now)
     listing = list_transcripts(locate(stores, projects).projects)
-    facts = gather(plan, _core.scan_many(listing.transcripts), now)
+    scan_many = recorder.scan_many if index else _core.scan_many
+    facts = gather(plan, scan_many(listing.transcripts), now)
     return page.render(facts, given), facts.unread
 
 
