@@ -36,8 +36,8 @@ def make(
     """The page, and how many files or folders could not be read for it. Writes nothing into a store.
 
     `stores` and `projects` as for `reconcile`; `given`: the options for the commands that the page suggests;
-    `index`: read only what is new of the transcripts, as `reconcile` does; `progress` is called with the bytes
-    of transcripts that are scanned and that are to be; `now`: epoch ms, if another time than the clock's is
+    `index`: read only what is new of the transcripts, as `reconcile` does; `progress` is called with the
+    bytes of transcripts that are scanned and that are to be; `now`: epoch ms, if another time is
     meant. Raises OSError for a folder that was named, and `ImportError`
     without the extra `report`.
     """
