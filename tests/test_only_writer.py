@@ -19,7 +19,8 @@ ALLOWED = {
     "database.py": "makes sessscan's own database, and gives a damaged one another name, never deletes it",
     "journal.py": "makes the folder of a run in sessscan's own state; removes it if the run changed nothing",
     "undo.py": "gives a file that was put back the time it had before: its content is not touched",
-    "columnar.py": "writes a file that the user named, beside it first; what bears that name already stays",
+    "newfile.py": "writes a file that the user named, beside it first; what bears that name already stays, "
+    "unless a command's --force is given",
     "__init__.py": "points a broken stdout at the null device",
 }
 
@@ -109,7 +110,7 @@ def test_each_exception_is_needed_and_no_wider_than_it_says() -> None:
         "apply.py": {"each.mkdir"},
         "database.py": {"os.O_CREAT", "os.O_RDWR", "os.chmod", "path.rename", "beside.rename", "home.mkdir"},
         "undo.py": {"os.utime"},
-        "columnar.py": {"os.O_WRONLY", "os.O_CREAT", "os.link", "os.rename", "os.unlink"},
+        "newfile.py": {"os.O_WRONLY", "os.O_CREAT", "os.link", "os.rename", "os.replace", "os.unlink"},
         "__init__.py": {"os.O_WRONLY"},
     }
 

@@ -192,22 +192,22 @@ def test_bars_are_few_and_without_gaps() -> None:
     assert spans([(10**17, True), (-5, True), (None, False)], now) == ([], 3)
 
 
-def test_only_an_earlier_report_is_replaced(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    assert run(env, "report", *places(sample), "-o", file).returncode == 0
-    assert run(env, "report", *places(sample), "-o", file).returncode == 0
+def test_a_file_is_replaced_only_if_told_to(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious.html"
-    precious.write_text("<!doctype html>mine")
+    precious.write_text("mine")
     result = run(env, "report", *places(sample), "-o", precious)
     assert result.returncode == 2
-    assert "no report of sessscan's" in result.stderr
-    assert precious.read_text() == "<!doctype html>mine"
+    assert "there is a file already: --force replaces it" in result.stderr
+    assert precious.read_text() == "mine"
+    assert run(env, "report", *places(sample), "-o", precious, "--force").returncode == 0
+    assert precious.read_text(encoding="utf-8").startswith("<!doctype html>")
     link = tmp_path / "link.html"
-    link.symlink_to(file)
+    link.symlink_to(precious)
     for wrong in (link, tmp_path, tmp_path / "missing" / "report.html"):
-        result = run(env, "report", *places(sample), "-o", wrong)
+        result = run(env, "report", *places(sample), "-o", wrong, "--force")
         assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
-    assert sorted(path.name for path in tmp_path.glob("*.html")) == [link.name, precious.name, file.name]
+    assert link.is_symlink()
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {link.name, precious.name}
 
 
 def test_without_the_extra_it_says_what_to_install(env: dict[str, str], sample: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ def is_columnar(form: str, output: Path | None) -> bool:
         if output is not None:
             fail(f"-o is for {' and '.join(FORMS)}; of {form} the output goes to stdout: > FILE", 2)
         return False
-    from ..render.columnar import Unwritable, check
+    from ..render.columnar import check
+    from ..render.newfile import Unwritable
 
     try:
         check(output)

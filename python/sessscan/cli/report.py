@@ -18,23 +18,27 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to write the page; - for stdout. An earlier report is replaced, no other file is.",
+            help="The new file for the page; - for stdout.",
         ),
     ],
     store: Stores = None,
     projects: Projects = None,
     no_index: NoIndex = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Make one self-contained page of HTML: what is wrong, what to do, sessions, sizes, folders, damage, and
     what will soon be deleted."""
-    from ..errors import ConflictError
+    from ..render import newfile
     from ..render.screen import progress, remark
     from .options import fail, folders
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     to_stdout = str(output) == "-"
-    if not to_stdout and not output.absolute().parent.is_dir():
-        fail(f"-o {output}: there is no such folder", 2)
+    try:
+        if not to_stdout:
+            newfile.check(output, force=force)
+    except newfile.Unwritable as error:
+        fail(str(error), 2)
     try:
         import jinja2  # noqa: F401
         import pygal  # noqa: F401
@@ -50,9 +54,11 @@ def report(
         sys.stdout.buffer.write(text.encode("utf-8"))
     else:
         try:
-            page.save(text, output)
-        except (FileExistsError, IsADirectoryError, ConflictError) as error:
-            fail(f"-o {error}", 2)
+            page.save(text, output, force=force)
+        except newfile.Unwritable as error:
+            fail(str(error), 2)
+        except FileExistsError:
+            fail(f"-o {output}: there is a file already", 2)
         remark(f"sessscan: the report is in {output}; it holds titles and paths of yours")
     if unread:
         remark("sessscan: some files could not be read; the page says how many")

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..tables import EventsTable, Table
-
-
-class Unwritable(Exception):
-    """What stands in the way of writing; nothing was read or written yet."""
+from . import newfile
+from .newfile import Unwritable
 
 
 def check(output: Path | None) -> None:
@@ -27,10 +20,8 @@ def check(output: Path | None) -> None:
     if output is None:
         if sys.stdout.isatty():
             raise Unwritable("this is nothing to look at: name a file with -o FILE")
-    elif os.path.lexists(output):
-        raise Unwritable(f"-o {output}: there is a file already: remove it, or name another")
-    elif not output.absolute().parent.is_dir():
-        raise Unwritable(f"-o {output}: there is no such folder")
+    else:
+        newfile.check(output)
 
 
 def write(table: Table | EventsTable, form: str, output: Path | None) -> None:
@@ -42,7 +33,7 @@ def write(table: Table | EventsTable, form: str, output: Path | None) -> None:
         _write(table, form, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
-        with _new(output) as stream:
+        with newfile.create(output) as stream:
             _write(table, form, stream)
 
 
@@ -72,27 +63,3 @@ def _writer(form: str, stream: BinaryIO, schema: Any) -> Any:
     from pyarrow.ipc import new_file
 
     return new_file(stream, schema)
-
-
-@contextmanager
-def _new(output: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is whole, and takes nobody's."""
-    temporary = output.absolute().parent / f".sessscan-{secrets.token_hex(8)}.part"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(temporary, output)
-        except FileExistsError:
-            raise
-        except OSError:
-            # A file system without links. Whoever makes that name in this very moment is overwritten.
-            if os.path.lexists(output):
-                raise FileExistsError(17, "there is a file already", str(output)) from None
-            os.rename(temporary, output)  # noqa: PTH104
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108

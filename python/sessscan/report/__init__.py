@@ -15,13 +15,8 @@ from .. import _core
 from ..reconcile import reconcile
 from ..reconcile.plan import Progress
 from ..recorder import index as recorder
+from ..render import newfile
 from ..stores import StrPath, list_transcripts, locate
-
-GENERATOR = '<meta name="generator" content="sessscan report">'
-"""Near the beginning of each page: how it is told from files of others."""
-
-_BEGINNING = 4096
-"""Bytes within which it stands."""
 
 
 def make(
@@ -53,25 +48,14 @@ def make(
     return page.render(facts, given), facts.unread
 
 
-def save(page: str, path: Path) -> None:
-    """Writes the page to a file, whole or not at all (mode 0600 where it is new).
+def save(page: str, path: Path, *, force: bool = False) -> None:
+    """Writes the page to a new file, mode 0600, whole or not at all; with `force` also over another file.
 
-    Only an earlier report is replaced. Raises `FileExistsError` for any other file, `IsADirectoryError` for a
-    folder, `ConflictError` for a file that changes in this very moment, and OSError.
+    Raises `Unwritable` (see `render.newfile`) for what may not be replaced, and OSError.
     """
-    expected: bytes | _core.Absent = _core.ABSENT
-    if path.is_symlink() or path.exists():
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder")
-        if path.is_symlink() or not path.is_file() or not _is_report(path):
-            raise FileExistsError(f"{path} is there already, and no report of sessscan's")
-        expected = path.read_bytes()
-    _core.replace(path, page.encode("utf-8"), expected=expected)
-
-
-def _is_report(path: Path) -> bool:
-    with path.open("rb") as file:
-        return GENERATOR.encode() in file.read(_BEGINNING)
+    newfile.check(path, force=force)
+    with newfile.create(path, force=force) as stream:
+        stream.write(page.encode("utf-8"))
 
 
 def _listed(paths: StrPath | Iterable[StrPath] | None) -> StrPath | list[StrPath] | None:

@@ -17,7 +17,6 @@ from ..model import Finding
 from ..render.outline import Outline, certainty, folder_of, how, last_of, short, title_of
 from ..render.text import clean, command, counted, folded, size
 from ..rules import BY_NAME
-from . import GENERATOR
 from .charts import charts
 from .facts import LISTED, SIZES, SOON, Facts
 from .timeline import local
@@ -75,7 +74,6 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         folder_of=folder_of,
         last_of=last_of,
         name=lambda path: PurePath(path).name,
-        generator=Markup(GENERATOR),  # our own
         zone=_zone(facts.now),
         version=__version__,
         LISTED=LISTED,
@@ -138,5 +136,7 @@ def _local(milliseconds: int | None, form: str) -> str:
 def _zone(now: int) -> str:
     time = local(now)
     offset = time.utcoffset() or datetime.timedelta()
+    if time.tzname() == "UTC":
+        return "UTC"
     hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
     return f"{time.tzname()}, UTC{'-' if offset.total_seconds() < 0 else '+'}{hours:02}:{minutes:02}"
