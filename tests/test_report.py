@@ -140,6 +140,14 @@ def test_a_large_store_has_a_small_page(tmp_path: Path) -> None:
     assert "(the largest 12 of 1,500)" in text
 
 
+def test_a_title_of_megabytes_makes_no_page_of_megabytes(tmp_path: Path) -> None:
+    projects = tmp_path / "projects"
+    add(projects, 1, "<b>&" * 500_000, "/w/" + "long/" * 200_000, days=29, extra=b"\0\n")
+    page = report.make([], projects)[0]
+    assert len(page) < 60_000
+    assert "&lt;b&gt;&amp;&lt;b&gt;" in page
+
+
 def test_what_the_cleanup_takes_is_told_by_the_files_times(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     for number, days in enumerate((31, 27.5, 10, 2)):

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .. import __version__
 from ..model import Finding
@@ -23,6 +23,8 @@ from .timeline import local
 
 _DAY = 86_400_000
 _CANDIDATES = 4
+_LONGEST = 400
+"""Characters of a text on the page: a title may be a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         day=_day,
         minute=_minute,
         folded=folded,
+        whole=_whole,
         left=lambda due: left(due, facts.now),
     )
     page: str = environment.get_template("page.html.j2").render(
@@ -66,7 +69,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         groups=_groups(outline.others),
         rules=Counter(finding.rule for finding in facts.plan.findings),
         charts=charts(facts),
-        retry=lambda *more: command(["sessscan", "reconcile", *given, *more]),
+        retry=lambda *more: _whole(command(["sessscan", "reconcile", *given, *more])),
         certainty=certainty,
         how=how,
         short=short,
@@ -85,10 +88,17 @@ def render(facts: Facts, given: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What is put in for a value: texts lose what could hide, move or break them; None is nothing."""
+    """What is put in for a value: texts lose what could hide, move or break them, and their ends where they
+    are very long; None is nothing."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return clean(value)
+        # Cut first: a cleaned character may be many.
+        return clean(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
     return "" if value is None else value
+
+
+def _whole(text: str) -> Markup:
+    """A text to be copied: cleaned, escaped, and not cut."""
+    return escape(clean(text))
 
 
 def _tone(facts: Facts, outline: Outline) -> str:
