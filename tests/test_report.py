@@ -110,6 +110,17 @@ def test_titles_and_paths_are_text(tmp_path: Path) -> None:
     assert "\\x1b]0;owned\\x07 \\u202egnp.exe" in elements.text
 
 
+@pytest.mark.parametrize(
+    "text", ["\ufffe", "\uffff", "\x85", "]]>&", "{{ 1 }}", "%s {0}", "\ud800", "\u2028"]
+)
+def test_texts_that_xml_or_templates_stumble_over(tmp_path: Path, text: str) -> None:
+    projects = tmp_path / "projects"
+    add(projects, 1, f"title {text}", cwd=f"/w/name{text}", days=29, extra=b"\0\n")
+    page = report.make([], projects)[0]
+    assert "name" in page[page.index('id="chart-folders"') :].partition("</figure>")[0]
+    page.encode("utf-8")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
 def test_a_path_that_is_no_utf_8(env: dict[str, str], tmp_path: Path) -> None:
     projects = tmp_path / os.fsdecode(b"pro\xff") / "projects"

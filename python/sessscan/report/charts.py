@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from xml.etree import ElementTree
@@ -21,6 +22,8 @@ _LABELS = 6
 """So many of them fit side by side."""
 _BARS = 8
 
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML may hold, not even escaped."""
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -126,7 +129,8 @@ def _ticks(top: int) -> list[int]:
 
 def _end(path: str, parts: int) -> str:
     """The last parts of a path of any platform."""
-    return "/".join(clean(path).replace("\\", "/").rstrip("/").split("/")[-parts:]) or "(no folder)"
+    end = "/".join(path.replace("\\", "/").rstrip("/").split("/")[-parts:])
+    return _NOT_XML.sub("\ufffd", clean(end)) or "(no folder)"
 
 
 def _short(name: str) -> str:
