@@ -201,6 +201,15 @@ def test_the_period_and_where_it_is_from(
     assert words in found.source
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+@pytest.mark.parametrize(
+    ("zone", "words"), [("UTC", "(UTC)"), ("CET-1", "(CET, UTC+01:00)"), ("<-0330>3:30", "(UTC-03:30)")]
+)
+def test_the_zone_is_said(env: dict[str, str], zone: str, words: str) -> None:
+    env["TZ"] = zone
+    assert f"Times are those of this computer {words}." in run(env, "report", "-o", "-").stdout
+
+
 def test_bars_are_few_and_without_gaps() -> None:
     now = 1_790_000_000_000
     for age, least, most in ((0, 1, 1), (3, 4, 4), (40, 6, 8), (500, 16, 18), (1300, 4, 5)):

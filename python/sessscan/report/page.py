@@ -149,4 +149,6 @@ def _zone(now: int) -> str:
     if time.tzname() == "UTC":
         return "UTC"
     hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
-    return f"{time.tzname()}, UTC{'-' if offset.total_seconds() < 0 else '+'}{hours:02}:{minutes:02}"
+    from_utc = f"UTC{'-' if offset.total_seconds() < 0 else '+'}{hours:02}:{minutes:02}"
+    name = time.tzname() or ""
+    return f"{name}, {from_utc}" if name[:1].isalpha() else from_utc  # many zones are only a number
