@@ -22,6 +22,7 @@ from .scan import scan
 from .snapshot import snapshot
 from .snapshots import snapshots
 from .undo import undo
+from .watch import watch
 
 
 class _Guarded(TyperGroup):
@@ -96,6 +97,10 @@ app.command(
     short_help="Put one row back as it was.",
     epilog="Example: sessscan restore local_0f8e2c11-5a77-4a0e-9d2b-6f1f0c3f7a55 --at 2026-11-20",
 )(restore)
+app.command(
+    short_help="Keep rows as they are saved; tell when one is lost.",
+    epilog="Example: sessscan watch --repair --notify 'tee -a lost.jsonl'",
+)(watch)
 app.command(
     short_help="Show the metadata of transcripts.",
     epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .. import _core
@@ -92,6 +93,9 @@ class Docket:
         for case in self.cases:
             if case.reason is not None and all(w.cli_session_id is None for w in case.witnesses):
                 yield case.row
+            elif case.source is not None and case.cli_session_id is None:
+                yield case.row
+                yield from (replace(case.row, mtime=witness.mtime) for witness in case.base[:1])
         for contents in self.survey.every_store():
             for row in contents.rows:
                 if row.path not in decided and (row.state != "ok" or "cliSessionId" not in row.fields):

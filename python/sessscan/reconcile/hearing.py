@@ -7,6 +7,7 @@ each other the newest state of the row counts, and where it cannot be told which
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from .. import _core
 from ..model import Evidence, Source
@@ -60,6 +61,10 @@ def hear(docket: Docket) -> None:
     docket.settle(wanting)
     for case in cases:
         for witness in case.witnesses:
+            if witness.version is not None:
+                fields = witness.fields
+                row = replace(case.row, state="ok", mtime=witness.mtime, fields=fields, error=None)
+                docket.survey.remember(row)
             earlier = witness.fields.get(PRIOR)
             for name in [witness.cli_session_id, *(earlier if isinstance(earlier, list) else ())]:
                 if isinstance(name, str):

@@ -74,13 +74,17 @@ def _sign(descriptor: int, text: str) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(home: Path) -> Iterator[None]:
-    """Holds the lock of the state folder `home`, which must exist.
+def exclusive(
+    home: Path, name: str = "lock", held: str = "is writing ({}): try again when it has finished."
+) -> Iterator[None]:
+    """Holds a lock of the state folder `home`, which must exist: by default that of who writes into stores.
+
+    `held` says what another sessscan does that holds it.
 
     Raises `LockedError`, naming the owner and how long it has held the lock, or `RefusedError` where there
     can be no lock.
     """
-    path = home / "lock"
+    path = home / name
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -92,9 +96,7 @@ def exclusive(home: Path) -> Iterator[None]:
         except OSError as error:
             raise RefusedError(f"{path} cannot be locked ({error.strerror})") from error
         if not free:
-            raise LockedError(
-                f"another sessscan is writing ({_holder(descriptor)}): try again when it has finished."
-            )
+            raise LockedError(f"another sessscan {held.format(_holder(descriptor))}")
         _sign(descriptor, json.dumps({"pid": os.getpid(), "user": _user(), "since": time.time()}))
         try:
             yield

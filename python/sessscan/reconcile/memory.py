@@ -40,6 +40,10 @@ class Memory:
         was seen to be deleted."""
         return self._ask(lambda snapshots: snapshots.names(folder), {})
 
+    def written(self, folder: str) -> dict[str, int]:
+        """When the rows of one folder were last written as they were kept, epoch ms, by file name."""
+        return self._ask(lambda snapshots: snapshots.written(folder), {})
+
     def folders(self) -> list[str]:
         """The physical folders of all rows of which versions are kept."""
         none: list[str] = []

@@ -6,7 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .. import _core
 from ..model import Row
@@ -45,10 +45,32 @@ class Survey:
     """Ids of deleted sessions and transcripts, of all stores."""
     memory: Memory = field(default_factory=Memory)
     """The snapshots, where they may be drawn on."""
+    earlier: list[Row] = field(default_factory=list)
+    """Lost rows as they were when they were kept: what they claimed and when they were written still tells
+    of the others."""
 
     def rows(self) -> Iterable[Row]:
         """The rows of the stores to be reconciled."""
         return (row for contents in self.contents for row in contents.rows)
+
+    def remember(self, row: Row) -> None:
+        """Takes a lost row as it was when it could be read."""
+        self.earlier.append(row)
+        for name in (cli_session_id(row), *prior_ids(row)):
+            if name is not None:
+                self.claims.setdefault(name, []).append(row)
+
+    def written_before(self) -> list[Row]:
+        """The rows as they were when they were kept, where they bear another time now: those that are lost,
+        and those that were put back since."""
+        before = list(self.earlier)
+        for contents in self.contents:
+            times = self.memory.written(contents.store.path)
+            for row in contents.rows:
+                time = times.get(os.path.basename(row.path), row.mtime)  # noqa: PTH119 - there are thousands
+                if row.state == "ok" and time != row.mtime:
+                    before.append(replace(row, mtime=time))
+        return before
 
     def every_store(self) -> list[Contents]:
         return self.contents + self.context

@@ -99,6 +99,11 @@ class Clock:
         for contents in survey.every_store():
             for row in contents.rows:
                 times[row.mtime] = times.get(row.mtime, 0) + 1
+        current = {row.path: row.mtime for contents in survey.contents for row in contents.rows}
+        self._before = survey.written_before()
+        for row in self._before:
+            if current.get(row.path) != row.mtime:
+                times[row.mtime] = times.get(row.mtime, 0) + 1
         self._at_once = times
 
     def distrust(self, row: Row) -> str | None:
@@ -154,13 +159,13 @@ class Clock:
     def _touched(self) -> tuple[list[int], list[int]]:
         """The times of healthy rows, and of transcripts, that were written when nothing in them happened."""
         rows, transcripts = [], []
-        for contents in self._survey.every_store():
-            for row in contents.rows:
-                if row.state == "ok" and not any(
-                    isinstance(at := row.fields.get(key), int | float) and row.mtime - at <= AFTER
-                    for key in ("lastFocusedAt", "lastActivityAt", "createdAt")
-                ):
-                    rows.append(row.mtime)
+        known = [row for contents in self._survey.every_store() for row in contents.rows]
+        for row in (*known, *self._before):
+            if row.state == "ok" and not any(
+                isinstance(at := row.fields.get(key), int | float) and row.mtime - at <= AFTER
+                for key in ("lastFocusedAt", "lastActivityAt", "createdAt")
+            ):
+                rows.append(row.mtime)
         for transcript in self._survey.transcripts:
             written = _written(transcript)
             if written is not None and written - (transcript.last_activity_at or 0) > AFTER:

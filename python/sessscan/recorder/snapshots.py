@@ -253,6 +253,17 @@ class Snapshots:
             found = self._connection.execute("SELECT name, deleted FROM row WHERE folder = ?", (real,))
             return {os.fsdecode(name): bool(deleted) for name, deleted in found}
 
+    def written(self, folder: StrPath) -> dict[str, int]:
+        """When the rows of one folder were last written as they were kept, epoch ms, by file name."""
+        real = os.fsencode(self._real(os.fspath(folder)))
+        with explained(self.path):
+            found = self._connection.execute(
+                "SELECT name, modified_ns, max(version.id) FROM row JOIN version ON version.row = row.id"
+                " WHERE folder = ? GROUP BY row.id",
+                (real,),
+            )
+            return {os.fsdecode(name): modified // 1_000_000 for name, modified, _ in found}
+
     def folders(self) -> list[str]:
         """The physical folders of all rows of which versions are kept, and that were not deleted."""
         with explained(self.path):

@@ -1,0 +1,107 @@
+"""`sessscan watch`: keeps rows as they are saved, and tells when one is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Projects, Stores
+
+if TYPE_CHECKING:
+    from ..recorder.ledger import Event
+
+
+class Form(StrEnum):
+    """How events are printed."""
+
+    text = "text"
+    jsonl = "jsonl"
+
+
+def watch(
+    store: Stores = None,
+    projects: Projects = None,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this for each finding, with the finding as one JSON object on its input. No shell "
+            "takes part: for one, say sh -c '...'.",
+        ),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Put rows back once the desktop app is closed, as reconcile would."),
+    ] = False,
+    form: Annotated[Form, typer.Option("--format", help="How to print what happens.")] = Form.text,
+) -> None:
+    """Watch the stores: keep each row as it is saved, and tell when one is damaged or gone."""
+    from ..recorder.messenger import Messenger
+    from ..recorder.watch import Watch
+    from ..render.data import dump
+    from ..render.screen import remark
+    from ..render.watching import event_object, print_event
+    from .failure import usage
+    from .options import folders
+
+    def say(text: str) -> None:
+        remark(f"sessscan: {text}")
+
+    stores, roots = folders(store, "--store"), folders(projects, "--projects")
+    messenger = None
+    if notify is not None:
+        try:
+            messenger = Messenger(notify, say)
+        except ValueError as error:
+            usage(ValueError(f"--notify {notify}: {error}"))
+
+    def tell(event: Event) -> None:
+        print_event(event, form.value)
+        if messenger is not None and event.kind == "finding":
+            messenger.send(dump(event_object(event), indent=None).encode() + b"\n")
+
+    watching = Watch(
+        None if stores is None else list(map(str, stores)),
+        None if roots is None else list(map(str, roots)),
+        repair=repair,
+        tell=tell,
+        remark=say,
+    )
+    with _ended_by_signals(watching.stop) as received:
+        try:
+            watching.run()
+        finally:
+            if messenger is not None:
+                messenger.close()
+    if signal.SIGINT in received:
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _ended_by_signals(stop: threading.Event) -> Iterator[list[int]]:
+    """Sets `stop` at a signal to end, and collects the signals. A second Ctrl-C ends at once."""
+    received: list[int] = []
+
+    def end(number: int, frame: Any) -> None:
+        if number == signal.SIGINT and number in received:
+            raise KeyboardInterrupt
+        received.append(number)
+        stop.set()
+
+    before: dict[int, Any] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        # Who is started with a signal ignored (nohup, a shell's background) is to ignore it.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, end)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,48 @@
+"""What a watch tells: a line for each event, at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.text import Text
+
+from ..recorder.ledger import Event
+from . import data
+from .screen import console
+from .text import clean, moment
+
+_STYLES = {"finding": "bold red", "resolved": "green", "repaired": "bold green", "held": "yellow"}
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """An event for scripts: the keys of a finding in `reconcile --format json`, and what has happened."""
+    finding = event.finding
+    return {
+        "event": event.kind,
+        "time": event.time,
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "path": finding.path,
+        "session_id": finding.session_id,
+        "transcript": finding.transcript,
+        "offset": finding.offset,
+        "length": finding.length,
+        "message": finding.message,
+        "run": event.run,
+    }
+
+
+def print_event(event: Event, form: str) -> None:
+    """One line on stdout, not left in a buffer."""
+    if form == "jsonl":
+        data.print_json_lines([event_object(event)])
+    else:
+        finding = event.finding
+        line = Text(f"{moment(event.time)} UTC  ")
+        line.append(
+            finding.rule if event.kind == "finding" else event.kind, style=_STYLES.get(event.kind, "")
+        )
+        line.append(f"  {clean(finding.path)}: {clean(finding.message)}")
+        console().print(line, soft_wrap=True)
+    sys.stdout.flush()

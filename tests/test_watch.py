@@ -1,0 +1,343 @@
+"""`sessscan watch` as a process, while other processes save, damage and delete rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from program import picture, places, run
+from sessscan import classify
+from sessscan.recorder.snapshots import Snapshots
+from sessscan.stores import user_data_places
+from watching import Watching, damage, watching
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+
+
+@pytest.fixture
+def store(sample: Path) -> Path:
+    [folder] = (sample / "Claude" / "claude-code-sessions").glob("*/*")
+    return folder
+
+
+@pytest.fixture
+def rows(store: Path) -> list[Path]:
+    """The healthy ones."""
+    return [path for path in sorted(store.glob("local_*.json")) if classify(path) == "ok"]
+
+
+def save(path: Path, title: str) -> bytes:
+    """What the app does: a whole new file, renamed over the old one."""
+    content = json.dumps({**json.loads(path.read_bytes()), "title": title}).encode()
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+    return content
+
+
+# What is told
+
+
+def test_damage_by_another_process_is_told_and_a_deletion_by_the_user_is_not(
+    env: dict[str, str], sample: Path, store: Path, rows: list[Path]
+) -> None:
+    cut, zeroed, gone, deleted, *_ = rows
+    with watching(env, *places(sample)) as watch:
+        times = {
+            "truncated": (cut, damage("truncate", cut)),
+            "zero-filled": (zeroed, damage("zero", zeroed)),
+            "missing": (gone, damage("remove", gone)),
+        }
+        damage("delete", deleted)
+        for rule, (path, moment) in times.items():
+            event = watch.event("finding", path)
+            assert event["rule"] == rule and event["severity"] == "error"
+            assert event["session_id"] == path.stem
+            assert event["message"]
+            assert 0 <= event["time"] / 1000 - moment < 10  # two seconds, on a machine that has the time
+        assert watch.told("finding", zeroed)[0]["length"] == zeroed.stat().st_size
+        last = rows[4]  # what comes after is told: so nothing is on its way any more
+        damage("remove", last)
+        watch.event("finding", last)
+        assert not watch.told("finding", deleted)
+        assert all(len(watch.told("finding", path)) == 1 for path, _ in times.values())
+        cut.write_bytes(json.dumps({"sessionId": cut.stem, "createdAt": 1, "lastActivityAt": 2}).encode())
+        assert "again" in watch.event("resolved", cut)["message"]
+        damage("zero", cut)
+        watch.until(lambda: len(watch.told("finding", cut)) == 2)
+        # Its tombstone comes late.
+        (store / f"deleted_{gone.stem.removeprefix('local_')}").write_text("1790000000000")
+        assert "deleted" in watch.event("resolved", gone)["message"]
+        assert watch.end(signal.SIGTERM) == 0
+    # Which of them were deleted is remembered, although the tombstones may not stay.
+    with Snapshots.open(Path(env["SESSSCAN_HOME"])) as snapshots:
+        names = snapshots.names(store)
+    assert names[deleted.name] and names[gone.name] and not names[last.name]
+
+
+def test_what_is_damaged_or_gone_already_is_told_at_the_start(
+    env: dict[str, str], sample: Path, rows: list[Path]
+) -> None:
+    assert run(env, "snapshot", "--store", sample / "Claude").returncode == 0
+    damage("remove", rows[0])
+    damage("delete", rows[1])
+    findings = json.loads(run(env, "reconcile", *places(sample), "--format", "json").stdout)["findings"]
+    errors = {finding["path"]: finding["rule"] for finding in findings if finding["severity"] == "error"}
+    assert errors[str(rows[0])] == "missing" and str(rows[1]) not in errors and len(errors) > 5
+    with watching(env, *places(sample)) as watch:
+        for path in errors:
+            watch.event("finding", Path(path))
+        assert watch.end(signal.SIGTERM) == 0
+        assert {event["path"]: event["rule"] for event in watch.events} == errors
+
+
+def test_rows_are_kept_as_they_are_saved_and_saving_is_no_damage(
+    env: dict[str, str], sample: Path, rows: list[Path]
+) -> None:
+    row, other = rows[:2]
+    with watching(env, *places(sample)) as watch:
+        for number in range(8):
+            content = save(row, f"save {number}")
+            # Some write in place: for a moment the row is empty, then it is half there.
+            other.write_bytes(b"")
+            time.sleep(0.02)
+            other.write_bytes(content[: len(content) // 2])
+            time.sleep(0.02)
+            other.write_bytes(content.replace(row.stem.encode(), other.stem.encode()))
+            time.sleep(0.05)
+        with Snapshots.open(Path(env["SESSSCAN_HOME"])) as snapshots:
+            for path in (row, other):
+                watch.until(lambda path=path: snapshots.versions(path)[0].data == path.read_bytes())
+        held = {file.path for file in psutil.Process(watch.process.pid).open_files()}
+        assert held and not {str(path) for path in rows} & held  # its own database is open, and no row
+        damage("remove", rows[2])
+        watch.event("finding", rows[2])
+        assert not watch.told("finding", row) and not watch.told("finding", other)
+        assert watch.end(signal.SIGTERM) == 0
+
+
+def test_an_untrusted_name_gives_the_terminal_no_orders(env: dict[str, str], tmp_path: Path) -> None:
+    store = tmp_path / "st\x1b[31more"
+    store.mkdir()
+    (store / "local_1\x1b[2J\n.json").write_bytes(bytes(9))
+    command = [sys.executable, "-m", "sessscan", "watch", "--store", str(store)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, encoding="utf-8"
+    ) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            rest, remarks = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert "zero-filled" in line and "local_1\\x1b[2J\\x0a.json" in line
+    assert "\x1b" not in line + rest + remarks and rest == ""
+
+
+# Folders that come and go
+
+
+def test_a_folder_that_vanishes_is_told_once_and_followed_again_when_it_is_back(
+    env: dict[str, str], sample: Path, store: Path, rows: list[Path]
+) -> None:
+    aside = sample / "elsewhere"
+    with watching(env, *places(sample)) as watch:
+        (sample / "Claude").rename(aside)  # no watch of the system tells of a parent's new name
+        event = watch.event("finding", store)
+        assert event["rule"] == "missing" and event["session_id"] is None
+        assert not any(watch.told("finding", path) for path in rows)
+        (aside / rows[0].relative_to(sample / "Claude")).unlink()
+        aside.rename(sample / "Claude")
+        watch.event("resolved", store)
+        assert watch.event("finding", rows[0])["rule"] == "missing"
+        shutil.copytree(store, aside)
+        shutil.rmtree(store)
+        watch.until(lambda: len(watch.told("finding", store)) == 2)
+        shutil.copytree(aside, store)
+        watch.until(lambda: len(watch.told("resolved", store)) == 2)
+        damage("truncate", rows[1])
+        assert watch.event("finding", rows[1])["rule"] == "truncated"
+        assert watch.end(signal.SIGTERM) == 0
+
+
+def test_a_store_that_is_not_there_yet_is_waited_for(
+    env: dict[str, str], tmp_path: Path, rows: list[Path]
+) -> None:
+    user_data = Path(user_data_places(sys.platform, env, env["HOME"])[0])
+    store = user_data / "claude-code-sessions" / "account" / "organisation"
+    with watching(env) as watch:
+        assert "there is none yet" in watch.remark("watching")
+        store.mkdir(parents=True)
+        row = store / rows[0].name
+        row.write_bytes(rows[0].read_bytes())
+        with Snapshots.open(Path(env["SESSSCAN_HOME"])) as snapshots:
+            watch.until(lambda: snapshots.versions(row))
+        damage("zero", row)
+        watch.event("finding", row)
+        other = store.parent / "another" / rows[1].name
+        other.parent.mkdir()
+        other.write_bytes(b"")
+        assert watch.event("finding", other)["rule"] == "empty"
+        assert watch.end(signal.SIGTERM) == 0
+
+
+def test_without_help_of_the_system_it_looks_for_itself(
+    env: dict[str, str], sample: Path, rows: list[Path]
+) -> None:
+    with watching({**env, "WATCHFILES_FORCE_POLLING": "1"}, *places(sample)) as watch:
+        damage("truncate", rows[0])
+        watch.event("finding", rows[0])
+
+
+# Notifying
+
+
+def test_the_command_gets_each_finding_and_never_holds_the_watch_up(
+    env: dict[str, str], sample: Path, store: Path, rows: list[Path], tmp_path: Path
+) -> None:
+    for path in store.glob("local_*.json"):
+        if path not in rows:
+            path.unlink()
+    script = tmp_path / "notify it.py"
+    script.write_text(
+        "import sys, time\n"
+        "text = sys.stdin.read()\n"
+        "with open(sys.argv[1], 'a') as file: file.write(text)\n"
+        "print('not among the results')\n"
+        "time.sleep(2)\n"
+        "sys.exit(7)\n"
+    )
+    out = tmp_path / "notes; $(exit)"
+    command = shlex.join([sys.executable, str(script), str(out)])
+    with watching(env, *places(sample), "--notify", command) as watch:
+        for path in rows[:2]:
+            damage("truncate", path)
+        for path in rows[:2]:
+            watch.event("finding", path)
+        watch.remark("the command failed with status 7")
+        watch.until(lambda: out.read_text().count("\n") == 2)
+        assert watch.end(signal.SIGTERM) == 0
+        notes = [json.loads(line) for line in out.read_text().splitlines()]
+        assert sorted(map(str, notes)) == sorted(map(str, watch.events))
+        assert {note["path"] for note in notes} == {str(path) for path in rows[:2]}
+
+
+def test_a_command_that_cannot_be_run_is_told(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+    with watching(env, *places(sample), "--notify", str(tmp_path / "nothing")) as watch:
+        assert "No such file" in watch.remark("--notify")
+        watch.until(lambda: watch.events)
+        assert watch.end(signal.SIGTERM) == 0
+    for wrong in ("", "'"):
+        result = run(env, "watch", *places(sample), "--notify", wrong)
+        assert result.returncode == 2 and "--notify" in result.stderr
+
+
+# Repairing
+
+
+def test_rows_are_put_back_once_the_app_is_closed_and_holds_stay_held(
+    env: dict[str, str], sample: Path, rows: list[Path], tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in rows}
+    app = tmp_path / "claude-desktop"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", app)
+    linux = sys.platform == "linux"  # elsewhere a process is not renamed by renaming its program
+    with (
+        subprocess.Popen([app, "300"]) as running,
+        watching(env, *places(sample), "--repair") as watch,
+    ):
+        try:
+            damage("zero", rows[0])
+            damage("remove", rows[1])
+            for path in rows[:2]:
+                watch.event("finding", path)
+            if linux:
+                watch.remark("the desktop app is running")
+                assert classify(rows[0]) == "zero-filled" and not rows[1].exists()
+        finally:
+            running.kill()
+            running.wait()
+        runs = {watch.event("repaired", path)["run"] for path in rows[:2]}
+        assert {path: path.read_bytes() for path in rows[:2]} == {p: before[p] for p in rows[:2]}
+        held = watch.until(lambda: [e for e in watch.events if e["event"] == "held"])
+        assert all(classify(event["path"]) != "ok" for event in held)
+        # What was taken back is not done again.
+        for name in runs:
+            assert run(env, "undo", name).returncode == 0
+        watch.until(lambda: len(watch.told("finding", rows[0])) == 2)
+        assert "taken that back" in watch.event("held", rows[0])["message"]
+        assert classify(rows[0]) == "zero-filled"
+        assert watch.end(signal.SIGTERM) == 0
+
+
+def test_without_repair_nothing_is_written(env: dict[str, str], sample: Path, rows: list[Path]) -> None:
+    before = picture(sample)
+    with watching(env, *places(sample)) as watch:
+        watch.until(lambda: watch.events)
+        assert watch.end(signal.SIGTERM) == 0
+    assert picture(sample) == before
+
+
+# The process
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 0), ("SIGHUP", 0), ("SIGINT", 130)])
+def test_signals_end_it_cleanly(env: dict[str, str], sample: Path, name: str, status: int) -> None:
+    with watching(env, *places(sample)) as watch:
+        if name == "SIGINT":
+            second = run(env, "watch", *places(sample))
+            assert second.returncode == 3
+            assert f"process {watch.process.pid}" in second.stderr and "SESSSCAN_HOME" in second.stderr
+        assert watch.end(getattr(signal, name)) == status
+        assert [line for line in watch.remarks if "watching" not in line] == []
+
+
+def test_a_signal_that_was_ignored_stays_so(env: dict[str, str], sample: Path, rows: list[Path]) -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with watching(env, *places(sample)) as watch:
+            watch.process.send_signal(signal.SIGHUP)
+            damage("truncate", rows[0])
+            watch.event("finding", rows[0])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_idle_watch_takes_no_time(env: dict[str, str], sample: Path) -> None:
+    with watching(env, *places(sample), "--repair") as watch:
+        watch.until(lambda: watch.events)
+        _wait_for_rest(watch)
+        process = psutil.Process(watch.process.pid)
+        before, began = process.cpu_times(), time.monotonic()
+        time.sleep(5)
+        after, lasted = process.cpu_times(), time.monotonic() - began
+        used = after.user + after.system - before.user - before.system
+        assert used / lasted < 0.02
+
+
+def _wait_for_rest(watch: Watching) -> None:
+    """Until all rows that wait are put back or held."""
+    watch.until(
+        lambda: (
+            {e["path"] for e in watch.events if e["event"] == "finding"}
+            <= {e["path"] for e in watch.events if e["event"] != "finding"}
+        )
+    )
+
+
+def test_it_starts_with_nothing_to_write_to(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    result = run({**env, "SESSSCAN_HOME": str(tmp_path / "file")}, "watch", *places(sample))
+    assert result.returncode == 3 and result.stderr.count("\n") == 1
+    assert os.fspath(tmp_path / "file") in result.stderr
