@@ -201,7 +201,7 @@ fn join(
     for (_, part) in parts {
         match part? {
             Scanned::Whole(transcript) => return Ok(*transcript),
-            Scanned::Shrunk => return scan_alone(path, scanner, None, poll),
+            Scanned::Shrunk => return scan_alone(path, scanner, None, &mut |_| poll(0)),
             Scanned::Part(more, end) => {
                 fold.append(*more, lines);
                 lines += end.lines;
@@ -214,7 +214,7 @@ fn join(
     let transcript = (!source.shrank()).then(|| fold.finish(size));
     match transcript {
         Some(transcript) if !source.changed() => Ok(transcript),
-        before => scan_alone(path, scanner, before, poll),
+        before => scan_alone(path, scanner, before, &mut |_| poll(0)),
     }
 }
 

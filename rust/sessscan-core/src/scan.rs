@@ -60,16 +60,18 @@ pub(crate) fn scan_alone(
     mut before: Option<Transcript>,
     poll: &mut Poll,
 ) -> io::Result<Transcript> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        // Bytes are told of once, however often they are read.
+        let mut poll = |bytes| poll(if attempt == 0 { bytes } else { 0 });
         let mut fold = Fold::new(session_id_of(path));
         let mut source = Source::open(path)?;
         before = before.filter(|before| before.size <= source.size());
         if let Some(before) = &before {
             source.rewind(before.size);
         }
-        let end = scan_into(&mut source, scanner, &mut fold, poll)?;
+        let end = scan_into(&mut source, scanner, &mut fold, &mut poll)?;
         source.rewind(end.offset);
-        settle_doubts(&mut source, scanner, &mut fold, poll)?;
+        settle_doubts(&mut source, scanner, &mut fold, &mut poll)?;
         if source.shrank() {
             before = None;
             continue;

@@ -173,5 +173,5 @@ pub(crate) fn scan(
         scanned => scanned.map(|scanned| scanned.transcript),
     };
     // It is being written to: what it says is found out as if nothing were known, and not kept.
-    scan_alone(path, scanner, before, poll).map(|transcript| Scanned { transcript, kept: None })
+    scan_alone(path, scanner, before, &mut |_| poll(0)).map(|transcript| Scanned { transcript, kept: None })
 }
