@@ -369,6 +369,10 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
                 last[key] = value
         if kind == "relocated" and (value := _string(record, "relocatedCwd")):
             last["relocatedCwd"] = value
+        if kind == "tag" and (value := _string(record, "tag")) is not None:
+            last["tag"] = value
+        if kind == "last-prompt" and (value := _string(record, "lastPrompt")):
+            last["lastPrompt"] = value
         if kind == "assistant" and (message := _object(record, "message")) is not None:
             model = _string(message, "model")
             if model and model != "<synthetic>":
@@ -432,6 +436,8 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
         "defects": sorted(reading.defects, key=lambda d: (d["line"], d["offset"], d["length"], d["kind"])),
         "born_in": first.get("entrypoint"),
         "relocated_cwd": last.get("relocatedCwd"),
+        "tag": last.get("tag") or None,
+        "last_prompt": last.get("lastPrompt"),
         "first_uuid": named[0] if named else None,
         "last_uuid": named[-1] if named else None,
         "own_records": own_records,

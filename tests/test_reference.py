@@ -16,6 +16,7 @@ import reference
 import sessscan
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transcripts import told
 
 Scan = Callable[..., dict[str, Any]]
 
@@ -31,7 +32,7 @@ def scan(request: pytest.FixtureRequest) -> Scan:
         data = source if isinstance(source, bytes) else lines(*source)
         if request.param == "reference":
             return reference.scan_bytes(data, session_id)
-        return sessscan.scan_bytes(data, session_id=session_id, strict=strict).to_dict()
+        return told(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
 
     return run
 
@@ -493,6 +494,31 @@ def test_relocated(scan: Scan) -> None:
         {"type": "relocated", "relocatedCwd": ""},
     ]
     assert scan(records)["relocated_cwd"] == "/new"
+
+
+def test_the_last_tag_counts_and_an_empty_one_takes_it_away(scan: Scan) -> None:
+    records: list[Any] = [
+        {"type": "tag", "tag": "first"},
+        {"type": "tag", "tag": "größer"},
+        {"type": "tag", "tag": None},
+        {"type": "assistant", "tag": "no", "message": {"content": [{"type": "tag", "tag": "nor this"}]}},
+    ]
+    assert scan(records)["tag"] == "größer"
+    assert scan([*records, {"type": "tag", "tag": ""}])["tag"] is None
+    assert scan([*records, {"type": "tag", "tag": ""}, {"tag": "again", "type": "tag"}])["tag"] == "again"
+
+
+def test_the_last_prompt_that_is_repeated(scan: Scan) -> None:
+    records: list[Any] = [
+        {"type": "last-prompt", "lastPrompt": "one"},
+        {"type": "last-prompt", "lastPrompt": "two", "leafUuid": "u"},
+        {"type": "last-prompt", "lastPrompt": None},
+        {"type": "last-prompt", "lastPrompt": ""},
+        {"type": "last-prompt", "leafUuid": "u"},
+        {"type": "other", "lastPrompt": "three"},
+    ]
+    assert scan(records)["last_prompt"] == "two"
+    assert scan(records[3:])["last_prompt"] is None
 
 
 @pytest.mark.parametrize(

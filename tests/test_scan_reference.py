@@ -20,6 +20,7 @@ import transcripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from race import content, sessions
+from transcripts import told
 
 BUDGET = int(os.environ.get("SESSSCAN_THOROUGH", "1"))
 
@@ -29,7 +30,7 @@ def examples(n: int) -> Any:
 
 
 def core(data: bytes, session_id: str | None = transcripts.SESSION, *, strict: bool) -> dict[str, Any]:
-    found = sessscan.scan_bytes(data, session_id=session_id, strict=strict).to_dict()
+    found = told(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
     assert found.pop("error") is None
     return found
 
@@ -93,7 +94,7 @@ def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
 def test_files_and_their_events(file: Path, data: bytes, kinds: tuple[str, ...]) -> None:
     file.write_bytes(data)
     for strict in (True, False):
-        found = sessscan.scan(file, strict=strict).to_dict()
+        found = told(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == reference.scan(file)
         assert found == {**core(data, strict=strict), "path": str(file)}
@@ -125,7 +126,7 @@ def test_files_of_many_megabytes(file: Path, seed: int) -> None:
     file.write_bytes(data)
     expected = reference.scan(file)
     for strict in (True, False):
-        found = sessscan.scan(file, strict=strict).to_dict()
+        found = told(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == expected
         assert {**core(data, strict=strict), "path": str(file)} == expected
@@ -156,7 +157,7 @@ def excerpts(seed: int) -> Iterator[bytes]:
 def test_real_file(file: Path) -> None:
     expected = reference.scan(file)
     for strict in (True, False):
-        found = sessscan.scan(file, strict=strict).to_dict()
+        found = told(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == expected
     assert [as_dict(event) for event in sessscan.events(file)] == reference.events(file)

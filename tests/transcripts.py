@@ -14,6 +14,7 @@ import re
 from random import Random
 from typing import Any
 
+import sessscan
 from damage import Damage, damage, mutate
 from hypothesis import strategies as st
 
@@ -21,6 +22,11 @@ SESSION = "7f1c2a9e-4b1d-4c7e-9d52-0a6b8e3f5d11"
 PARENT_SESSION = "11111111-2222-4333-8444-555555555555"
 
 Pairs = list[tuple[str, str]]
+
+
+def told(transcript: sessscan.Transcript) -> dict[str, Any]:
+    """All that a transcript says, also what its dict leaves out."""
+    return {**transcript.to_dict(), "tag": transcript.tag, "last_prompt": transcript.last_prompt}
 
 
 @st.composite
@@ -277,6 +283,7 @@ state_pairs = either(
     _state("summary", leafUuid=uuids, summary=titles, title=titles),
     _state("last-prompt", lastPrompt=titles, leafUuid=uuids, sessionId=session_ids),
     _state("mode", mode=one("plan"), sessionId=session_ids),
+    _state("tag", tag=titles, sessionId=session_ids),
     _state(
         "queue-operation",
         operation=one("enqueue"),
@@ -292,6 +299,7 @@ state_pairs = either(
     _state("file-history-snapshot", messageId=uuids, snapshot=nested, isSnapshotUpdate=booleans),
     _state("frame-link", title=titles, frame=nested),
     _state("a-kind-yet-to-come", worktreeSession=worktree_sessions, relocatedCwd=cwds, customTitle=titles),
+    _state("a-kind-yet-to-come", tag=titles, lastPrompt=titles),
     _state("a-kind-yet-to-come", value=nested, cwd=cwds, entrypoint=one("web"), message=nested),
 )
 

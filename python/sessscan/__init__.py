@@ -39,6 +39,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .reconcile import reconcile
     from .reconcile.plan import Plan, Report
+    from .sdk import SessionInfo, get_session_info, list_sessions
     from .shard import combine, scan_shard, shards
     from .tables import EventsTable, Table, actions_table, events_table, findings_table, rows_table, table
 
@@ -58,6 +59,7 @@ __all__ = [
     "Report",
     "RowState",
     "Scanner",
+    "SessionInfo",
     "SessscanError",
     "SnapshotError",
     "Table",
@@ -72,6 +74,8 @@ __all__ = [
     "events",
     "events_table",
     "findings_table",
+    "get_session_info",
+    "list_sessions",
     "reconcile",
     "replace",
     "rows_table",
@@ -92,6 +96,7 @@ _LATER = {
         ("EventsTable", "Table", "actions_table", "events_table", "findings_table", "rows_table", "table"),
         "tables",
     ),
+    **dict.fromkeys(("SessionInfo", "get_session_info", "list_sessions"), "sdk"),
     "combine": "shard",
     "scan_shard": "shard",
     "shards": "shard",

@@ -175,10 +175,16 @@ class Transcript:
     def defects(self) -> tuple[Defect, ...]:
         """What is wrong with the bytes, in the order of the file."""
     @property
+    def tag(self) -> str | None:
+        """The user's tag: what the last `tag` record says; an empty one takes it away. Not in `to_dict`."""
+    @property
+    def last_prompt(self) -> str | None:
+        """The last non-empty `lastPrompt` of a `last-prompt` record. Not in `to_dict`."""
+    @property
     def error(self) -> OSError | None:
         """Why the file could not be read (`scan_many`); all else is then empty."""
     def to_dict(self) -> dict[str, Any]:
-        """All fields, as `json` can write them."""
+        """All fields but `tag` and `last_prompt`, as `json` can write them."""
     def __eq__(self, other: object, /) -> bool: ...
 
 def scan(path: str | PathLike[str], *, strict: bool = False) -> Transcript:

@@ -67,6 +67,7 @@ SCANNER: dict[str, str | bytes] = {
     "snapshot": compact({"type": "file-history-snapshot", "snapshot": {"timestamp": "x", "files": {}}})
     + "\n",
     "last-prompt": '{"type":"last-prompt","lastPrompt":null,"sessionId":"s"}\n',
+    "tag": compact({"type": "tag", "tag": "later", "sessionId": "s"}) + "\n" + '{"tag":"","type":"tag"}\n',
     "many-states": (STATE + "\n") * 12,
     "crlf": STATE + "\r\n" + STATE + "\r\n",
     "bom": "\ufeff" + STATE + "\n",

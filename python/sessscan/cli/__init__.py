@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from .demo import demo
 from .events import events
 from .explain import explain
+from .list import list_
 from .log import log
 from .reconcile import reconcile
 from .report import report
@@ -101,6 +102,11 @@ app.command(
     short_help="Keep rows as they are saved; tell when one is lost.",
     epilog="Example: sessscan watch --repair --notify 'tee -a lost.jsonl'",
 )(watch)
+app.command(
+    "list",
+    short_help="List all sessions, newest first.",
+    epilog="Example: sessscan list --text parser --since 2w",
+)(list_)
 app.command(
     short_help="Show the metadata of transcripts.",
     epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",

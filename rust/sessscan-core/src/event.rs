@@ -63,6 +63,8 @@ pub(crate) enum RecordType {
     Summary,
     WorktreeState,
     Relocated,
+    Tag,
+    LastPrompt,
     Other,
 }
 
@@ -100,6 +102,8 @@ impl RecordType {
         const SUMMARY: u128 = number(b"summary");
         const WORKTREE_STATE: u128 = number(b"worktree-state");
         const RELOCATED: u128 = number(b"relocated");
+        const TAG: u128 = number(b"tag");
+        const LAST_PROMPT: u128 = number(b"last-prompt");
         match name {
             USER => RecordType::User,
             ASSISTANT => RecordType::Assistant,
@@ -108,6 +112,8 @@ impl RecordType {
             SUMMARY => RecordType::Summary,
             WORKTREE_STATE => RecordType::WorktreeState,
             RELOCATED => RecordType::Relocated,
+            TAG => RecordType::Tag,
+            LAST_PROMPT => RecordType::LastPrompt,
             _ => RecordType::Other,
         }
     }

@@ -58,6 +58,8 @@ keys! {
     LeafUuid = "leafUuid",
     WorktreeSession = "worktreeSession",
     RelocatedCwd = "relocatedCwd",
+    Tag = "tag",
+    LastPrompt = "lastPrompt",
 }
 
 /// Bytes that another process may change while they are looked at: those of a file that is mapped.

@@ -43,7 +43,7 @@ pub enum StateError {
 
 /// What a state begins with; a byte with its version and a digest of the rest follow.
 const MAGIC: &[u8] = b"sessscan-state";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What is put away of something: what it is, its version, a digest of the rest, the rest.
 pub(crate) fn seal(magic: &[u8], version: u8, body: &[u8]) -> Vec<u8> {

@@ -74,6 +74,10 @@ pub struct Transcript {
     pub worktree: Option<Worktree>,
     /// Where the session was last moved to.
     pub relocated_cwd: Option<String>,
+    /// The user's tag: what the last `tag` record says, if that is not empty.
+    pub tag: Option<String>,
+    /// The last prompt that a `last-prompt` record repeats.
+    pub last_prompt: Option<String>,
     /// The smallest timestamp of the session's own records; where they have none, of all.
     pub created_at: Option<i64>,
     /// The largest one, likewise.
@@ -358,6 +362,13 @@ impl Fold {
                     result.relocated_cwd = Some(cwd);
                 }
             }
+            // An empty one takes the tag away.
+            RecordType::Tag => result.tag = event::text_of(record, Key::Tag, scratch).or(result.tag.take()),
+            RecordType::LastPrompt => {
+                if let Some(prompt) = event::filled_text_of(record, Key::LastPrompt, scratch) {
+                    result.last_prompt = Some(prompt);
+                }
+            }
             RecordType::Other => {}
         }
     }
@@ -422,6 +433,8 @@ impl Fold {
         result.model = more.model.or(result.model.take());
         result.worktree = more.worktree.or(result.worktree.take());
         result.relocated_cwd = more.relocated_cwd.or(result.relocated_cwd.take());
+        result.tag = more.tag.or(result.tag.take());
+        result.last_prompt = more.last_prompt.or(result.last_prompt.take());
         result.first_prompt = result.first_prompt.take().or(more.first_prompt);
         result
             .defects
@@ -453,6 +466,7 @@ impl Fold {
         }
         let mut result = self.result;
         result.size = size;
+        result.tag.take_if(|tag| tag.is_empty());
         result.summary = self
             .summaries
             .into_values()

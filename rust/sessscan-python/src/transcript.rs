@@ -139,6 +139,18 @@ macro_rules! fields {
                 }
             )*
 
+            // What only a list of sessions asks for; no column of tables.
+
+            #[getter]
+            fn tag(&self) -> Option<&str> {
+                self.facts.tag.as_deref()
+            }
+
+            #[getter]
+            fn last_prompt(&self) -> Option<&str> {
+                self.facts.last_prompt.as_deref()
+            }
+
             /// The same as a dict that `json` can write.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let dict = PyDict::new(py);
