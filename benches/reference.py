@@ -24,6 +24,8 @@ PADDING_RUN = re.compile(rb"[\0 \t\r]*")
 RECORD_BEGINS = re.compile(rb'\{"(?:parentUuid|type)":')
 NUL_RUN = re.compile(rb"\0+")
 
+PROMPT_LENGTH = 200
+
 NOT_A_PROMPT = (
     "<command-name>",
     "<local-command",
@@ -311,8 +313,8 @@ def _time(record: dict[str, Any]) -> int | None:
     return (minutes * 60 + second) * 1000 + int((fraction or "").ljust(3, "0")[:3])
 
 
-def _human_prompt(record: dict[str, Any]) -> str | None:
-    """The text of the record if a person typed it."""
+def _human_text(record: dict[str, Any]) -> str | None:
+    """The text of a user record that no tool wrote."""
     message = _object(record, "message")
     if record.get("type") != "user" or record.get("toolUseResult") is not None or message is None:
         return None
@@ -326,9 +328,20 @@ def _human_prompt(record: dict[str, Any]) -> str | None:
             return None
         texts = [_string(block, "text") for block in blocks if block.get("type") == "text"]
         text = " ".join(text for text in texts if text is not None)
-    if not text.strip() or text.lstrip().startswith(NOT_A_PROMPT):
-        return None
     return text
+
+
+def _human_prompt(text: str | None) -> str | None:
+    """The text if a person typed it."""
+    return None if text is None or not text.strip() or text.lstrip().startswith(NOT_A_PROMPT) else text
+
+
+def _command(text: str | None) -> str | None:
+    """The slash command that the text begins with; its name is among the first characters, or too long."""
+    match = re.match(
+        "<command-name>(.*?)</command-name>", " ".join((text or "").split())[: PROMPT_LENGTH + 1]
+    )
+    return match[1].strip(" ") or None if match else None
 
 
 def _given_title(record: dict[str, Any]) -> tuple[str, str] | None:
@@ -353,6 +366,7 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
     last: dict[str, str] = {}
     worktree: dict[str, str | None] | None = None
     first_prompt: str | None = None
+    first_command: str | None = None
     times: list[int] = []
     own_times: list[int] = []
     sidechain: list[bool] = []
@@ -393,10 +407,13 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
             times.append(time)
             if own:
                 own_times.append(time)
-        if (prompt := _human_prompt(record)) is not None:
+        text = _human_text(record)
+        if (prompt := _human_prompt(text)) is not None:
             turns += 1
             if first_prompt is None:
-                first_prompt = " ".join(prompt.split())[:200]
+                first_prompt = " ".join(prompt.split())
+        elif first_command is None:
+            first_command = _command(text)
         if "parentUuid" in record:
             sidechain.append(record.get("isSidechain") is True)
 
@@ -404,8 +421,10 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
     for leaf, summary in summaries:
         if leaf in known:
             titles["summary"] = summary
+    first_prompt_is_cut = first_prompt is not None and len(first_prompt) > PROMPT_LENGTH
     if first_prompt is not None:
-        titles["prompt"] = first_prompt
+        first_command = None
+        first_prompt = titles["prompt"] = first_prompt[:PROMPT_LENGTH]
     title_source = next((s for s in ("custom", "ai", "summary", "prompt") if titles.get(s)), None)
     named = [uuid for uuid in uuids if uuid]
     relevant_times = own_times or times
@@ -438,6 +457,8 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
         "relocated_cwd": last.get("relocatedCwd"),
         "tag": last.get("tag") or None,
         "last_prompt": last.get("lastPrompt"),
+        "first_prompt_is_cut": first_prompt_is_cut,
+        "first_command": first_command,
         "first_uuid": named[0] if named else None,
         "last_uuid": named[-1] if named else None,
         "own_records": own_records,

@@ -508,6 +508,26 @@ def test_the_last_tag_counts_and_an_empty_one_takes_it_away(scan: Scan) -> None:
     assert scan([*records, {"type": "tag", "tag": ""}, {"tag": "again", "type": "tag"}])["tag"] == "again"
 
 
+def test_the_first_command_of_a_session_without_prompts(scan: Scan) -> None:
+    records = [
+        user("no command: <command-name>/no</command-name>", isMeta=True),
+        user("<command-name> </command-name>"),
+        user([{"type": "text", "text": "\n<command-name>/goal  x</command-name>"}]),
+        user("<command-name>/clear</command-name>"),
+    ]
+    assert (scan(records)["first_command"], scan(records)["turns"]) == ("/goal x", 0)
+    assert scan([*records, user("hello")])["first_command"] is None
+    assert scan([user("<command-name>" + "x" * 173 + "</command-name>")])["first_command"] is None
+    assert scan([user("<command-name>" + "x" * 172 + "</command-name>")])["first_command"] == "x" * 172
+
+
+@pytest.mark.parametrize(("length", "cut"), [(199, False), (200, False), (201, True), (5_000, True)])
+def test_a_first_prompt_that_is_cut(scan: Scan, length: int, cut: bool) -> None:
+    found = scan([user("\u00e9" * length + " \n")])
+    assert (len(found["first_prompt"]), found["first_prompt_is_cut"]) == (min(length, 200), cut)
+    assert found["title"] == found["first_prompt"]
+
+
 def test_the_last_prompt_that_is_repeated(scan: Scan) -> None:
     records: list[Any] = [
         {"type": "last-prompt", "lastPrompt": "one"},

@@ -26,7 +26,8 @@ Pairs = list[tuple[str, str]]
 
 def told(transcript: sessscan.Transcript) -> dict[str, Any]:
     """All that a transcript says, also what its dict leaves out."""
-    return {**transcript.to_dict(), "tag": transcript.tag, "last_prompt": transcript.last_prompt}
+    others = ("tag", "first_prompt_is_cut", "first_command", "last_prompt")
+    return {**transcript.to_dict(), **{name: getattr(transcript, name) for name in others}}
 
 
 @st.composite
@@ -117,6 +118,9 @@ texts = either(
 
 PREFIXES = (
     "<command-name>/clear</command-name>",
+    "\n<command-name>  /a \u2003 b\t</command-name>\n<command-args></command-args>",
+    "<command-name>" + "x" * 190 + "</command-name>",
+    "<command-name> </command-name>",
     "<command-message>this one is a prompt</command-message>",
     "<local-command-stdout></local-command-stdout>",
     "[Request interrupted by user]",

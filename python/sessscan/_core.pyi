@@ -178,13 +178,19 @@ class Transcript:
     def tag(self) -> str | None:
         """The user's tag: what the last `tag` record says; an empty one takes it away. Not in `to_dict`."""
     @property
+    def first_prompt_is_cut(self) -> bool:
+        """Whether `first_prompt` is longer than what is given of it. Not in `to_dict`."""
+    @property
+    def first_command(self) -> str | None:
+        """Of a session without any prompt the name of its first slash command. Not in `to_dict`."""
+    @property
     def last_prompt(self) -> str | None:
         """The last non-empty `lastPrompt` of a `last-prompt` record. Not in `to_dict`."""
     @property
     def error(self) -> OSError | None:
         """Why the file could not be read (`scan_many`); all else is then empty."""
     def to_dict(self) -> dict[str, Any]:
-        """All fields but `tag` and `last_prompt`, as `json` can write them."""
+        """All fields but those that say otherwise, as `json` can write them."""
     def __eq__(self, other: object, /) -> bool: ...
 
 def scan(path: str | PathLike[str], *, strict: bool = False) -> Transcript:

@@ -170,8 +170,19 @@ const NOT_HUMAN: [&str; 7] = [
 /// As many characters as the longest of these has.
 const BEGINNING: usize = 20;
 
-/// What a human typed, of a `user` record: its first `wanted` characters, white space folded; None if nobody did.
-pub(crate) fn human_prompt(record: &Record, wanted: usize, scratch: &mut Vec<u8>) -> Option<String> {
+/// What a `user` record is, if a human made it.
+pub(crate) enum Input {
+    /// The first characters of what was typed, white space folded.
+    Prompt(String),
+    /// The name of a slash command, where the record begins with it.
+    Command(String),
+}
+
+const COMMAND: (&str, &str) = ("<command-name>", "</command-name>");
+
+/// What a human typed, of a `user` record: its first `wanted` characters, among which a command's name has to be; None
+/// if nobody did.
+pub(crate) fn human_input(record: &Record, wanted: usize, scratch: &mut Vec<u8>) -> Option<Input> {
     let by_the_machine = record.is_given(Key::ToolUseResult)
         || [Key::IsMeta, Key::IsCompactSummary, Key::IsSidechain].iter().any(|key| record.is_true(*key));
     if by_the_machine {
@@ -179,12 +190,12 @@ pub(crate) fn human_prompt(record: &Record, wanted: usize, scratch: &mut Vec<u8>
     }
     let message = record.range(Key::Message)?;
     match record.bytes().plain.and_then(|plain| plain.values(message.end)) {
-        Some(values) => prompt_in(&values, message.start, wanted),
-        None => prompt_in(record.view().copy(message, scratch), 0, wanted),
+        Some(values) => input_in(&values, message.start, wanted),
+        None => input_in(record.view().copy(message, scratch), 0, wanted),
     }
 }
 
-fn prompt_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<String> {
+fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<Input> {
     let mut prompt = Prompt { begun: false, beginning: String::new(), folded: Folded::new(wanted) };
     let mut scratch = Vec::new();
     for text in texts(values, member(values, message, b"content")?)? {
@@ -201,7 +212,13 @@ fn prompt_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> O
     }
     let human =
         !prompt.beginning.is_empty() && !NOT_HUMAN.iter().any(|prefix| prompt.beginning.starts_with(prefix));
-    human.then(|| prompt.folded.into_text())
+    let text = prompt.folded.into_text();
+    if human {
+        return Some(Input::Prompt(text));
+    }
+    let (name, _) = text.strip_prefix(COMMAND.0)?.split_once(COMMAND.1)?;
+    let name = name.trim_matches(' ');
+    (!name.is_empty()).then(|| Input::Command(name.to_owned()))
 }
 
 /// A prompt taking shape: as much of it as has to be known.

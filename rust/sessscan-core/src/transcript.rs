@@ -1,6 +1,6 @@
 //! Records folded into what is known of one session.
 
-use crate::event::{self, RecordType, TitleSource};
+use crate::event::{self, Input, RecordType, TitleSource};
 use crate::line::DefectKind;
 use crate::record::{Bytes, Key, Record, View};
 use crate::text;
@@ -56,6 +56,10 @@ pub struct Transcript {
     pub summary: Option<String>,
     /// The first human prompt, white space folded, at most 200 characters.
     pub first_prompt: Option<String>,
+    /// It is longer than that.
+    pub first_prompt_is_cut: bool,
+    /// Of a session without any prompt: the first slash command.
+    pub first_command: Option<String>,
     /// The first top-level cwd.
     pub cwd: Option<String>,
     /// The last one.
@@ -321,10 +325,17 @@ impl Fold {
         let result = &mut self.result;
         match RecordType::of(record, scratch) {
             RecordType::User => {
-                let wanted = if result.first_prompt.is_none() { PROMPT_CHARACTERS } else { 0 };
-                if let Some(prompt) = event::human_prompt(record, wanted, scratch) {
-                    result.turns += 1;
-                    result.first_prompt.get_or_insert(prompt);
+                // One more, to see whether it is cut.
+                let wanted = if result.first_prompt.is_none() { PROMPT_CHARACTERS + 1 } else { 0 };
+                match event::human_input(record, wanted, scratch) {
+                    Some(Input::Prompt(prompt)) => {
+                        result.turns += 1;
+                        result.first_prompt.get_or_insert(prompt);
+                    }
+                    Some(Input::Command(name)) => {
+                        result.first_command.get_or_insert(name);
+                    }
+                    None => {}
                 }
             }
             RecordType::Assistant => self.unsettled.extend(record.range(Key::Message)),
@@ -436,6 +447,7 @@ impl Fold {
         result.tag = more.tag.or(result.tag.take());
         result.last_prompt = more.last_prompt.or(result.last_prompt.take());
         result.first_prompt = result.first_prompt.take().or(more.first_prompt);
+        result.first_command = result.first_command.take().or(more.first_command);
         result
             .defects
             .extend(more.defects.into_iter().map(|defect| Defect { line: defect.line + lines, ..defect }));
@@ -467,6 +479,13 @@ impl Fold {
         let mut result = self.result;
         result.size = size;
         result.tag.take_if(|tag| tag.is_empty());
+        if let Some(prompt) = &mut result.first_prompt {
+            result.first_command = None;
+            if let Some((end, _)) = prompt.char_indices().nth(PROMPT_CHARACTERS) {
+                prompt.truncate(end);
+                result.first_prompt_is_cut = true;
+            }
+        }
         result.summary = self
             .summaries
             .into_values()

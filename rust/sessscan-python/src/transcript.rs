@@ -147,6 +147,16 @@ macro_rules! fields {
             }
 
             #[getter]
+            fn first_prompt_is_cut(&self) -> bool {
+                self.facts.first_prompt_is_cut
+            }
+
+            #[getter]
+            fn first_command(&self) -> Option<&str> {
+                self.facts.first_command.as_deref()
+            }
+
+            #[getter]
             fn last_prompt(&self) -> Option<&str> {
                 self.facts.last_prompt.as_deref()
             }
