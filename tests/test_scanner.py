@@ -57,7 +57,7 @@ def test_what_is_no_state() -> None:
         (b"", "no saved state"),
         (state[:-1], "damaged"),
         (state[:-1] + bytes([state[-1] ^ 1]), "damaged"),
-        (state.replace(b"state\x01", b"state\x63"), "version 99"),
+        (state.replace(b"state\x02", b"state\x63"), "version 99"),
     ]:
         with pytest.raises(ValueError, match=text):
             sessscan.Scanner.restore(wrong)

@@ -22,7 +22,7 @@ from .reconcile.plan import Progress
 from .reconcile.pool import is_conversation
 from .reconcile.standing import Desktop, Standing, standings
 from .reconcile.survey import Survey, path_of, take
-from .sdk import session_info
+from .sdk import session_info, typed_first
 from .stores import StrPath
 
 SCHEMA = "sessscan.list/1"
@@ -39,6 +39,7 @@ class Session:
     title: str | None
     title_source: str | None
     first_prompt: str | None
+    """Of a slash command its name."""
     last_prompt: str | None
     tag: str | None
     cwd: str | None
@@ -59,8 +60,9 @@ class Session:
 
     @property
     def name(self) -> str:
-        """What to call it: its title, else the last prompt that was noted."""
-        return self.title or self.last_prompt or ""
+        """What to call it: its title, else what was typed last or first."""
+        title = self.title if self.title_source != "prompt" else self.first_prompt
+        return title or self.last_prompt or self.first_prompt or ""
 
     @property
     def when(self) -> int:
@@ -123,15 +125,16 @@ def list_all(
     *,
     wanted: Wanted | None = None,
     limit: int | None = None,
+    index: bool = False,
     progress: Progress | None = None,
 ) -> Listing:
-    """The sessions, newest first. Writes nothing.
+    """The sessions, newest first. Writes nothing into a store.
 
-    `stores` and `projects` as in `reconcile`. Left out are subagents' transcripts, and files in which nobody
+    `stores`, `projects` and `index` as in `reconcile`. Left out are subagents' transcripts, and files in which nobody
     said anything and that have no title; of several files of one session the newest counts. Raises OSError
     for a folder that was named and cannot be listed.
     """
-    survey = take(stores, projects, progress, int(time.time() * 1000))
+    survey = take(stores, projects, progress, int(time.time() * 1000), index)
     docket = match(survey, Lineage(survey))
     known = standings(docket, find_orphans(docket)) if survey.contents else None
     sessions = []
@@ -173,7 +176,7 @@ def _session(transcript: _core.Transcript, standing: Standing | None) -> Session
         path=path,
         title=transcript.title,
         title_source=transcript.title_source,
-        first_prompt=transcript.first_prompt,
+        first_prompt=typed_first(transcript),
         last_prompt=transcript.last_prompt,
         tag=transcript.tag,
         cwd=transcript.cwd,

@@ -8,6 +8,7 @@ can take the place of the other.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -18,9 +19,15 @@ from typing import Literal
 from . import _core
 from .reconcile.diagnose import is_damaged
 from .reconcile.directory import in_folder, normal
+from .recorder import index as recorder
 from .stores import TRANSCRIPT_NAME, StrPath, folders_in, locate, transcripts_in
 
 Health = Literal["ok", "damaged"]
+
+# How a prompt begins that a slash command stands for: its message to the model follows.
+_COMMAND = re.compile(
+    "<command-message>[^<]*</command-message> *<command-name>([^<]*[^< ][^<]*)</command-name>"
+)
 
 _GIT_PATIENCE = 5  # seconds, as the SDK's
 
@@ -40,7 +47,8 @@ class SessionInfo:
     custom_title: str | None = None
     """The user's title, else the model's, wherever in the file it stands."""
     first_prompt: str | None = None
-    """What a human typed first: white space folded, at most 200 characters."""
+    """What a human typed first, white space folded: 200 characters and `…` of what is longer. Of a slash
+    command its name."""
     git_branch: str | None = None
     """The last one."""
     cwd: str | None = None
@@ -69,6 +77,7 @@ def list_sessions(
     include_worktrees: bool = True,
     *,
     projects: StrPath | Iterable[StrPath] | None = None,
+    index: bool = True,
 ) -> list[SessionInfo]:
     """The sessions of a directory and its git worktrees, or without `directory` all, last modified first.
 
@@ -76,7 +85,8 @@ def list_sessions(
     files of one session the newest counts. `limit`: at most so many, 0 as None for all; no more files are
     read than that takes. `offset`: how many to pass over first. `include_worktrees`: also the repository's
     other worktrees, as git lists them. `projects`: the transcripts' roots, by default
-    `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`.
+    `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`. `index`: read only what is new of the transcripts,
+    and keep what they say in sessscan's own state.
 
     What cannot be read is left out. Raises OSError only for a folder of `projects` that cannot be listed.
     """
@@ -89,11 +99,15 @@ def list_sessions(
     found = _files(roots, directories)
     most = limit if limit is not None and limit > 0 else None
     first = max(offset, 0)
-    return list(_sessions(found, None if most is None else first + most))[first:]
+    return list(_sessions(found, None if most is None else first + most, index))[first:]
 
 
 def get_session_info(
-    session_id: str, directory: StrPath | None = None, *, projects: StrPath | Iterable[StrPath] | None = None
+    session_id: str,
+    directory: StrPath | None = None,
+    *,
+    projects: StrPath | Iterable[StrPath] | None = None,
+    index: bool = True,
 ) -> SessionInfo | None:
     """One session, of any project or of that of `directory` and its worktrees; None if it is not there, or
     hidden (`list_sessions`)."""
@@ -102,10 +116,10 @@ def get_session_info(
         return None
     roots = locate((), projects).projects
     own = [_canonical(directory)] if directory else []
-    for info in _sessions(_files(roots, own, name), 1):
+    for info in _sessions(_files(roots, own, name), 1, index):
         return info
     trees = [tree for tree in _worktrees(own[0]) if tree != own[0]] if own else []
-    return next(_sessions(_files(roots, trees, name), 1), None) if trees else None
+    return next(_sessions(_files(roots, trees, name), 1, index), None) if trees else None
 
 
 def session_info(
@@ -118,7 +132,8 @@ def session_info(
     if transcript.error is not None or transcript.is_sidechain:
         return None
     given = transcript.custom_title or transcript.ai_title
-    summary = given or transcript.last_prompt or transcript.summary or transcript.first_prompt
+    first = typed_first(transcript)
+    summary = given or transcript.last_prompt or transcript.summary or first
     if not summary:
         return None
     return SessionInfo(
@@ -127,7 +142,7 @@ def session_info(
         last_modified=modified_ns // 1_000_000,
         file_size=transcript.size,
         custom_title=given,
-        first_prompt=transcript.first_prompt,
+        first_prompt=first,
         git_branch=transcript.git_branch,
         cwd=transcript.cwd or directory,
         tag=transcript.tag,
@@ -138,6 +153,17 @@ def session_info(
         health="damaged" if is_damaged(transcript) else "ok",
         path=transcript.path or "",
     )
+
+
+def typed_first(transcript: _core.Transcript) -> str | None:
+    """The first prompt, with `…` where it is cut; of a slash command its name alone."""
+    first = transcript.first_prompt
+    if first is None:
+        return transcript.first_command
+    command = _COMMAND.match(first)
+    if command is not None:
+        return command[1].strip()
+    return first.rstrip() + "…" if transcript.first_prompt_is_cut else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +199,15 @@ def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = 
     return found
 
 
-def _sessions(files: Sequence[_File], most: int | None) -> Iterator[SessionInfo]:
+def _sessions(files: Sequence[_File], most: int | None, index: bool) -> Iterator[SessionInfo]:
     """What is to be shown of these files, in their order; with `most` no more are read than it takes."""
+    scan_many = recorder.scan_many if index else _core.scan_many
     seen: set[str] = set()
     at = 0
     while at < len(files) and (most is None or len(seen) < most):
         batch = files[at:] if most is None else files[at : at + most - len(seen)]
         at += len(batch)
-        transcripts = _core.scan_many([file.path for file in batch])
+        transcripts = scan_many([file.path for file in batch])
         for file, transcript in zip(batch, transcripts, strict=True):
             if file.directories and _is_elsewhere(transcript, file):
                 continue

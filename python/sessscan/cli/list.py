@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Projects, Stores
+from .options import NoIndex, Projects, Stores
 
 
 class ListForm(StrEnum):
@@ -46,6 +46,7 @@ def list_(
     form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.table,
     store: Stores = None,
     projects: Projects = None,
+    no_index: NoIndex = False,
 ) -> None:
     """List all sessions, newest first, also those that the desktop app has lost. Opens and changes nothing.
 
@@ -62,7 +63,7 @@ def list_(
     wanted = Wanted(folder or None, " ".join(text or ()), after, before)
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as advance:
-        found = list_all(stores, roots, wanted=wanted, limit=limit, progress=advance)
+        found = list_all(stores, roots, wanted=wanted, limit=limit, index=not no_index, progress=advance)
     again = [argument for path in store or [] for argument in ("--store", str(path))]
     again += [argument for path in projects or [] for argument in ("--projects", str(path))]
     print_listing(found, form.value, again)
