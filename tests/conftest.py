@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from random import Random
 
@@ -56,3 +58,18 @@ def sample(tmp_path: Path) -> Path:
     """The demo's store."""
     make(tmp_path / "d")
     return tmp_path / "d"
+
+
+@pytest.fixture
+def someone(tmp_path: Path, env: dict[str, str]) -> dict[str, str]:
+    """A user whose sessions are the demo's, where this platform keeps them; `sessscan` is on the PATH."""
+    home = Path(env["HOME"])
+    make(tmp_path / "made")
+    (home / ".claude").mkdir()
+    shutil.move(tmp_path / "made" / "projects", home / ".claude" / "projects")
+    above = {"darwin": home / "Library" / "Application Support", "win32": Path(env["APPDATA"])}
+    config = above.get(sys.platform, Path(env["XDG_CONFIG_HOME"]))
+    config.mkdir(parents=True, exist_ok=True)
+    shutil.move(tmp_path / "made" / "Claude", config / "Claude")
+    theirs = {name: value for name, value in env.items() if name != "CLAUDE_CONFIG_DIR"}
+    return theirs | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", "")))}

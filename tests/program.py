@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,3 +27,29 @@ def picture(folder: Path) -> dict[str, tuple[bytes, int]]:
 def places(sample: Path) -> list[str]:
     """The options for a sample store."""
     return ["--store", str(sample / "Claude"), "--projects", str(sample / "projects")]
+
+
+def on_a_terminal(env: dict[str, str], columns: int, *arguments: str) -> str:
+    """What the program sends to a real terminal of that width."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    main, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    command = [sys.executable, "-m", "sessscan", *arguments]
+    with subprocess.Popen(command, stdout=other, stderr=other, stdin=other, env=env) as process:
+        os.close(other)
+        seen = b""
+        while True:
+            try:
+                block = os.read(main, 65536)
+            except OSError:
+                break
+            if not block:
+                break
+            seen += block
+        process.wait()
+    os.close(main)
+    return seen.decode("utf-8", "strict")

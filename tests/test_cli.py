@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from program import picture, places, run
+from program import on_a_terminal, picture, places, run
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 TRANSCRIPT_KEYS = {
@@ -361,32 +361,6 @@ def hostile(sample: Path) -> None:
         )
         path.write_bytes(content.replace(b"/home/ada", rb"/home/\u001b]0;x\u0007[/b]"))
         os.utime(path, ns=(time, time))
-
-
-def on_a_terminal(env: dict[str, str], columns: int, *arguments: str) -> str:
-    """What the program sends to a real terminal of that width."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    main, other = pty.openpty()
-    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    command = [sys.executable, "-m", "sessscan", *arguments]
-    with subprocess.Popen(command, stdout=other, stderr=other, stdin=other, env=env) as process:
-        os.close(other)
-        seen = b""
-        while True:
-            try:
-                block = os.read(main, 65536)
-            except OSError:
-                break
-            if not block:
-                break
-            seen += block
-        process.wait()
-    os.close(main)
-    return seen.decode("utf-8", "strict")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals")

@@ -5,7 +5,10 @@ Nothing but typer is imported at the start: `sessscan --version` and completion 
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +19,7 @@ from .events import events
 from .explain import explain
 from .list import list_
 from .log import log
+from .page import lay_out
 from .reconcile import reconcile
 from .report import report
 from .restore import restore
@@ -25,34 +29,47 @@ from .snapshots import snapshots
 from .undo import undo
 from .watch import watch
 
+_WRITING = ("reconcile", "restore", "undo")
+
 
 class _Guarded(TyperGroup):
     """What can go wrong in any command becomes one line on stderr and an exit status."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        lay_out(self)
+
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        with _guard():  # help and version are printed here already
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, ctx: Any) -> Any:
+        with _guard(writes=ctx.invoked_subcommand in _WRITING):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _guard(*, writes: bool = False) -> Iterator[None]:
+    try:
         try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            _mute_stdout()
-            raise typer.Exit(141) from None  # as the shell shows a program that SIGPIPE has ended
-        except KeyboardInterrupt:
-            from .options import fail
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _mute_stdout()
+        raise typer.Exit(141) from None  # as the shell shows a program that SIGPIPE has ended
+    except KeyboardInterrupt:
+        from .options import fail
 
-            writes = ctx.invoked_subcommand in ("reconcile", "restore", "undo")
-            fail(f"interrupted{'; `sessscan log` shows what was done' if writes else ''}", 130)
-        except Exception as error:
-            from .failure import report
+        fail(f"interrupted{'; `sessscan log` shows what was done' if writes else ''}", 130)
+    except Exception as error:
+        from .failure import report
 
-            report(error)  # also where a command ends with a status of its own: that goes on as it is
+        report(error)  # also where a command ends with a status of its own: that goes on as it is
 
 
 def _mute_stdout() -> None:
     """Nobody reads stdout any more: what is still in its buffer must not fail once more at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -77,7 +94,8 @@ def _version(value: bool) -> None:
 
 @app.callback(
     epilog="Exit status: 0 no error stands; 1 an error stands; 2 usage; 3 refused, nothing written; "
-    "4 some files could not be read or written; 5 written, but the disk would not confirm it."
+    "4 some files could not be read or written; 5 written, but the disk would not confirm it.\n\n"
+    "Example: sessscan reconcile"
 )
 def _root(
     version: Annotated[
@@ -117,13 +135,15 @@ app.command(
 )(events)
 app.command(short_help="Make a page to look at.", epilog="Example: sessscan report -o report.html")(report)
 app.command(short_help="Say what a finding means.", epilog="Example: sessscan explain zero-filled")(explain)
-app.command(short_help="Make a damaged sample store to try.", epilog="Example: sessscan demo /tmp/sample")(
-    demo
-)
+app.command(short_help="Make a damaged sample store to try.", epilog="Example: sessscan demo sample")(demo)
 
 
 def main() -> None:
     """The entry point of the `sessscan` command."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass  # a standard stream that is closed: what is opened next must not be taken for it
+    os.close(descriptor)
+    sys.stdout, sys.stderr = sys.stdout or os.fdopen(1, "w"), sys.stderr or os.fdopen(2, "w")
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding lacks is spelled out; it is no reason to fail.
         if hasattr(stream, "reconfigure"):

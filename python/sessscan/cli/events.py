@@ -27,7 +27,14 @@ def events(
     form: Annotated[EventForm, typer.Option("--format", help="How to print it.")] = EventForm.table,
     output: Output = None,
 ) -> None:
-    """Show the titles, folders and times of transcripts, line by line."""
+    """Show the titles, folders and times of transcripts, line by line.
+
+    One event a line: the line of the transcript, counted from 1, its offset in bytes, the kind (title, cwd,
+    timestamp), and the value. A folder is shown whenever it differs from the one before. Times are UTC; the
+    other formats have milliseconds since 1970. Memory does not grow with the file.
+
+    Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
+    """
     from .. import _core
     from ..render.transcripts import print_events
     from .output import is_columnar, write

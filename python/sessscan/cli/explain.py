@@ -23,7 +23,12 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Say what a finding means, how it comes about, what sessscan does, and what you can do."""
+    """Say what a finding means, how it comes about, what sessscan does, and what you can do.
+
+    Without RULE all are listed, the worst first. No store is looked at.
+
+    Exit status: 0 explained; 2 there is no such rule, and the nearest is named.
+    """
     from ..render.explanation import print_rule, print_rules
     from ..rules import find
     from .failure import usage

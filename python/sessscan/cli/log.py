@@ -12,7 +12,13 @@ from .options import Form
 def log(
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
 ) -> None:
-    """Show what was changed, and how to take it back."""
+    """Show what was changed, and how to take it back.
+
+    All runs that changed a file. They are read from sessscan's own state, which SESSSCAN_HOME moves; no store
+    is looked at. Times are UTC.
+
+    Exit status: 0 all runs are shown; 4 some journals cannot be read.
+    """
     from ..reconcile import journal
     from ..render.runs import print_log
 

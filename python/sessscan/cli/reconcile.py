@@ -55,7 +55,20 @@ def reconcile(
     force: Force = False,
     no_index: NoIndex = False,
 ) -> None:
-    """Find sessions the desktop app has lost, say how they can be put back, and with --apply do it."""
+    """Find sessions the desktop app has lost, say how they can be put back, and with --apply do it.
+
+    Each registry row (local_*.json) gets a verdict. For one that the app cannot read, the transcript it
+    belonged to is proved from what is left of the row, from copies, leases and times. Where that does not
+    decide, the row is held, and its candidates are shown: --match gives your word.
+
+    Without --apply no row is written. With it each row is replaced as a whole, the damaged one stays beside
+    it as .corrupted-bak, and `sessscan undo` takes it all back. Transcripts are never changed. Quit the
+    desktop app before: it reads rows only when it starts, and saves what it has in memory over them.
+
+    Exit status: 0 no error stands; 1 an error stands, planned or held; 2 usage; 3 refused, nothing written:
+    the app runs, another run is under way, or the plan no longer fits; 4 some files could not be read or
+    written, the rest was done; 5 written, but the disk would not confirm it.
+    """
     from ..render.reconciliation import print_outcome
     from .options import fail
 

@@ -36,7 +36,16 @@ def scan(
     output: Output = None,
     no_index: NoIndex = False,
 ) -> None:
-    """Show the metadata of transcripts: title, folder, times, turns, damage."""
+    """Show the metadata of transcripts: title, folder, times, turns, damage.
+
+    Every line counts, so titles and times are exact, however large the file. Of a folder only session
+    transcripts are taken; name other files to scan them. No transcript is changed.
+
+    On a terminal the table is cut to its width; in a pipe it has all of each value. There times are UTC and
+    1 kB is 1000 bytes; other formats have milliseconds since 1970, UTC, and bytes.
+
+    Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
+    """
     from .. import _core
     from ..recorder import index
     from ..render.screen import progress

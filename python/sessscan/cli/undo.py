@@ -17,7 +17,15 @@ def undo(
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
     force: Force = False,
 ) -> None:
-    """Take a run back: every file is what it was before, byte for byte."""
+    """Take a run back: every file is what it was before, byte for byte.
+
+    A run is one `reconcile --apply` or `restore --apply` that changed something; `sessscan log` lists them.
+    A row that was made is removed, one that was replaced has its old content and time again. Where a file has
+    changed since, nothing at all is written, and it is named. Quit the desktop app before.
+
+    Exit status: 0 taken back, or there was nothing to take back; 2 there is no such run; 3 refused, nothing
+    written; 4 some files could not be written; 5 written, but the disk would not confirm it.
+    """
     from ..reconcile import undo as reversing
     from ..render.runs import print_undone
     from ..render.screen import progress

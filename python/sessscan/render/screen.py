@@ -23,23 +23,34 @@ _WIDEST = 100  # longer lines of prose are hard to read
 _PATIENCE = 0.4  # seconds before a progress bar shows: what is done sooner needs none
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich's own ends with status 1, which here says that an error stands."""
+        raise
+
+
 def console(stream: TextIO | None = None) -> Console:
     """A console that writes colour only where it is wanted: on a terminal, and not under NO_COLOR."""
     stream = stream or sys.stdout
     plain = bool(os.environ.get("NO_COLOR"))
-    return Console(file=stream, markup=False, highlight=False, emoji=False, no_color=plain,
-                   color_system=None if plain else "auto")  # fmt: skip
+    return _Console(file=stream, markup=False, highlight=False, emoji=False, no_color=plain,
+                    color_system=None if plain else "auto")  # fmt: skip
 
 
 def width(target: Console) -> int:
     """Cells of a line: what COLUMNS says, else the terminal's, else 80."""
     columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdigit() and int(columns) > 0 else target.width
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:  # before rich, which takes every dumb terminal for one of 80
+        return os.get_terminal_size(target.file.fileno()).columns or target.width
+    except (AttributeError, OSError, ValueError):
+        return target.width
 
 
 def on_terminal() -> bool:
-    """Whether results go to a terminal."""
-    return console().is_terminal
+    """Whether results go to a terminal. FORCE_COLOR makes none of a pipe: what goes there must not be cut."""
+    return sys.stdout.isatty()
 
 
 class Page:
@@ -106,7 +117,7 @@ def progress(label: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, i
     """A progress bar on stderr, as something to be called with what is done and what there is in all; None
     where stderr is no terminal. It is gone when it is done."""
     terminal = console(sys.stderr)
-    if not terminal.is_terminal or terminal.is_dumb_terminal:
+    if not sys.stderr.isatty() or not terminal.is_terminal or terminal.is_dumb_terminal:
         yield None
         return
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn

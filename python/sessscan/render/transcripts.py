@@ -132,9 +132,16 @@ def print_events(path: str, events: Iterable[Event], form: str, *, named: bool) 
         )
         return
     write = sys.stdout.write
+    # On a terminal an event has one line. The offset is for programs: the narrow do without it.
+    room = width(console()) if on_terminal() else None
+    narrow = room is not None and room < 60
     if named:
         write(f"{clean(path)}\n")
     for event in events:
         value = moment(event.value) if isinstance(event.value, int) else folded(str(event.value))
         source = f" ({event.source})" if event.source else ""
-        write(f"{event.line:>8}  {event.offset:>12}  {event.kind:<9}  {value}{source}\n")
+        place = f"{event.line:>8}" if narrow else f"{event.line:>8}  {event.offset:>12}"
+        line = f"{place}  {event.kind:<9}  {value}{source}"
+        if room is not None and cell_len(line) > room:
+            line = _fit(line, room, False, False)
+        write(f"{line}\n")
