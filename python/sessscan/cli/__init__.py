@@ -114,7 +114,7 @@ app.command(short_help="Keep the rows that are healthy now.", epilog="Example: s
 app.command(short_help="Show what is kept of the rows.", epilog="Example: sessscan snapshots")(snapshots)
 app.command(
     short_help="Put one row back as it was.",
-    epilog="Example: sessscan restore local_0f8e2c11-5a77-4a0e-9d2b-6f1f0c3f7a55 --at 2026-11-20",
+    epilog="Example: sessscan restore local_0f8e2c11 --at 2026-11-20",
 )(restore)
 app.command(
     short_help="Keep rows as they are saved; tell when one is lost.",
