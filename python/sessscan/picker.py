@@ -131,8 +131,8 @@ def list_all(
     """The sessions, newest first. Writes nothing into a store.
 
     `stores`, `projects` and `index` as in `reconcile`. Left out are subagents' transcripts, and files in
-    which nobody said anything and that have no title; of several files of one session the newest counts. Raises
-    OSError for a folder that was named and cannot be listed.
+    which nobody said anything and that have no title; of several files of one session the newest counts.
+    Raises OSError for a folder that was named and cannot be listed.
     """
     survey = take(stores, projects, progress, int(time.time() * 1000), index)
     docket = match(survey, Lineage(survey))
