@@ -490,7 +490,7 @@ def test_the_commands(sample: Path, env: dict[str, str], tmp_path: Path) -> None
     projects = ["--projects", str(sample / "projects")]
     stores = ["--store", str(sample / "Claude")]
     scan = ["scan", *projects, "--format", "json"]
-    reconcile = ["reconcile", *projects, *stores, "--format", "json"]
+    reconcile = ["reconcile", *projects, *stores, "--no-snapshot", "--format", "json"]
     plain = [run(env, *command, "--no-index").stdout for command in (scan, reconcile)]
     assert not state.exists()
     for _ in range(2):
