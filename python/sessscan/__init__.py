@@ -38,6 +38,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .reconcile import reconcile
     from .reconcile.plan import Plan, Report
+    from .sdk import SessionInfo, get_session_info, list_sessions
     from .shard import combine, scan_shard, shards
     from .tables import EventsTable, Table, actions_table, events_table, findings_table, rows_table, table
 
@@ -57,6 +58,7 @@ __all__ = [
     "Report",
     "RowState",
     "Scanner",
+    "SessionInfo",
     "SessscanError",
     "Table",
     "Transcript",
@@ -70,6 +72,8 @@ __all__ = [
     "events",
     "events_table",
     "findings_table",
+    "get_session_info",
+    "list_sessions",
     "reconcile",
     "replace",
     "rows_table",
@@ -90,6 +94,7 @@ _LATER = {
         ("EventsTable", "Table", "actions_table", "events_table", "findings_table", "rows_table", "table"),
         "tables",
     ),
+    **dict.fromkeys(("SessionInfo", "get_session_info", "list_sessions"), "sdk"),
     "combine": "shard",
     "scan_shard": "shard",
     "shards": "shard",

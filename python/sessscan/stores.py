@@ -122,6 +122,13 @@ def list_transcripts(roots: Iterable[str]) -> Listing:
     return listing
 
 
+def transcripts_in(folder: str, errors: list[OSError]) -> Iterator[os.DirEntry[str]]:
+    """The files directly in a project folder that are named as sessions' transcripts are."""
+    for entry in entries(folder, errors):
+        if TRANSCRIPT_NAME.fullmatch(entry.name) and is_file(entry):
+            yield entry
+
+
 def folders_in(path: str, errors: list[OSError]) -> list[str]:
     """The folders in a folder, sorted; links and junctions are none."""
     return sorted(entry.path for entry in entries(path, errors) if is_folder(entry))

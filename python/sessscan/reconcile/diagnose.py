@@ -41,7 +41,7 @@ def diagnose(docket: Docket, orphans: list[_core.Transcript]) -> list[Finding]:
         *_healthy_rows(survey),
         *_leftovers(docket),
         *_leases(survey),
-        *(_damaged_transcript(t) for t in survey.transcripts if _is_damaged(t)),
+        *(_damaged_transcript(t) for t in survey.transcripts if is_damaged(t)),
         *(_orphan(transcript) for transcript in orphans),
         *_indexes(survey),
     ]
@@ -242,8 +242,8 @@ def _leases(survey: Survey) -> Iterator[Finding]:
                 yield Finding("lost-lease", "warning", worktrees.path, message, lease.session_id)
 
 
-def _is_damaged(transcript: _core.Transcript) -> bool:
-    """A torn last line is normal: the session may be writing it."""
+def is_damaged(transcript: _core.Transcript) -> bool:
+    """Whether bytes of it are. A torn last line is normal: the session may be writing it."""
     defects = transcript.defects
     return bool(defects) and any(defect.kind != "torn" for defect in defects)
 
