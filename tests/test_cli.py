@@ -43,7 +43,9 @@ def test_start_imports_nothing_that_is_slow(env: dict[str, str]) -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=env) == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["", "scan", "events", "reconcile", "undo", "log", "explain", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "list", "scan", "events", "reconcile", "undo", "log", "explain", "demo"]
+)
 def test_help_of_each_command(env: dict[str, str], command: str) -> None:
     result = run(env, *command.split(), "--help")
     assert result.returncode == 0

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from .demo import demo
 from .events import events
 from .explain import explain
+from .list import list_
 from .log import log
 from .reconcile import reconcile
 from .scan import scan
@@ -86,6 +87,11 @@ app.command(short_help="Find lost sessions and put them back.", epilog="Example:
 )
 app.command(short_help="Take a run back.", epilog="Example: sessscan undo")(undo)
 app.command(short_help="Show what was changed.", epilog="Example: sessscan log")(log)
+app.command(
+    "list",
+    short_help="List all sessions, newest first.",
+    epilog="Example: sessscan list --text parser --since 2w",
+)(list_)
 app.command(
     short_help="Show the metadata of transcripts.",
     epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from types import ModuleType
 
-from ..model import Action
 from ..stores import StrPath
 from . import index
 from .adopt import adoptions
@@ -15,7 +14,7 @@ from .diagnose import diagnose, find_orphans
 from .lineage import Lineage
 from .match import match
 from .plan import Plan, Progress
-from .rebuild import rebuild
+from .rebuild import verdicts
 from .survey import take
 from .word import Matches
 
@@ -45,10 +44,7 @@ def reconcile(
     """
     survey = take(stores, projects, progress, int(time.time() * 1000) if now is None else now)
     docket = match(survey, Lineage(survey), matches)
-    actions: list[Action] = []
-    for case in docket.cases:
-        if case.source is not None or (case.reason is not None and not case.lost):
-            actions.append(rebuild(case))
+    actions = verdicts(docket)
     orphans = find_orphans(docket)
     findings = diagnose(docket, orphans)
     if adopt:

@@ -1,0 +1,84 @@
+"""`sessscan list`: all sessions, newest first, with what has become of each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from .options import Projects, Stores
+
+
+class ListForm(StrEnum):
+    """How sessions are printed."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+_TIME = "2026-03-01, 2026-03-01T12:00:00Z, or 12h, 3d, 2w ago."
+
+
+def list_(
+    folder: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Only those of this folder and the folders in it, worktrees too."),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Only those with each of these words in title, prompt, folder or branch; may be repeated.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help=f"Only those active at this time or later: {_TIME}")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those active last at this time or before.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")
+    ] = None,
+    form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.table,
+    store: Stores = None,
+    projects: Projects = None,
+) -> None:
+    """List all sessions, newest first, also those that the desktop app has lost. Opens and changes nothing.
+
+    HEALTH: lost (the desktop app does not list it, but should), damaged (bytes of its transcript are), or ok.
+    """
+    from ..picker import Wanted, list_all
+    from ..render.screen import progress
+    from ..render.sessions import print_listing
+    from .options import fail, folders
+
+    after, before = _moment("--since", since), _moment("--until", until, end=True)
+    if after is not None and before is not None and after > before:
+        fail(f"--since {since} is later than --until {until}", 2)
+    wanted = Wanted(folder or None, " ".join(text or ()), after, before)
+    stores, roots = folders(store, "--store"), folders(projects, "--projects")
+    with progress("reading", of_bytes=True) as advance:
+        found = list_all(stores, roots, wanted=wanted, limit=limit, progress=advance)
+    again = [argument for path in store or [] for argument in ("--store", str(path))]
+    again += [argument for path in projects or [] for argument in ("--projects", str(path))]
+    print_listing(found, form.value, again)
+    if found.errors:
+        raise typer.Exit(4)
+
+
+def _moment(option: str, text: str | None, *, end: bool = False) -> int | None:
+    import time
+
+    from .moments import moment
+    from .options import fail
+
+    if text is None:
+        return None
+    try:
+        return moment(text, int(time.time() * 1000), end=end)
+    except ValueError as error:
+        fail(f"{option} {text}: {error}", 2)
