@@ -45,7 +45,10 @@ def test_start_imports_nothing_that_is_slow(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "scan", "events", "reconcile", "undo", "log", "explain", "demo", "snapshot", "snapshots", "restore"],
+    [
+        *("", "list", "scan", "events", "reconcile", "undo", "log", "explain", "demo"),
+        *("snapshot", "snapshots", "restore", "watch", "report"),
+    ],
 )
 def test_help_of_each_command(env: dict[str, str], command: str) -> None:
     result = run(env, *command.split(), "--help")

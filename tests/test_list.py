@@ -1,124 +1,440 @@
-"""`sessscan list`: what it shows, what it leaves out, and that it changes nothing."""
+"""`sessscan list` as a user meets it: which sessions, in which order, how they are shown."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
+import re
+import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sessscan
 from program import picture, places, run
+from rich.cells import cell_len
 from sessscan.cli.moments import moment
+from sessscan.picker import Wanted, list_all
+from sessscan.render.sessions import ago
+from store_factory import DAY, HOUR, NOW, World, build, key
+from transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
 
-DAY = 86_400_000
+KEYS = {
+    "session_id", "path", "title", "title_source", "first_prompt", "last_prompt", "tag", "cwd", "git_branch",
+    "created_at", "last_activity_at", "last_modified", "turns", "size", "defects", "health", "desktop", "row",
+}  # fmt: skip
 
 
-def listed(env: dict[str, str], sample: Path, *arguments: object) -> dict[str, Any]:
-    done = run(env, "list", *places(sample), "--format", "json", *arguments)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+def listed(env: dict[str, str], sample: Path, *options: object) -> dict[str, Any]:
+    result = run(env, "list", "--format", "json", *places(sample), *options)
+    assert (result.returncode, result.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(result.stdout)
     return found
 
 
-def test_the_sample(env: dict[str, str], sample: Path) -> None:
-    before = picture(sample)
+def titles(env: dict[str, str], sample: Path, *options: object) -> set[str]:
+    return {session["title"] for session in listed(env, sample, *options)["sessions"]}
+
+
+# How it is printed
+
+
+def test_formats_agree(env: dict[str, str], sample: Path) -> None:
     found = listed(env, sample)
-    assert picture(sample) == before
-    assert not (Path(env["SESSSCAN_HOME"]) / "runs").exists()
-    sessions = found["sessions"]
-    assert found["schema"] == "sessscan.list/1" and found["errors"] == []
-    assert found["total"] == found["matched"] == len(sessions) > 20
-    when = [session["last_activity_at"] or session["last_modified"] for session in sessions]
-    assert when == sorted(when, reverse=True)
-    for session in sessions:
-        lost = session["desktop"] in ("lost", "orphan")
-        assert (session["health"] == "lost") == lost
-        assert session["health"] != "damaged" or session["defects"]
-    assert {session["health"] for session in sessions} == {"ok", "damaged", "lost"}
-
-    # What `reconcile` would put back or calls an orphan is what is lost here.
-    plan = json.loads(run(env, "reconcile", *places(sample), "--format", "json").stdout)
-    orphans = {one["path"] for one in plan["findings"] if one["rule"] == "orphan"}
-    assert {one["path"] for one in sessions if one["desktop"] == "orphan"} == orphans
-
-
-def test_the_formats_tell_the_same(env: dict[str, str], sample: Path) -> None:
-    sessions = listed(env, sample)["sessions"]
-    lines = run(env, "list", *places(sample), "--format", "jsonl").stdout.splitlines()
-    assert [json.loads(line) for line in lines] == sessions
-    rows = list(csv.DictReader(io.StringIO(run(env, "list", *places(sample), "--format", "csv").stdout)))
-    assert [row["session_id"] for row in rows] == [session["session_id"] for session in sessions]
-    assert list(rows[0]) == list(sessions[0])
+    assert found["schema"] == "sessscan.list/1"
+    assert (found["total"], found["matched"]) == (len(found["sessions"]),) * 2
+    assert [Path(store).parent.parent.name for store in found["stores"]] == ["claude-code-sessions"] * len(
+        found["stores"]
+    )
+    assert set(found["sessions"][0]) == KEYS
+    lines = run(env, "list", "--format", "jsonl", *places(sample)).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == found["sessions"]
+    rows = list(csv.DictReader(io.StringIO(run(env, "list", "--format", "csv", *places(sample)).stdout)))
+    assert [row["session_id"] for row in rows] == [session["session_id"] for session in found["sessions"]]
+    assert set(rows[0]) == KEYS
     table = run(env, "list", *places(sample)).stdout.splitlines()
-    assert len(table) == len(sessions) + 1
-    assert all(one["session_id"] in line for one, line in zip(sessions, table[1:], strict=True))
+    assert len(table) == len(rows) + 1
+    for line, session in zip(table[1:], found["sessions"], strict=True):
+        for name in ("title", "cwd", "git_branch", "health", "desktop", "session_id"):
+            assert session[name] in line
 
 
-def test_filters(env: dict[str, str], sample: Path) -> None:
-    everything = listed(env, sample)["sessions"]
-    folder = "/home/ada/code/website"
-    inside = listed(env, sample, "--folder", folder)["sessions"]
-    plain = [one for one in everything if f"{one['cwd']}/".startswith(f"{folder}/")]
-    assert plain and all(one in inside for one in plain) and len(inside) < len(everything)
-    # A part of a name is no folder.
-    assert not listed(env, sample, "--folder", "/home/ada/code/web")["sessions"]
-
-    words = [one["session_id"] for one in listed(env, sample, "--text", "PULL deploy")["sessions"]]
-    assert everything[0]["title"] == "Deploy preview for pull requests"
-    assert everything[0]["session_id"] in words and len(words) < len(everything)
-
-    middle = everything[len(everything) // 2]["last_activity_at"]
-    time = datetime.fromtimestamp(middle / 1000, UTC).isoformat()
-    later = listed(env, sample, "--since", time)["sessions"]
-    earlier = listed(env, sample, "--until", time)["sessions"]
-    assert all(one["last_activity_at"] >= middle for one in later)
-    assert all(one["last_activity_at"] <= middle for one in earlier)
-    at_once = sum(one["last_activity_at"] == middle for one in everything)
-    assert len(later) + len(earlier) == len(everything) + at_once
-
-    few = listed(env, sample, "--limit", 3)
-    assert few["sessions"] == everything[:3] and few["matched"] == len(everything)
+def test_newest_first_by_activity(env: dict[str, str], sample: Path) -> None:
+    found = listed(env, sample)["sessions"]
+    oldest = Path(found[-1]["path"])
+    os.utime(oldest)  # that a file was touched is no activity
+    again = listed(env, sample)["sessions"]
+    assert [session["path"] for session in again] == [session["path"] for session in found]
+    times = [session["last_activity_at"] for session in again]
+    assert times == sorted(times, reverse=True)
+    assert again[-1]["last_modified"] == oldest.stat().st_mtime_ns // 1_000_000
 
 
-def test_a_title_cannot_speak_to_the_terminal(env: dict[str, str], sample: Path) -> None:
-    path = next((sample / "projects").rglob("*.jsonl"))
-    title = {
-        "type": "custom-title",
-        "customTitle": "\x1b]0;owned\x07\x1b[31mred\u202e",
-        "sessionId": path.stem,
+def test_it_changes_nothing(env: dict[str, str], sample: Path) -> None:
+    before = picture(sample)
+    listed(env, sample)
+    run(env, "list", *places(sample))
+    assert picture(sample) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize("columns", [40, 60, 79, 80, 100, 150, 200])
+def test_fits_a_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
+    put_hostile(sample)
+    lines = on_a_terminal({**env, "COLUMNS": str(columns)}, "list", *places(sample))
+    head = next(line for line in lines if line.startswith("WHEN"))
+    assert head.split() == (
+        ["WHEN", "TITLE", "FOLDER", *(["BRANCH"] if columns >= 80 else []), "SIZE", "HEALTH"]
+        + (["SESSION"] if columns >= 150 else [])
+    )
+    rows = [line for line in lines if re.search(r" (ok|lost|damaged)\b", line) and "sessscan:" not in line]
+    assert len(rows) > 30
+    assert max(map(cell_len, rows)) <= max(columns, 60)
+    assert any("Health check endpoint"[: columns // 8] in row for row in rows)
+
+
+def on_a_terminal(env: dict[str, str], *arguments: object) -> list[str]:
+    """What the program writes to a terminal."""
+    import pty
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(sys.executable, [sys.executable, "-m", "sessscan", *map(str, arguments)], env)
+    written = b""
+    while True:
+        try:
+            data = os.read(terminal, 65_536)
+        except OSError:
+            break
+        if not data:
+            break
+        written += data
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    text = written.decode()
+    assert re.fullmatch(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*", text), "a control character"
+    return text.replace("\r\n", "\n").splitlines()
+
+
+def put_hostile(sample: Path) -> Path:
+    """A session whose every text is an attack on the terminal."""
+    record = {
+        "parentUuid": None,
+        "type": "user",
+        "message": {"content": "\x1b]0;owned\x07\x1b[2J" + "\u202e" + "x" * 400},
+        "uuid": "u",
+        "timestamp": "2026-03-01T12:00:00Z",
+        "cwd": "/tmp/\x1b[31m\n" + "d" * 300,
+        "gitBranch": "b\x9b1m\r" + "b" * 300,
     }
-    with path.open("ab") as file:
-        file.write(b"\n" + json.dumps(title).encode() + b"\n")
-    shown = run(env, "list", *places(sample)).stdout
-    assert "owned" in shown and not set(shown) & {"\x1b", "\x07", "\u202e"}
+    path = sample / "projects" / "-tmp-x" / "0a000000-0000-4000-8000-000000000001.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_no_control_character_reaches_the_terminal(env: dict[str, str], sample: Path, form: str) -> None:
+    put_hostile(sample)
+    result = run(env, "list", "--format", form, *places(sample))
+    assert result.returncode == 0
+    assert "owned" in result.stdout
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", result.stdout + result.stderr)
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--since", "yesterdayish"], ["--since", "2026-03-02", "--until", "2026-03-01"], ["--limit", "0"]],
+    ("passed", "text"),
+    [
+        (0, "just now"),
+        (59_999, "just now"),
+        (60_000, "1 min ago"),
+        (HOUR - 1, "59 min ago"),
+        (HOUR, "1 h ago"),
+        (DAY - 1, "23 h ago"),
+        (DAY, "1 d ago"),
+        (7 * DAY - 1, "6 d ago"),
+        (8 * DAY, datetime.fromtimestamp((NOW - 8 * DAY) / 1000).strftime("%Y-%m-%d")),
+        (-DAY, datetime.fromtimestamp((NOW + DAY) / 1000).strftime("%Y-%m-%d")),
+    ],
 )
-def test_mistakes(env: dict[str, str], sample: Path, arguments: list[str]) -> None:
-    done = run(env, "list", *places(sample), *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert arguments[0] in done.stderr
+def test_when(passed: int, text: str) -> None:
+    assert ago(NOW - passed, NOW) == text
 
 
-def test_nothing_there(env: dict[str, str]) -> None:
-    done = run(env, "list", "--format", "json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["sessions"] == []
+def test_a_time_beyond_all_calendars() -> None:
+    assert ago(10**19, NOW) == str(10**19)[:10]
 
 
-def test_points_in_time() -> None:
-    now = 1_790_000_000_000
-    assert moment("3d", now) == now - 3 * DAY and moment("2w", now) == now - 14 * DAY
-    assert (
-        moment("2026-03-01T12:00:00Z", now) == moment("2026-03-01T13:00:00+01:00", now) == 1_772_366_400_000
+# Which sessions
+
+
+def test_folder(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+    inside = titles(env, sample, "--folder", "/home/ada/code/shop-api")
+    assert "Health check endpoint" in inside and "Queue instead of cron" in inside  # a worktree's, too
+    assert inside == titles(env, sample, "--folder", "/home/ada/code/shop-api/")
+    assert titles(env, sample, "--folder", "/home/ada/code") > inside
+    assert titles(env, sample, "--folder", "/") == titles(env, sample)
+    assert titles(env, sample, "--folder", "/home/ada/code/shop") == set()
+    assert titles(env, sample, "--folder", "/home/ada/code/shop-api/.claude/worktrees/job-queue") == {
+        "Queue instead of cron"
+    }
+
+
+def test_a_folder_named_from_where_one_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "inner").mkdir(parents=True)
+    world.put(talk(world.dice, str(real / "inner"), NOW))
+    world.put(talk(world.dice, "C:\\Users\\Ada\\src", NOW))
+    monkeypatch.chdir(real)
+    for folder in (".", "inner", "../real", str(real), "c:/users/ada", "C:\\Users"):
+        assert list_all(world.user_data, world.projects, wanted=Wanted(folder)).matched == 1, folder
+    assert list_all(world.user_data, world.projects, wanted=Wanted("nowhere")).matched == 0
+    if sys.platform != "win32":
+        link.symlink_to(real)
+        assert list_all(world.user_data, world.projects, wanted=Wanted(link)).matched == 1
+
+
+def test_text(env: dict[str, str], sample: Path) -> None:
+    assert titles(env, sample, "--text", "HEALTH endpoint") == {"Health check endpoint"}
+    assert titles(env, sample, "--text", "endpoint", "--text", "health") == {"Health check endpoint"}
+    assert titles(env, sample, "--text", "claude/job") == {"Queue instead of cron"}  # the branch
+    assert "Health check endpoint" in titles(env, sample, "--text", "shop-api")  # the folder
+    assert titles(env, sample, "--text", "résumé") == titles(env, sample, "--text", "RÉSUMÉ") != set()
+    assert titles(env, sample, "--text", "health zzz") == set()
+    first = next(s for s in listed(env, sample)["sessions"] if s["title"] == "Health check endpoint")
+    assert titles(env, sample, "--text", first["first_prompt"]) >= {"Health check endpoint"}
+
+
+def test_time_and_limit(env: dict[str, str], sample: Path) -> None:
+    everything = listed(env, sample)["sessions"]
+    times = [session["last_activity_at"] for session in everything]
+    bound = datetime.fromtimestamp(times[5] / 1000, UTC).isoformat(timespec="milliseconds")
+    assert listed(env, sample, "--since", bound)["sessions"] == everything[:6]
+    assert listed(env, sample, "--until", bound)["sessions"] == everything[5:]
+    assert listed(env, sample, "--since", bound, "--until", bound)["sessions"] == everything[5:6]
+    day = datetime.fromtimestamp(times[5] / 1000).strftime("%Y-%m-%d")
+    that_day = [
+        s
+        for s in everything
+        if datetime.fromtimestamp(s["last_activity_at"] / 1000).strftime("%Y-%m-%d") == day
+    ]
+    assert listed(env, sample, "--since", day, "--until", day)["sessions"] == that_day
+    found = listed(env, sample, "--limit", 3)
+    assert (found["sessions"], found["matched"]) == (everything[:3], len(everything))
+    assert listed(env, sample, "-n", 2, "--until", bound)["sessions"] == everything[5:7]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90min", NOW - 90 * 60_000),
+        ("12h", NOW - 12 * HOUR),
+        ("3d", NOW - 3 * DAY),
+        (" 2 w ", NOW - 14 * DAY),
+        ("2026-03-01T12:00:00Z", 1_772_366_400_000),
+        ("2026-03-01T13:00:00.250+01:00", 1_772_366_400_250),
+        ("2026-03-01T12:00", int(datetime(2026, 3, 1, 12).timestamp() * 1000)),
+        ("2026-03-01", int(datetime(2026, 3, 1).timestamp() * 1000)),
+    ],
+)
+def test_moments(text: str, expected: int) -> None:
+    assert moment(text, NOW) == expected
+
+
+def test_a_day_ends_with_its_last_millisecond() -> None:
+    assert moment("2026-03-01", NOW, end=True) == moment("2026-03-02", NOW) - 1
+    assert moment("2026-03-01T12:00:00Z", NOW, end=True) == moment("2026-03-01T12:00:00Z", NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "3", "3m", "-3d", "2026-13-01", "0001-01-01T00:00:00+14:00x", "٣d"]
+)
+def test_no_moment(text: str) -> None:
+    with pytest.raises(ValueError, match="no time"):
+        moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--since", "soon"],
+        ["--until", "3"],
+        ["--since", "1d", "--until", "2d"],
+        ["--limit", "0"],
+        ["--format", "xml"],
+        ["--store", "/no/such/folder"],
+        ["--projects", "/no/such/folder"],
+    ],
+)
+def test_usage_errors_are_status_2(env: dict[str, str], options: list[str]) -> None:
+    result = run(env, "list", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert options[0] in result.stderr
+
+
+# What has become of them
+
+
+def standing(world: World, path: Path) -> tuple[str, str | None, str | None]:
+    [session] = [s for s in list_all(world.user_data, world.projects).sessions if s.path == str(path)]
+    return session.health, session.desktop, session.row
+
+
+def test_listed(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    path = world.put(made)
+    world.healthy_row(made)
+    assert standing(world, path) == ("ok", "listed", str(world.healthy[0]))
+
+
+def test_of_the_terminal(world: World) -> None:
+    assert standing(world, world.put(talk(world.dice, "/a", NOW, entrypoint=TERMINAL))) == (
+        "ok",
+        "none",
+        None,
     )
-    assert moment("2026-03-01", now, end=True) == moment("2026-03-02", now) - 1
-    for text in ("", "3 moons", "2026-13-01", "9" * 9 + "y", "-3d"):
-        with pytest.raises(ValueError):
-            moment(text, now)
+
+
+def test_lost(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    path = world.put(made)
+    lost = world.lose(made, "back", time=made.ended + 1_000)
+    assert standing(world, path) == ("lost", "lost", str(lost.path))
+    assert sessscan.reconcile(world.user_data, world.projects).apply(force=True).exit_status == 0
+    assert standing(world, path) == ("ok", "listed", str(lost.path))
+
+
+def test_an_orphan(world: World) -> None:
+    path = world.put(talk(world.dice, "/home/ada/code", NOW, entrypoint=DESKTOP))
+    assert standing(world, path) == ("lost", "orphan", None)
+
+
+def test_deleted(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    path = world.put(made)
+    (world.stores[0] / f"deleted_{made.session_id}").write_text("1790000000000")
+    assert standing(world, path) == ("ok", "deleted", None)
+
+
+def test_gone_on_in_another(world: World) -> None:
+    older = talk(world.dice, "/home/ada/code", NOW)
+    newer = resumed(world.dice, older, DESKTOP)
+    paths = [world.put(older), world.put(newer)]
+    world.healthy_row(newer, priorCliSessionIds=[older.session_id])
+    assert standing(world, paths[0])[:2] == ("ok", "continued")
+    assert standing(world, paths[1])[:2] == ("ok", "listed")
+
+
+def test_damaged_and_torn(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    path = world.put(made)
+    world.healthy_row(made)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"parentUuid":null,"type":"us')
+    assert standing(world, path)[0] == "ok"
+    path.write_bytes(whole + bytes(300) + b"\n")
+    assert standing(world, path)[0] == "damaged"
+
+
+def test_lost_and_damaged_is_lost(world: World) -> None:
+    path = world.put(talk(world.dice, "/home/ada/code", NOW))
+    path.write_bytes(path.read_bytes() + bytes(300) + b"\n")
+    [session] = list_all(world.user_data, world.projects).sessions
+    assert (session.health, session.desktop, session.defects) == ("lost", "orphan", 1)
+
+
+def test_without_the_desktop_app(world: World) -> None:
+    """Where there is no store, nothing is said of it."""
+    path = world.put(talk(world.dice, "/home/ada/code", NOW))
+    shutil.rmtree(world.user_data)
+    [session] = list_all(None, world.projects).sessions
+    assert (session.path, session.health, session.desktop) == (str(path), "ok", None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_as_reconcile(tmp_path: Path, seed: int) -> None:
+    """In stores that nobody chose: lost is what reconcile would put back or finds orphaned, and no other."""
+    world = build(tmp_path, seed)
+    plan = sessscan.reconcile(world.user_data, world.projects)
+    found = {session.path: session for session in list_all(world.user_data, world.projects).sessions}
+    back = {a.transcript: a.path for a in plan.actions if a.kind == "restore" and a.transcript in found}
+    orphans = {f.transcript for f in plan.findings if f.rule == "orphan"} & set(found)
+    assert {path for path, s in found.items() if s.desktop == "orphan"} == orphans
+    for path, row in back.items():
+        assert path is not None
+        assert (found[path].health, found[path].desktop, found[path].row) == ("lost", "lost", row)
+    readable = {json.loads(path.read_bytes()).get("cliSessionId") for path in world.healthy if path.exists()}
+    for session in found.values():
+        assert (session.health == "lost") == (session.desktop in ("lost", "orphan"))
+        assert (session.desktop == "listed") >= (session.session_id in readable)
+    assert list_all(world.user_data, world.projects).held == sum(a.kind == "hold" for a in plan.actions)
+
+
+def test_sessions_without_a_title_have_a_name(world: World) -> None:
+    def put(*records: dict[str, Any]) -> None:
+        name = new_id(world.dice)
+        envelope = {"parentUuid": None, "uuid": "u", "cwd": "/a", "sessionId": name}
+        data = "".join(
+            json.dumps(record if "customTitle" in record else envelope | record) + "\n" for record in records
+        )
+        world.write(world.projects / key("/a") / f"{name}.jsonl", data.encode(), NOW)
+
+    def user(text: str) -> dict[str, Any]:
+        return {"type": "user", "message": {"content": text}}
+
+    put(user("<command-name>/goal</command-name>"))
+    put(user("<command-message>init</command-message>\n<command-name>/init</command-name>"))
+    put(user("hello"))
+    put({"type": "assistant", "message": {"model": "m", "content": []}})
+    put({"type": "custom-title", "customTitle": "only a title"})
+    put(user("a subagent's") | {"isSidechain": True})
+    put({"type": "mode", "mode": "plan", "parentUuid": 1, "uuid": ""} | {"customTitle": None})
+    names = [session.name for session in list_all(world.user_data, world.projects).sessions]
+    assert sorted(names) == ["", "/goal", "/init", "hello", "only a title"]
+
+
+def test_one_of_several_files_of_a_session(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    world.put(made)
+    whole = world.projects / "-elsewhere" / f"{made.session_id}.jsonl"
+    newer = made.bytes() + made.bytes().replace(b"2026-09", b"2026-10")
+    world.write(whole, newer, NOW)
+    assert [session.path for session in list_all(None, world.projects).sessions] == [str(whole)]
+
+
+# What is said beside it
+
+
+def test_remarks(env: dict[str, str], sample: Path) -> None:
+    said = run(env, "list", "--limit", 5, *places(sample)).stderr
+    assert "the newest 5 of 32 sessions" in said
+    assert "the desktop app does not list 1 of these sessions" in said
+    assert "whose 2 lost rows they were" in said
+    assert f"sessscan reconcile --store {sample / 'Claude'} --projects {sample / 'projects'}" in said
+    said = run(env, "list", "--text", "zzz", *places(sample)).stderr
+    assert "none of 32 sessions is what you asked for" in said
+
+
+def test_nobody_has_sessions(env: dict[str, str], tmp_path: Path) -> None:
+    result = run(env, "list")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "--projects" in result.stderr
+    assert json.loads(run(env, "list", "--format", "json").stdout)["sessions"] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
+def test_what_cannot_be_read_is_told(env: dict[str, str], sample: Path) -> None:
+    path = put_hostile(sample)
+    path.chmod(0)
+    result = run(env, "list", "--format", "json", *places(sample))
+    assert result.returncode == 4
+    found = json.loads(result.stdout)
+    assert [error["path"] for error in found["errors"]] == [str(path)]
+    assert str(path) in result.stderr
+    assert len(found["sessions"]) == 32

@@ -1,190 +1,424 @@
-"""`sessscan.list_sessions` against the SDK's own, on one store: each difference is named with its reason.
+"""`list_sessions` and `get_session_info` beside those of `claude_agent_sdk`, on the same files.
 
-A difference that is not named fails, and so does one that is named and does not occur any more.
+Each field of each session is compared. A difference that `session_traps.py` does not list is an error, and so
+is one that it lists and that does not occur any more.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any
 
+import claude_agent_sdk
 import pytest
+import reference
 import sessscan
-from store_factory import key
-from transcript_factory import Talk, new_id, stamp, talk
+import sessscan.sdk
+from claude_agent_sdk import SDKSessionInfo
+from program import picture
+from session_traps import PLAIN, REASONS, TRAPS, filler, lines, user
+from sessscan.recorder import index
+from store_factory import build, key
 
-theirs = pytest.importorskip("claude_agent_sdk")
-
-BEGAN = 1_790_000_000_000
-HALF_WINDOW = 64 * 1024  # the SDK reads so many bytes at each end of a file
-ABSENT = "listed"
-"""In place of a field's name: one of the two does not list the session."""
-
-DIFFERENCES = {
-    ("late", "custom_title"): "the title stands where neither of the SDK's two windows is",
-    ("late", "summary"): "so it shows something else as the title",
-    ("nested", "git_branch"): "the SDK takes a key in a tool's input for the record's own",
-    ("undated", "created_at"): "the SDK takes a time in a snapshot for that of a record",
-    ("sidechain-later", ABSENT): "the SDK looks for a subagent's mark in the first line only",
-}
+BEGAN = 1_772_000_000_000
+FIELDS = [field.name for field in dataclasses.fields(SDKSessionInfo)]
+LINKS = sys.platform != "win32"
 
 
-def filler(size: int) -> dict[str, Any]:
-    return {"type": "system", "content": "x" * size}
+def session_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012x}"
 
 
-def cases() -> Iterator[tuple[str, Talk]]:
-    dice = Random(11)
-
-    def made(**more: Any) -> Talk:
-        one = talk(dice, "/home/ada/code/shop", BEGAN, turns=2, **more)
-        kept = ("user", "assistant")
-        one.records = [record for record in one.records if record["type"] in kept]
-        for record in one.records:  # without what would be a decoy in itself
-            if record["type"] == "assistant":
-                record["message"] = {"model": "m", "content": [{"type": "text", "text": "Done."}]}
-        return one
-
-    yield "plain", made()
-
-    one = made()
-    one.records.append({"type": "custom-title", "customTitle": "Given", "sessionId": one.session_id})
-    one.records.append({"type": "ai-title", "aiTitle": "Guessed", "sessionId": one.session_id})
-    yield "titles", one
-
-    one = made()
-    one.records.append({"type": "tag", "tag": "urgent", "sessionId": one.session_id})
-    one.records.append({"type": "last-prompt", "lastPrompt": "What now?", "sessionId": one.session_id})
-    yield "tag-and-last-prompt", one
-
-    one = made()
-    one.records.append({"type": "tag", "tag": "urgent", "sessionId": one.session_id})
-    one.records.append({"type": "tag", "tag": "", "sessionId": one.session_id})
-    yield "tag-taken-away", one
-
-    one = made()
-    title = {"type": "custom-title", "customTitle": "In the middle", "sessionId": one.session_id}
-    one.records += [filler(2 * HALF_WINDOW), title, filler(2 * HALF_WINDOW)]
-    yield "late", one
-
-    one = made()
-    content = [{"type": "tool_use", "id": "t", "name": "x", "input": {"gitBranch": "of-a-tool"}}]
-    one.records.append({"type": "assistant", "message": {"model": "m", "content": content}})
-    yield "nested", one
-
-    one = made()
-    snapshot = {"timestamp": stamp(BEGAN - 86_400_000), "messageId": new_id(dice)}
-    one.records.insert(0, {"type": "file-history-snapshot", "snapshot": snapshot})
-    yield "undated", one
-
-    yield "sidechain", made(sidechain=True)
-
-    one = made(sidechain=True)
-    one.records.insert(0, {"type": "mode", "mode": "normal", "sessionId": one.session_id})
-    yield "sidechain-later", one
-
-    one = made()
-    one.records = [{"type": "mode", "mode": "normal", "sessionId": one.session_id}]
-    yield "nothing-said", one
+def put(projects: Path, cwd: str, number: int, data: bytes, *, folder: str | None = None) -> str:
+    """Writes a transcript; the higher its number the later it was modified."""
+    name = session_id(number)
+    path = projects / (folder or key(cwd)) / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, ns=((BEGAN + number * 1_000) * 1_000_000,) * 2)
+    return name
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Talk]:
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
-    made = dict(cases())
-    for number, one in enumerate(made.values()):
-        path = tmp_path / "projects" / key(one.cwd) / f"{one.session_id}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(one.bytes())
-        os.utime(path, (BEGAN // 1000 + number, BEGAN // 1000 + number))
-    return made
+def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where both look for transcripts."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "projects"
+    folder.mkdir(parents=True)
+    return folder
 
 
-def difference(one: Any, other: Any) -> set[str]:
-    if one is None or other is None:
-        return set() if one is other else {ABSENT}
-    names = [field.name for field in dataclasses.fields(one)]
-    return {name for name in names if getattr(one, name) != getattr(other, name)}
+def ids(sessions: Sequence[SDKSessionInfo | sessscan.SessionInfo]) -> list[str]:
+    return [session.session_id for session in sessions]
 
 
-def test_each_difference_has_a_reason(store: dict[str, Talk]) -> None:
-    a = {one.session_id: one for one in theirs.list_sessions()}
-    b = {one.session_id: one for one in sessscan.list_sessions()}
-    assert a.keys() | b.keys() <= {one.session_id for one in store.values()}
-    found = {
-        (name, field)
-        for name, one in store.items()
-        for field in difference(a.get(one.session_id), b.get(one.session_id))
-    }
-    assert found == DIFFERENCES.keys()
+def differences(theirs: SDKSessionInfo | None, ours: sessscan.SessionInfo | None) -> dict[str, Any]:
+    """By field what each says; under `listed` who lists it, if it is but one."""
+    if theirs is None or ours is None:
+        return {} if theirs is ours else {"listed": "ours" if theirs is None else "theirs"}
+    pairs = {name: (getattr(theirs, name), getattr(ours, name)) for name in FIELDS}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def test_one_session_has_the_same_differences(store: dict[str, Talk]) -> None:
-    found = set()
-    for name, one in store.items():
-        a, b = theirs.get_session_info(one.session_id), sessscan.get_session_info(one.session_id)
-        found |= {(name, field) for field in difference(a, b)}
-    assert found == DIFFERENCES.keys()
-    assert sessscan.get_session_info("no uuid") is theirs.get_session_info("no uuid") is None
+# The same call
 
 
-def test_where_they_differ_ours_is_what_was_written(store: dict[str, Talk]) -> None:
-    ours = {name: sessscan.get_session_info(one.session_id) for name, one in store.items()}
-    late, nested, undated = ours["late"], ours["nested"], ours["undated"]
-    assert late is not None and (late.custom_title, late.title_source) == ("In the middle", "custom")
-    assert nested is not None and nested.git_branch == "main"
-    assert undated is not None and undated.created_at == BEGAN
-    assert undated.last_activity_at == store["undated"].ended
-    assert ours["sidechain-later"] is None
+@pytest.mark.parametrize("name", ["list_sessions", "get_session_info"])
+def test_takes_what_the_sdk_takes(name: str) -> None:
+    theirs = inspect.signature(getattr(claude_agent_sdk, name)).parameters
+    ours = inspect.signature(getattr(sessscan, name)).parameters
+    shown = [(p.name, p.kind, p.default) for p in theirs.values()]
+    assert [(p.name, p.kind, p.default) for p in ours.values()][: len(shown)] == shown
+    more = list(ours.values())[len(shown) :]
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in more)
 
 
-def test_the_same_call_and_the_same_fields() -> None:
-    for name in ("list_sessions", "get_session_info"):
-        own = inspect.signature(getattr(sessscan, name)).parameters
-        for parameter in inspect.signature(getattr(theirs, name)).parameters.values():
-            mine = own[parameter.name]
-            assert (mine.kind, mine.default) == (parameter.kind, parameter.default), parameter
-    fields = [field.name for field in dataclasses.fields(theirs.SDKSessionInfo)]
-    assert [field.name for field in dataclasses.fields(sessscan.SessionInfo)][: len(fields)] == fields
+def test_has_the_attributes_that_the_sdk_has() -> None:
+    theirs, ours = dataclasses.fields(SDKSessionInfo), dataclasses.fields(sessscan.SessionInfo)
+    shown = [(f.name, f.type, f.default) for f in theirs]
+    assert [f[0] for f in shown] == [f.name for f in ours][: len(shown)]
+    assert [(f.name, f.default) for f in ours][: len(shown)] == [(f[0], f[2]) for f in shown]
 
 
-def test_order_limit_and_offset(store: dict[str, Talk]) -> None:
-    hidden = store["sidechain-later"].session_id
-    everything = [one.session_id for one in theirs.list_sessions() if one.session_id != hidden]
-    assert [one.session_id for one in sessscan.list_sessions()] == everything
-    for limit in (None, 0, -1, 1, 3, 99):
-        for offset in (0, -2, 1, 4, 99):
-            most = limit if limit and limit > 0 else None
-            expected = everything[max(offset, 0) :][:most]
-            assert [one.session_id for one in sessscan.list_sessions(None, limit, offset)] == expected
+# The same answers, but for what is listed
 
 
-def test_a_directory(store: dict[str, Talk], tmp_path: Path) -> None:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    own = os.path.realpath(folder)
-    one = dataclasses.replace(store["plain"], session_id=new_id(Random(5)))
-    one.records = json.loads(json.dumps(one.records).replace("/home/ada/code/shop", own))
-    path = tmp_path / "projects" / key(own) / f"{one.session_id}.jsonl"
-    path.parent.mkdir()
-    path.write_bytes(one.bytes())
-    for module in (theirs, sessscan):
-        found = module.list_sessions(str(folder), include_worktrees=False)
-        assert [info.session_id for info in found] == [one.session_id]
-        assert module.list_sessions(str(tmp_path / "elsewhere"), include_worktrees=False) == []
-        assert module.get_session_info(one.session_id, str(folder)).cwd == own
+def test_plain_sessions_are_the_same(projects: Path) -> None:
+    for number, make in enumerate(PLAIN.values(), 1):
+        put(projects, "/home/ada/shop", number, make(session_id(number)))
+    theirs, ours = claude_agent_sdk.list_sessions(), sessscan.list_sessions()
+    assert ids(theirs) == ids(ours)
+    assert len(ours) == len(PLAIN) - 4
+    for one, other in zip(theirs, ours, strict=True):
+        assert differences(one, other) == {}, list(PLAIN)[int(other.session_id[-12:], 16) - 1]
 
 
-def test_health(store: dict[str, Talk], tmp_path: Path) -> None:
-    path = next(tmp_path.rglob(f"{store['plain'].session_id}.jsonl"))
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + bytes(512) + b"".join(lines[1:]))
-    health = {one.session_id: one.health for one in sessscan.list_sessions()}
-    assert health.pop(store["plain"].session_id) == "damaged"
-    assert set(health.values()) == {"ok"}
+@pytest.mark.parametrize("name", TRAPS)
+def test_each_difference_is_known_and_still_there(projects: Path, name: str) -> None:
+    trap = TRAPS[name]
+    session = put(projects, "/home/ada/shop", 1, trap.make(session_id(1)))
+    expected = trap.differs if trap.only is None else {"listed": trap.only}
+    theirs, ours = claude_agent_sdk.list_sessions(), sessscan.list_sessions()
+    assert differences((theirs or [None])[0], (ours or [None])[0]) == expected
+    single = (claude_agent_sdk.get_session_info(session), sessscan.get_session_info(session))
+    assert differences(*single) == expected
+    assert expected
+
+
+ROUNDED = "it counts the milliseconds of `last_modified` in floating point, and may come out one too high"
+
+
+def test_milliseconds_are_not_rounded_up(projects: Path) -> None:
+    name = put(projects, "/a", 1, PLAIN["prompt"](session_id(1)))
+    path = next(projects.rglob("*.jsonl"))
+    moment = BEGAN * 1_000_000 + 999_950
+    os.utime(path, ns=(moment, moment))
+    if path.stat().st_mtime_ns != moment:
+        pytest.skip("this file system keeps no nanoseconds")
+    expected = {"last_modified": (BEGAN + 1, BEGAN)}
+    theirs, ours = claude_agent_sdk.get_session_info(name), sessscan.get_session_info(name)
+    assert differences(theirs, ours) == expected
+
+
+def test_every_reason_is_needed_and_told() -> None:
+    assert {trap.reason for trap in TRAPS.values()} == set(REASONS)
+    text = " ".join((Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").split())
+    reasons = [*REASONS.values(), *PLACES.values(), ROUNDED]
+    assert [reason for reason in reasons if reason not in text] == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_stores(tmp_path: Path, projects: Path, seed: int) -> None:
+    """Stores of which nobody has chosen the sessions: what sessscan says is what a full parse of each line
+    says, and the SDK says otherwise only where the file holds a trap."""
+    world = build(tmp_path / "world", seed)
+    projects.rmdir()
+    world.projects.rename(projects)
+    theirs = {one.session_id: one for one in claude_agent_sdk.list_sessions()}
+    ours = {one.session_id: one for one in sessscan.list_sessions()}
+    assert len(ours) > 5
+    differing = 0
+    for path in projects.rglob("*.jsonl"):
+        one, other = theirs.get(path.stem), ours.get(path.stem)
+        if other is not None and Path(other.path) != path:
+            continue  # an older copy
+        told = reference.scan(path)
+        given = told["custom_title"] or told["ai_title"]
+        if other is not None:
+            assert other.title == told["title"] and other.title_source == told["title_source"]
+            assert (other.created_at, other.last_activity_at) == (
+                told["created_at"],
+                told["last_activity_at"],
+            )
+            assert (other.custom_title, other.cwd, other.git_branch) == (
+                given,
+                told["cwd"],
+                told["git_branch"],
+            )
+            damaged = any(defect["kind"] != "torn" for defect in told["defects"])
+            assert (other.tag, other.health) == (told["tag"], "damaged" if damaged else "ok")
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for name, (said, _) in differences(one, other).items() if one and other else ():
+            differing += 1
+            if name == "created_at":
+                assert said != told["created_at"] and text.count('"timestamp":"') > 1
+            else:
+                assert name in ("summary", "custom_title", "cwd", "tag", "git_branch"), name
+                assert said is None or text.count(said) > 0
+                assert "not a title" in text or len(text) > 65_536
+        assert bool(one) == bool(other) or told["is_sidechain"] or "not a title" in text, path
+    assert differing
+
+
+# Which sessions
+
+PLACES = {
+    "emoji": "a character beyond the first plane is two units of a folder's name",
+    "old": "CLIs before July 2026 left `_` in a folder's name",
+    "lossy": "`/a-b` and `/a/b` share a folder; only the directory's own sessions are given",
+    "links": "links among the transcripts are not followed",
+}
+
+
+def both(directory: str | None = None, **options: Any) -> tuple[list[str], list[str]]:
+    return (
+        ids(claude_agent_sdk.list_sessions(directory, **options)),
+        ids(sessscan.list_sessions(directory, **options)),
+    )
+
+
+def test_limit_and_offset(projects: Path) -> None:
+    for number in range(1, 13):
+        make = PLAIN["empty" if number % 4 == 0 else "subagent" if number % 5 == 0 else "prompt"]
+        put(projects, f"/p{number % 3}", number, make(session_id(number)))
+    for limit in (None, 0, -1, 1, 2, 5, 8, 100):
+        for offset in (0, -1, 1, 3, 7, 8, 100):
+            theirs, ours = both(limit=limit, offset=offset)
+            assert theirs == ours, (limit, offset)
+    assert both(limit=100)[1] == ids(sessscan.list_sessions())
+    assert ids(sessscan.list_sessions(None, 2, 1)) == ids(sessscan.list_sessions())[1:3]
+
+
+def test_a_limit_reads_no_more_than_it_takes(projects: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 41):
+        put(projects, "/p", number, PLAIN["subagent" if number == 39 else "prompt"](session_id(number)))
+    read: list[str] = []
+    real: Callable[..., Any] = index.scan_many
+
+    def spy(paths: Sequence[str], **options: Any) -> Any:
+        read.extend(paths)
+        return real(paths, **options)
+
+    monkeypatch.setattr(index, "scan_many", spy)
+    assert len(sessscan.list_sessions(limit=3, offset=1)) == 3
+    assert [Path(path).stem for path in read] == [session_id(number) for number in (40, 39, 38, 37, 36)]
+    read.clear()
+    assert sessscan.get_session_info(session_id(7)) is not None
+    assert len(read) == 1
+
+
+def test_the_newest_of_several_files_of_a_session(projects: Path) -> None:
+    put(projects, "/new", 2, lines(user(session_id(2), "newer")))
+    put(projects, "/old", 2, lines(user(session_id(2), "older")))
+    os.utime(projects / "-old" / f"{session_id(2)}.jsonl", ns=(1, 1))
+    assert [one.summary for one in claude_agent_sdk.list_sessions()] == ["newer"]
+    assert [one.summary for one in sessscan.list_sessions()] == ["newer"]
+    info = sessscan.get_session_info(session_id(2))
+    assert info is not None and info.summary == "newer"  # the SDK gives whichever the disk lists first
+
+
+@pytest.mark.parametrize("name", ["", "x", session_id(1) + "x", "../" + session_id(1), session_id(9), "*"])
+def test_no_such_session(projects: Path, name: str) -> None:
+    put(projects, "/p", 1, PLAIN["prompt"](session_id(1)))
+    assert sessscan.get_session_info(name) is None
+    assert claude_agent_sdk.get_session_info(name) is None
+
+
+def test_nothing_there(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert both() == both(str(tmp_path / "nowhere")) == ([], [])
+    projects.rmdir()
+    assert both() == both("/p") == ([], [])
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    put(tmp_path / "home" / ".claude" / "projects", "/p", 1, PLAIN["prompt"](session_id(1)))
+    assert both() == ([session_id(1)], [session_id(1)])
+
+
+def test_what_is_no_session(projects: Path) -> None:
+    put(projects, "/p", 1, PLAIN["prompt"](session_id(1)))
+    data = PLAIN["prompt"]("x")
+    for name in (
+        "agent-1.jsonl",
+        "notes.jsonl",
+        f"{session_id(2)}.json",
+        f"{session_id(3)}/subagents/x.jsonl",
+    ):
+        (projects / "-p" / name).parent.mkdir(exist_ok=True, parents=True)
+        (projects / "-p" / name).write_bytes(data)
+    (projects / f"{session_id(4)}.jsonl").write_bytes(data)
+    (projects / "-p" / f"{session_id(5)}.jsonl").mkdir()
+    assert both() == both("/p") == ([session_id(1)], [session_id(1)])
+
+
+def test_other_roots(tmp_path: Path) -> None:
+    put(tmp_path / "copy", "/p", 1, PLAIN["prompt"](session_id(1)))
+    assert ids(sessscan.list_sessions(projects=tmp_path / "copy")) == [session_id(1)]
+    assert ids(sessscan.list_sessions("/p", projects=[tmp_path / "copy"])) == [session_id(1)]
+    assert sessscan.get_session_info(session_id(1), projects=tmp_path / "copy") is not None
+    with pytest.raises(FileNotFoundError):
+        sessscan.list_sessions(projects=tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+def test_a_directory(projects: Path, tmp_path: Path) -> None:
+    """Its folder is named after the physical directory; what no line names is in the directory asked for."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    put(projects, str(real), 1, PLAIN["no directory"](session_id(1)))
+    put(projects, str(tmp_path / "real-two"), 2, PLAIN["prompt"](session_id(2)))
+    for directory in (str(real), str(link), str(link) + "/", str(link / ".." / "real")):
+        theirs = claude_agent_sdk.list_sessions(directory)
+        ours = sessscan.list_sessions(directory)
+        assert ids(theirs) == ids(ours) == [session_id(1)]
+        assert theirs[0].cwd == ours[0].cwd == str(real)
+        for get in (claude_agent_sdk.get_session_info, sessscan.get_session_info):
+            found = get(session_id(1), directory)  # type: ignore[operator]
+            assert found is not None and found.cwd == str(real)
+            assert get(session_id(2), directory) is None  # type: ignore[operator]
+    assert ids(sessscan.list_sessions(real)) == [session_id(1)]  # a Path, too
+
+
+@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+def test_a_directory_with_a_long_name(projects: Path) -> None:
+    """Its folder's name ends in a hash that differs between writers."""
+    directory = "/home/" + "long/" * 60
+    put(projects, directory.rstrip("/"), 1, lines(user(session_id(1), "x", cwd=directory.rstrip("/"))))
+    assert both(directory) == ([session_id(1)], [session_id(1)])
+
+
+@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+@pytest.mark.parametrize("reason", PLACES)
+def test_each_difference_of_places(projects: Path, tmp_path: Path, reason: str) -> None:
+    def said(number: int, cwd: str) -> bytes:
+        return lines(user(session_id(number), "x", cwd=cwd))
+
+    if reason == "emoji":
+        put(projects, "/home/ada/🚀", 1, said(1, "/home/ada/🚀"))
+        assert both("/home/ada/🚀") == ([], [session_id(1)])
+    elif reason == "old":
+        put(projects, "", 1, said(1, "/home/ada/web_shop"), folder="-home-ada-web_shop")
+        assert both("/home/ada/web_shop") == ([], [session_id(1)])
+    elif reason == "lossy":
+        put(projects, "/a-b", 1, said(1, "/a-b"))
+        put(projects, "/a/b", 2, said(2, "/a/b"))
+        put(projects, "/a/b", 3, said(3, "/elsewhere"))
+        everything = [session_id(number) for number in (3, 2, 1)]
+        assert both("/a-b") == (everything, [session_id(3), session_id(1)])
+        assert both("/a/b") == (everything, [session_id(3), session_id(2)])
+    else:
+        put(tmp_path / "outside", "/p", 1, said(1, "/p"))
+        (projects / "-p").symlink_to(tmp_path / "outside" / "-p")
+        put(projects, "/q", 2, said(2, "/q"))
+        (projects / "-q" / f"{session_id(3)}.jsonl").symlink_to(
+            tmp_path / "outside" / "-p" / f"{session_id(1)}.jsonl"
+        )
+        theirs, ours = both()
+        assert sorted(theirs) == [session_id(number) for number in (1, 2, 3)]
+        assert ours == [session_id(2)]
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not LINKS, reason="needs git, and paths of this platform")
+def test_worktrees(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository, tree = tmp_path / "repo", tmp_path / "trees" / "wörk tree"
+
+    def git(*arguments: str) -> None:
+        options = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
+        subprocess.run(["git", *options, *arguments], cwd=repository, check=True, capture_output=True)
+
+    (repository / "inner").mkdir(parents=True)
+    git("init")
+    git("commit", "--allow-empty", "-m", "x")
+    for number, place in enumerate((repository, repository / "inner", tree, tmp_path / "repo-two"), 1):
+        put(projects, str(place), number, lines(user(session_id(number), "x", cwd=str(place))))
+    assert both(str(repository)) == ([session_id(1)], [session_id(1)])
+    assert both(str(repository / "inner")) == ([session_id(2)], [session_id(2)])
+    git("worktree", "add", "-b", "other", str(tree))
+    before = picture(repository)
+    for directory, expected in (
+        (repository, [3, 1]),
+        (tree, [3, 1]),
+        (repository / "inner", [3, 2, 1]),
+        (tmp_path / "repo-two", [4]),
+    ):
+        wanted = [session_id(number) for number in expected]
+        assert both(str(directory)) == (wanted, wanted)
+        own = wanted if len(expected) == 1 else [session_id({repository: 1, tree: 3}.get(directory, 2))]
+        assert both(str(directory), include_worktrees=False) == (own, own)
+        for number in range(1, 5):
+            theirs = claude_agent_sdk.get_session_info(session_id(number), str(directory))
+            ours = sessscan.get_session_info(session_id(number), str(directory))
+            assert differences(theirs, ours) == {}
+            assert (ours is not None) == (number in expected)
+    assert picture(repository) == before
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))  # as in a hook of another repository
+    assert both(str(repository)) == ([session_id(1)], [session_id(3), session_id(1)])
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git
+    assert both(str(repository)) == ([session_id(1)], [session_id(1)])
+
+
+# What it adds
+
+
+def test_what_is_right_besides(projects: Path) -> None:
+    name = session_id(1)
+    data = lines(
+        user("another", "copied", 0, timestamp="2020-01-01T00:00:00Z"),
+        user(name, "hello", 5),
+        user(name, "later", 9),
+        user(name, "back", 7),
+        *filler(name),
+        {"type": "custom-title", "customTitle": "Named"},
+        bytes(100) + b"\n",
+        *filler(name),
+    )
+    path = projects / "-p" / f"{put(projects, '/p', 1, data)}.jsonl"
+    [info] = sessscan.list_sessions()
+    assert (info.title, info.title_source, info.summary) == ("Named", "custom", "Named")
+    assert info.created_at == 1_772_366_400_000 + 2 * 60_000
+    assert info.last_activity_at == 1_772_366_400_000 + 9 * 60_000
+    assert (info.health, info.path, info.file_size) == ("damaged", str(path), len(data))
+
+
+def test_a_last_prompt_is_no_title(projects: Path) -> None:
+    put(projects, "/p", 1, PLAIN["last prompt"](session_id(1)))
+    [info] = sessscan.list_sessions()
+    assert (info.summary, info.title, info.title_source) == ("y", "x", "prompt")
+
+
+def test_a_torn_last_line_is_no_damage(projects: Path) -> None:
+    put(projects, "/p", 1, PLAIN["torn"](session_id(1)))
+    assert [one.health for one in sessscan.list_sessions()] == ["ok"]
+
+
+@pytest.mark.skipif(not LINKS or os.geteuid() == 0, reason="root reads everything")
+def test_what_cannot_be_read_is_left_out(projects: Path) -> None:
+    for number in (1, 2):
+        put(projects, "/p", number, PLAIN["prompt"](session_id(number)))
+    (projects / "-p" / f"{session_id(2)}.jsonl").chmod(0)
+    assert both() == ([session_id(1)], [session_id(1)])
+
+
+def test_it_is_loaded_when_it_is_asked_for() -> None:
+    slow = "{'sessscan.sdk', 'sessscan.reconcile', 'simdjson', 'subprocess'}"
+    code = f"import sys, sessscan; print(sorted({slow} & {{*sys.modules}}))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

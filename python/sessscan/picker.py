@@ -20,6 +20,7 @@ from .reconcile.lineage import Lineage
 from .reconcile.match import match
 from .reconcile.plan import Progress
 from .reconcile.pool import is_conversation
+from .reconcile.rebuild import verdicts
 from .reconcile.standing import Desktop, Standing, standings
 from .reconcile.survey import Survey, path_of, take
 from .sdk import session_info, typed_first
@@ -156,7 +157,7 @@ def list_all(
         matched,
         total,
         tuple(contents.store.path for contents in survey.contents),
-        sum(case.reason is not None for case in docket.cases),
+        sum(action.kind == "hold" for action in verdicts(docket)),
         tuple(_errors(survey)),
     )
 

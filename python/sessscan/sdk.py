@@ -85,8 +85,9 @@ def list_sessions(
     files of one session the newest counts. `limit`: at most so many, 0 as None for all; no more files are
     read than that takes. `offset`: how many to pass over first. `include_worktrees`: also the repository's
     other worktrees, as git lists them. `projects`: the transcripts' roots, by default
-    `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`. `index`: read only what is new of the
-    transcripts, and keep what they say in sessscan's own state.
+    `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`.
+
+    `index`: read only what is new of the transcripts, and keep what they say in sessscan's own state.
 
     What cannot be read is left out. Raises OSError only for a folder of `projects` that cannot be listed.
     """

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from types import ModuleType
 
-from ..model import Action
 from ..stores import StrPath
 from . import index as old_index
 from .adopt import adoptions
@@ -18,7 +17,7 @@ from .lineage import Lineage
 from .match import match
 from .memory import Memory
 from .plan import Plan, Progress
-from .rebuild import rebuild
+from .rebuild import verdicts
 from .survey import Survey, take
 from .word import Matches
 
@@ -63,10 +62,7 @@ def reconcile(
 
 def _plan(survey: Survey, matches: Matches | None, adopt: bool, rebuild_index: bool) -> Plan:
     docket = match(survey, Lineage(survey), matches)
-    actions: list[Action] = []
-    for case in docket.cases:
-        if case.source is not None or (case.reason is not None and not case.lost):
-            actions.append(rebuild(case))
+    actions = verdicts(docket)
     orphans = find_orphans(docket)
     findings = diagnose(docket, orphans)
     if adopt:

@@ -18,6 +18,7 @@ from ..model import Action, Fingerprint, Row
 from ..registry import BOM, MAX_ROW_SIZE, bare_id, read_file, readable, verdict
 from .case import Case, Witness, candidate
 from .derive import DEFAULTS, Fields, derive
+from .docket import Docket
 from .survey import path_of, transcript_id
 from .uptodate import brought_up_to_date
 from .witness import is_fresh
@@ -53,6 +54,15 @@ TIMES = ("createdAt", "lastActivityAt", "lastFocusedAt")
 
 class Unbuildable(Exception):
     """A row cannot be built after all; the text says why."""
+
+
+def verdicts(docket: Docket) -> list[Action]:
+    """What would be done about each lost row: `restore` or `hold`. Without a row there is nothing to hold."""
+    return [
+        rebuild(case)
+        for case in docket.cases
+        if case.source is not None or (case.reason is not None and not case.lost)
+    ]
 
 
 def rebuild(case: Case) -> Action:

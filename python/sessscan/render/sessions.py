@@ -58,7 +58,8 @@ def _table(found: Listing) -> None:
         columns.append("SESSION")
     elif room < 80:
         columns.remove("BRANCH")
-    print_table(columns, rows, right=["SIZE"], shrink=["BRANCH", "FOLDER", "TITLE"], room=room)
+    shrink = [name for name in ("BRANCH", "FOLDER", "TITLE") if name in columns]
+    print_table(columns, rows, right=["SIZE"], shrink=shrink, room=room)
 
 
 def _remarks(found: Listing, again: Sequence[str]) -> None:
@@ -74,14 +75,10 @@ def _remarks(found: Listing, again: Sequence[str]) -> None:
         remark(f"sessscan: the newest {len(found.sessions):,} of {counted(found.matched, 'session')}")
     lost = sum(session.health == "lost" for session in found.sessions)
     if lost:
-        many = "session" if lost == 1 else "sessions"
-        remark(f"sessscan: the desktop app does not list {lost:,} of these {many}, but should")
+        remark(f"sessscan: the desktop app does not list {lost:,} of these sessions, but should")
     if found.held:
-        remark(
-            f"sessscan: nothing says for certain whose {counted(found.held, 'lost row')} it was"
-            if found.held == 1
-            else f"sessscan: nothing says for certain whose {counted(found.held, 'lost row')} they were"
-        )
+        they = "it was" if found.held == 1 else "they were"
+        remark(f"sessscan: nothing says for certain whose {counted(found.held, 'lost row')} {they}")
     if lost or found.held:
         remark(f"sessscan: more about it: {command(['sessscan', 'reconcile', *again])}")
 
