@@ -44,8 +44,9 @@ pub struct Worktree {
 
 #[pymethods]
 impl Worktree {
-    fn __repr__(&self) -> String {
-        format!("Worktree(path={:?}, name={:?}, branch={:?})", self.path, self.name, self.branch)
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let [path, name, branch] = [&self.path, &self.name, &self.branch].map(|value| shown(py, value));
+        Ok(format!("Worktree(path={}, name={}, branch={})", path?, name?, branch?))
     }
 }
 
@@ -54,6 +55,11 @@ impl From<&sessscan_core::Worktree> for Worktree {
         let sessscan_core::Worktree { path, name, branch, original_cwd, original_branch } = worktree.clone();
         Worktree { path, name, branch, original_cwd, original_branch }
     }
+}
+
+/// A value as Python shows it.
+fn shown(py: Python<'_>, value: &Option<String>) -> PyResult<String> {
+    Ok(value.into_pyobject(py)?.repr()?.to_string())
 }
 
 /// What a transcript says of its session.
@@ -188,17 +194,13 @@ macro_rules! fields {
             }
 
             fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-                let text = |value: &Option<String>| match value {
-                    Some(value) => value.into_bound_py_any(py)?.repr().map(|repr| repr.to_string()),
-                    None => Ok("None".to_owned()),
-                };
                 let facts = &self.facts;
                 let title = facts.title().map(|(title, _)| title.to_owned());
                 Ok(format!(
                     "Transcript(session_id={}, title={}, cwd={}, records={}, defects={}{})",
-                    text(&facts.session_id)?,
-                    text(&title)?,
-                    text(&facts.cwd)?,
+                    shown(py, &facts.session_id)?,
+                    shown(py, &title)?,
+                    shown(py, &facts.cwd)?,
                     facts.records,
                     facts.defects.len(),
                     self.error.as_ref().map(|error| format!(", error={}", error.value(py))).unwrap_or_default(),
