@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from .options import Form, Stores
+from .options import Form, Projects, Stores
 
 
 def snapshot(
     store: Stores = None,
+    projects: Projects = None,
     keep: Annotated[
         int | None,
         typer.Option(
@@ -21,7 +22,7 @@ def snapshot(
 ) -> None:
     """Keep the rows that are healthy now, so that a lost one can be put back byte for byte.
 
-    `reconcile` does so on its way.
+    `reconcile` does so on its way. Of transcripts nothing is kept.
     """
     from ..recorder.round import take_all
     from ..recorder.snapshots import Snapshots
@@ -29,6 +30,7 @@ def snapshot(
     from ..render.snapshots import print_taken
     from .options import folders
 
+    folders(projects, "--projects")
     with Snapshots.open() as snapshots:
         if keep is not None:
             snapshots.limit(keep)
