@@ -418,7 +418,7 @@ def test_remarks(env: dict[str, str], sample: Path) -> None:
     assert "whose 2 lost rows they were" in said
     assert f"sessscan reconcile --store {sample / 'Claude'} --projects {sample / 'projects'}" in said
     said = run(env, "list", "--text", "zzz", *places(sample)).stderr
-    assert "none of 32 sessions is what you asked for" in said
+    assert said.strip() == "sessscan: none of 32 sessions is what you asked for"
 
 
 def test_nobody_has_sessions(env: dict[str, str], tmp_path: Path) -> None:

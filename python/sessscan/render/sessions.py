@@ -76,10 +76,11 @@ def _remarks(found: Listing, again: Sequence[str]) -> None:
     lost = sum(session.health == "lost" for session in found.sessions)
     if lost:
         remark(f"sessscan: the desktop app does not list {lost:,} of these sessions, but should")
-    if found.held:
-        they = "it was" if found.held == 1 else "they were"
-        remark(f"sessscan: nothing says for certain whose {counted(found.held, 'lost row')} {they}")
-    if lost or found.held:
+    held = found.held if found.matched == found.total else 0  # who looks for one session has not asked
+    if held:
+        they = "it was" if held == 1 else "they were"
+        remark(f"sessscan: nothing says for certain whose {counted(held, 'lost row')} {they}")
+    if lost or held:
         remark(f"sessscan: more about it: {command(['sessscan', 'reconcile', *again])}")
 
 
