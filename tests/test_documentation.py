@@ -20,7 +20,7 @@ from sessscan.demo import make
 
 TOP = Path(__file__).parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "python/docs").glob("*.md"))]
-EXTRAS = {"more-than-one-machine.md": "pyarrow"}  # what a page's examples need besides sessscan
+EXTRAS = {"more-than-one-machine.md": ("pyarrow", "fsspec")}  # what a page's examples need besides sessscan
 
 
 @dataclass
@@ -55,8 +55,8 @@ def name(page: Path) -> str:
 def test_examples_run(
     page: Path, tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if page.name in EXTRAS:
-        pytest.importorskip(EXTRAS[page.name])
+    for module in EXTRAS.get(page.name, ()):
+        pytest.importorskip(module)
     make(tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
     own = {**env, "CLAUDE_CONFIG_DIR": str(tmp_path / "demo"), "XDG_CONFIG_HOME": str(tmp_path / "demo")}
