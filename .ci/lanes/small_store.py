@@ -62,4 +62,5 @@ class SmallStore:
         if command == "undo":
             return ["undo", "--force"]
         store = ["--store", str(self.user_data), "--projects", str(self.projects)]
-        return ["reconcile", "--apply", "--force", *store]
+        # Without what is kept for the next time: SQLite's own writes, of which the number changes.
+        return ["reconcile", "--apply", "--force", "--no-index", "--no-snapshot", *store]
