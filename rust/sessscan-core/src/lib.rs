@@ -13,7 +13,6 @@ mod line;
 mod open;
 mod parallel;
 mod part;
-mod phrases;
 mod plain;
 mod record;
 mod replace;

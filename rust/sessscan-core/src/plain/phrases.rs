@@ -4,8 +4,8 @@
 //! What is compared with is a copy of our own that was proved for itself, so that no other process can have changed it
 //! between the two.
 
+use super::{AHEAD, PlainReader, Region};
 use crate::buffer::Buffer;
-use crate::plain::{AHEAD, PlainReader, Region};
 use crate::record::{Key, Record, View};
 use crate::structure::{BLOCK, Block, Width};
 use std::ops::Range;
