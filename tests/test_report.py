@@ -142,7 +142,7 @@ def test_where_there_is_nothing(env: dict[str, str], tmp_path: Path) -> None:
 def test_a_large_store_has_a_small_page(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     for number in range(1500):
-        add(projects, number, f"title {number} " + "x" * 400, f"/work/folder-{number}", number % 60, b"\0\n",
+        add(projects, number, f"title {number} " + "x" * 400, f"/home/ada/{number}", number % 60, b"\0\n",
             f"-work-{number % 40}")  # fmt: skip
     page = report.make([], projects)[0]
     assert len(page) < 120_000

@@ -126,11 +126,6 @@ app.command(
     epilog="Example: sessscan list --text parser --since 2w",
 )(list_)
 app.command(
-    "list",
-    short_help="List all sessions, newest first.",
-    epilog="Example: sessscan list --text parser --since 2w",
-)(list_)
-app.command(
     short_help="Show the metadata of transcripts.",
     epilog="Example: sessscan scan --format csv ~/.claude/projects > sessions.csv",
 )(scan)

@@ -52,7 +52,7 @@ class _Outcome:
             "run": self.run,
             "stores": [{"path": store.path, "rows": rows} for store, rows in self.stores],
             "summary": self.summary,
-            "findings": [_finding(finding) for finding in self.findings],
+            "findings": [finding_object(finding) for finding in self.findings],
             "actions": [_action(action) for action in self.actions],
         }
 
@@ -130,7 +130,8 @@ class Report(_Outcome):
         return 1 if self._stands() else 0
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """A finding as the JSON has it."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import SnapshotError
+from ..home import home as usual_home
 
 FILE = "snapshots.db"
 VERSION = 1
@@ -70,9 +71,7 @@ class DamagedError(SnapshotError):
 def place(home: Path | None, *, make: bool = True) -> Path:
     """The database of the state folder `home`, or of the usual one, which is made (mode 0700) if need be."""
     if home is None:
-        from ..reconcile import journal
-
-        home = journal.home()
+        home = usual_home()
     if make:
         with explained(home):
             home.mkdir(mode=0o700, parents=True, exist_ok=True)

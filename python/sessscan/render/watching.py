@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ..reconcile.plan import finding_object
 from ..recorder.ledger import Event
 from . import data
 from .screen import console
@@ -17,20 +18,7 @@ _STYLES = {"finding": "bold red", "resolved": "green", "repaired": "bold green",
 
 def event_object(event: Event) -> dict[str, Any]:
     """An event for scripts: the keys of a finding in `reconcile --format json`, and what has happened."""
-    finding = event.finding
-    return {
-        "event": event.kind,
-        "time": event.time,
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "path": finding.path,
-        "session_id": finding.session_id,
-        "transcript": finding.transcript,
-        "offset": finding.offset,
-        "length": finding.length,
-        "message": finding.message,
-        "run": event.run,
-    }
+    return {"event": event.kind, "time": event.time, **finding_object(event.finding), "run": event.run}
 
 
 def print_event(event: Event, form: str) -> None:
