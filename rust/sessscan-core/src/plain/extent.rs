@@ -119,22 +119,24 @@ impl Blocks {
 
 /// Where in the block at `at` there are control characters or what is not UTF-8, and whether a character may go on in the
 /// next block. Bytes before the value at hand are ASCII.
-#[cold]
 #[inline(always)]
 fn wrong<B: Block>(region: Region, at: usize, block: B) -> (u64, bool) {
-    let mut first = [0; 3 + BLOCK];
-    let start = if at == 0 {
-        // Nothing before it can be read.
-        (0..BLOCK).for_each(|at| first[3 + at] = region.byte(at));
-        // SAFETY: within the array.
-        unsafe { first.as_ptr().add(3) }
-    } else {
-        // SAFETY: within the region, as the caller has checked.
-        unsafe { region.view().start().add(at) }
-    };
+    // SAFETY: within the region, as the caller has checked.
+    let start = unsafe { region.view().start().add(at) };
+    let mut copy = [0; 3 + BLOCK];
+    let start = if at > 0 { start } else { with_room_before(start, &mut copy) };
     // SAFETY: a block and three bytes before it are readable; the block is one that the processor has.
-    let (errors, goes_on) = unsafe { B::utf8_errors_at(start) };
+    let (errors, goes_on) = unsafe { B::utf8_errors(start) };
     (block.control() | errors, goes_on)
+}
+
+/// A copy of the block at the region's start, before which nothing can be read.
+#[cold]
+#[inline(never)]
+fn with_room_before(start: *const u8, copy: &mut [u8; 3 + BLOCK]) -> *const u8 {
+    // SAFETY: a block is readable from there, as the caller has checked.
+    copy[3..].copy_from_slice(&unsafe { start.cast::<[u8; BLOCK]>().read() });
+    copy[3..].as_ptr()
 }
 
 /// The open brackets of a container.

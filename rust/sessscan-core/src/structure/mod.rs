@@ -10,6 +10,8 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod utf8;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
@@ -65,7 +67,7 @@ pub(crate) trait Block: Copy {
     /// are as many continuations as it says, and no others, and some first bytes narrow down the second.
     ///
     /// # Safety
-    /// As of `utf8_errors_at`.
+    /// These bytes and three before them are readable, and the processor has the instructions.
     #[inline(always)]
     unsafe fn utf8_errors(from: *const u8) -> (u64, bool) {
         // SAFETY: what the caller promises.
@@ -81,12 +83,6 @@ pub(crate) trait Block: Copy {
             | one.equal(0xf4) & from_90;
         ((due ^ continues) | never | narrow, block.high() >> (BLOCK - 3) != 0)
     }
-
-    /// The same by a call: most text has no need of it, and what is around it is in a hurry.
-    ///
-    /// # Safety
-    /// These bytes and three before them are readable, and the processor has the instructions.
-    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool);
 
     /// Where the bytes below 0x20 or from 0x80 are: as signed numbers, all below 0x20.
     fn unusual(self) -> u64 {
@@ -272,7 +268,7 @@ mod tests {
         let mut bytes = [b' '; 3 + BLOCK];
         bytes[3..3 + text.len()].copy_from_slice(text);
         // SAFETY: the array has the bytes; the callers run what the processor has.
-        let (errors, _) = unsafe { B::utf8_errors_at(bytes.as_ptr().add(3)) };
+        let (errors, _) = unsafe { B::utf8_errors(bytes.as_ptr().add(3)) };
         errors == 0
     }
 

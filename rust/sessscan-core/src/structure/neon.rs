@@ -64,12 +64,6 @@ impl Block for Neon {
         self.mask(|quarter| unsafe { vcgeq_u8(quarter, vdupq_n_u8(byte)) })
     }
 
-    #[inline(never)]
-    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
-        // SAFETY: what the caller promises.
-        unsafe { Neon::utf8_errors(from) }
-    }
-
     #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         // SAFETY: see above.

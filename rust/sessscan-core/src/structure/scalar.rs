@@ -59,12 +59,6 @@ impl Block for Scalar {
         self.mask(|word| word & ((word & !HIGH) + LOW * u64::from(0x100 - u16::from(byte))))
     }
 
-    #[inline(never)]
-    unsafe fn utf8_errors_at(from: *const u8) -> (u64, bool) {
-        // SAFETY: what the caller promises.
-        unsafe { Scalar::utf8_errors(from) }
-    }
-
     #[inline(always)]
     fn brackets(self) -> (u64, u64) {
         let folded = |word: u64| word | (LOW * 0x20);
