@@ -81,6 +81,17 @@ def long_lines(folder: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def torn_line(folder: Path) -> Path:
+    """One line of 300 MB that does not end."""
+    path = folder / "torn.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"type":"user","filler":"')
+        for _ in range(25):
+            file.write(rb"so much\n[\"{" * MIB)
+    return path
+
+
 def child(script: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
 
@@ -233,12 +244,12 @@ def test_multiprocessing(tmp_path: Path, how: str) -> None:
 # --- Ctrl-C and progress ----------------------------------------------------------------------------------
 
 SCANS = {
-    "scan": "sessscan.scan(path, strict=True)",
+    "scan": "[sessscan.scan(path, strict=True) for _ in range(9)]",
     "one thread": "sessscan.scan_many([path] * 100, threads=1)",
     "threads": "sessscan.scan_many([path] * 100, threads=3)",
     "strict": "sessscan.scan_many([path] * 100, threads=3, strict=True)",
     "events": "[None for _ in range(100) for event in sessscan.events(path, ())]",
-    "no map to be had": "sessscan.scan(path, strict=True)",
+    "no map to be had": "[sessscan.scan(path, strict=True) for _ in range(9)]",
 }
 
 
@@ -259,6 +270,12 @@ def test_ctrl_c_in_zeros(zeros: Path) -> None:
 @pytest.mark.parametrize("strict", [False, True])
 def test_ctrl_c_in_long_lines(long_lines: Path, strict: bool) -> None:
     assert interrupted(f"for _ in range(40): sessscan.scan(path, strict={strict})", long_lines) < 0.4
+
+
+@unix
+@pytest.mark.parametrize("strict", [False, True])
+def test_ctrl_c_in_a_line_that_does_not_end(torn_line: Path, strict: bool) -> None:
+    assert interrupted(f"for _ in range(9): sessscan.scan(path, strict={strict})", torn_line) < 0.4
 
 
 def interrupted(scan: str, path: Path, setup: str = "") -> float:

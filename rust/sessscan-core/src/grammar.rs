@@ -16,6 +16,7 @@
 //! those that begin later get their own chance. That is what lets one pass over a spliced line find every
 //! object in it (see `line::tail`) in time linear in the line.
 
+use crate::text;
 use serde::{Deserialize, Serialize};
 
 /// How much of an object is looked at before it counts as complete.
@@ -164,6 +165,17 @@ impl Machine {
 
     pub(crate) fn in_string(&self) -> bool {
         matches!(self.lexical, Lexical::String(_))
+    }
+
+    /// How many of these bytes, the next ones, can be passed over: they leave it as it is, being what a string holds.
+    pub(crate) fn skip(&self, bytes: &[u8]) -> usize {
+        /// So much is looked at more than once, which is then at hand.
+        const PIECE: usize = 4096;
+        if self.lexical == Lexical::String(Escape::No) {
+            text::plain(&bytes[..bytes.len().min(PIECE)])
+        } else {
+            0
+        }
     }
 
     /// Whether the outermost container can no longer become complete.

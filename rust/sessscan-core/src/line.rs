@@ -4,6 +4,7 @@
 //! hands every line here that it cannot prove to be one plain record.
 
 use crate::grammar::{Machine, Step, Strictness};
+use crate::plain::STRIDE;
 use crate::record::{Key, Record, View};
 use crate::text;
 use memchr::memmem;
@@ -72,8 +73,15 @@ impl LineReader {
 
     /// Reads a line's content: its LF, a CR before that, and a BOM at the file's start are taken off.
     ///
-    /// `open_ended`: it is the file's last line and has no LF. Blank lines give nothing.
-    pub(crate) fn read<'a>(&mut self, content: &'a [u8], open_ended: bool, mut sink: impl FnMut(Item<'a>)) {
+    /// `open_ended`: it is the file's last line and has no LF. Blank lines give nothing. Once `is_cancelled`, what is given
+    /// counts for nothing.
+    pub(crate) fn read<'a>(
+        &mut self,
+        content: &'a [u8],
+        open_ended: bool,
+        is_cancelled: &mut dyn FnMut() -> bool,
+        mut sink: impl FnMut(Item<'a>),
+    ) {
         nul_runs(content, |range| sink(Item::Defect(DefectKind::NulRun, range)));
         let mut at = skip_padding(content, 0);
         if at == content.len() {
@@ -83,7 +91,7 @@ impl LineReader {
             sink(Item::Defect(DefectKind::InvalidUtf8, 0..content.len()));
         }
         let mut objects = 0;
-        while let Some((record, end)) = self.object(content, at) {
+        while let Some((record, end)) = self.object(content, at, is_cancelled) {
             sink(Item::Record(record, at..end));
             objects += 1;
             at = skip_padding(content, end);
@@ -94,20 +102,25 @@ impl LineReader {
             }
             return;
         }
-        let Some(tail) = tail(content, at, self.strictness) else {
+        let Some(tail) = tail(content, at, self.strictness, is_cancelled) else {
             let kind = if open_ended { DefectKind::Torn } else { DefectKind::Invalid };
             return sink(Item::Defect(kind, at..content.len()));
         };
         sink(Item::Defect(DefectKind::Spliced, at..tail));
         at = tail;
-        while let Some((record, end)) = self.object(content, at) {
+        while let Some((record, end)) = self.object(content, at, is_cancelled) {
             sink(Item::Record(record, at..end));
             at = skip_padding(content, end);
         }
     }
 
     /// The complete object that begins at `start`, and where it ends.
-    fn object<'a>(&mut self, content: &'a [u8], start: usize) -> Option<(Record<'a>, usize)> {
+    fn object<'a>(
+        &mut self,
+        content: &'a [u8],
+        start: usize,
+        is_cancelled: &mut dyn FnMut() -> bool,
+    ) -> Option<(Record<'a>, usize)> {
         if content.get(start) != Some(&b'{') {
             return None;
         }
@@ -118,8 +131,18 @@ impl LineReader {
         let mut key_at = None;
         let mut key = None;
         let mut value_at = None;
-        for (at, &byte) in content.iter().enumerate().skip(start + 1) {
-            let step = machine.step(at, byte);
+        let mut next = start + 1;
+        let mut asked = start;
+        loop {
+            let at = next + machine.skip(&content[next..]);
+            let step = machine.step(at, *content.get(at)?);
+            next = at + 1;
+            if at - asked > STRIDE {
+                asked = at;
+                if is_cancelled() {
+                    return None;
+                }
+            }
             let value_end = match step {
                 Step::Nothing => continue,
                 _ if machine.hopeless() && machine.depth() > 0 => return None,
@@ -149,7 +172,6 @@ impl LineReader {
                 return complete.then_some((record, at + 1));
             }
         }
-        None
     }
 }
 
@@ -185,7 +207,12 @@ fn nul_runs(content: &[u8], mut visit: impl FnMut(Range<usize>)) {
 /// So two automata see every object there is; a new one begins at the first candidate that none of them
 /// sees. Then, from the right: a run is good if its first object is complete and is followed by the end or by
 /// a good run.
-fn tail(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
+fn tail(
+    content: &[u8],
+    from: usize,
+    strictness: Strictness,
+    is_cancelled: &mut dyn FnMut() -> bool,
+) -> Option<usize> {
     let rest = &content[from..];
     let candidates: Vec<usize> = {
         let mut found: Vec<usize> = memmem::find_iter(rest, br#"{"parentUuid":"#)
@@ -200,12 +227,21 @@ fn tail(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
     let mut phases: Vec<Machine> = Vec::with_capacity(2);
     let mut complete: Vec<(usize, usize)> = Vec::new();
     let mut upcoming = candidates.iter().copied().peekable();
-    for (at, &byte) in content.iter().enumerate().skip(first) {
+    let (mut next, mut asked) = (first, first);
+    while next < content.len() {
+        let at = next;
+        next = at + 1;
+        if at - asked > STRIDE {
+            asked = at;
+            if is_cancelled() {
+                return None;
+            }
+        }
         if upcoming.next_if_eq(&at).is_some() && phases.iter().all(Machine::in_string) {
             phases.push(Machine::new(strictness));
         }
         for machine in &mut phases {
-            if let Step::Closed { open, complete: true } = machine.step(at, byte) {
+            if let Step::Closed { open, complete: true } = machine.step(at, content[at]) {
                 complete.push((open, at + 1));
             }
         }
@@ -215,6 +251,10 @@ fn tail(content: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
             let spoilt = usize::from(a.depth() > 0);
             debug_assert_eq!(phases[spoilt].depth(), 0, "two readings fell in step with both alive");
             phases.swap_remove(spoilt);
+        }
+        if let [machine] = &phases[..] {
+            let candidate = upcoming.peek().map_or(content.len(), |candidate| *candidate);
+            next += machine.skip(&content[next..candidate]);
         }
     }
 
@@ -238,7 +278,7 @@ mod tests {
     /// What a line reads as: spans of records, and defects.
     fn read(content: &[u8], strictness: Strictness) -> Vec<(&'static str, Range<usize>)> {
         let mut items = Vec::new();
-        LineReader::new(strictness).read(content, false, |item| match item {
+        LineReader::new(strictness).read(content, false, &mut || false, |item| match item {
             Item::Record(_, range) => items.push(("record", range)),
             Item::Defect(kind, range) => items.push((kind.name(), range)),
         });
@@ -253,7 +293,7 @@ mod tests {
             let mut at = start;
             (candidate.starts_with(br#"{"parentUuid":"#) || candidate.starts_with(br#"{"type":"#))
                 && loop {
-                    let Some((_, end)) = reader.object(content, at) else { break false };
+                    let Some((_, end)) = reader.object(content, at, &mut || false) else { break false };
                     at = skip_padding(content, end);
                     if at == content.len() {
                         break true;
@@ -291,6 +331,7 @@ mod tests {
             "-0.5e1",
             "{\"type\":1}",
             "{\"type\":{\"type\":\"{\"}}",
+            "text that is longer than what is passed over at a time",
         ]);
         prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
     }
@@ -301,12 +342,12 @@ mod tests {
         #[test]
         fn one_pass_finds_the_tail_that_trial_finds(content in pieces(), full in any::<bool>()) {
             let strictness = if full { Strictness::Full } else { Strictness::Structure };
-            prop_assert_eq!(tail(&content, 0, strictness), tail_by_trial(&content, 0, strictness));
+            prop_assert_eq!(tail(&content, 0, strictness, &mut || false), tail_by_trial(&content, 0, strictness));
         }
 
         #[test]
         fn full_strictness_is_json(content in pieces()) {
-            let ours = LineReader::new(Strictness::Full).object(&content, 0).is_some_and(|(_, end)| end == content.len());
+            let ours = LineReader::new(Strictness::Full).object(&content, 0, &mut || false).is_some_and(|(_, end)| end == content.len());
             // Lone surrogates, which serde_json refuses, are not among the pieces.
             let theirs = content.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(&content).is_ok();
             prop_assert_eq!(ours, theirs && !content.ends_with(b" ") && !content.ends_with(b"\t"));
@@ -314,8 +355,8 @@ mod tests {
 
         #[test]
         fn what_is_json_has_structure(content in pieces()) {
-            if let Some((_, end)) = LineReader::new(Strictness::Full).object(&content, 0) {
-                prop_assert_eq!(LineReader::new(Strictness::Structure).object(&content, 0).map(|(_, end)| end), Some(end));
+            if let Some((_, end)) = LineReader::new(Strictness::Full).object(&content, 0, &mut || false) {
+                prop_assert_eq!(LineReader::new(Strictness::Structure).object(&content, 0, &mut || false).map(|(_, end)| end), Some(end));
             }
         }
     }

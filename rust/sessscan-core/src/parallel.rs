@@ -48,8 +48,10 @@ pub fn scan_many(
 ) -> Vec<io::Result<Transcript>> {
     let mut pieces = Vec::new();
     for (file, path) in paths.iter().enumerate() {
-        let size = path.as_ref().metadata().map_or(0, |metadata| metadata.len());
-        if threads > 1 && size >= SPLIT_FROM {
+        // One thread needs no order, and looks at each file when it comes to it.
+        let size =
+            if threads > 1 { path.as_ref().metadata().map_or(0, |metadata| metadata.len()) } else { 0 };
+        if size >= SPLIT_FROM {
             // What cannot be opened now is told when it is scanned whole.
             if let Ok(opened) = Opened::new(path.as_ref())
                 && let Ok(ranges) = ranges(&opened)

@@ -29,7 +29,7 @@ mod phrases;
 mod region;
 mod values;
 
-pub(crate) use region::{AHEAD, Region};
+pub(crate) use region::{AHEAD, Region, STRIDE};
 pub(crate) use values::Plain;
 
 use crate::record::{Bytes, Key, Record};
@@ -121,9 +121,14 @@ impl PlainReader {
             phrases.turn_page();
         }
         let mut record = Record::new(self.bytes(region));
+        let mut kept = at;
         while let Some(next) = self.line::<B>(region, at, &mut record) {
             sink(&record, at, next);
             at = next;
+            if at - kept > STRIDE {
+                region.give_back(kept..at);
+                kept = at;
+            }
         }
         at
     }

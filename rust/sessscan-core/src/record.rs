@@ -170,15 +170,19 @@ impl<'a> View<'a> {
 
     /// Copies a range out, over what `into` held.
     pub(crate) fn copy(self, range: Range<usize>, into: &mut Vec<u8>) -> &[u8] {
-        assert!(range.start <= range.end && range.end <= self.len);
         into.clear();
-        into.reserve(range.len());
-        // SAFETY: the range lies within the view, and `into` has room for it and is memory of its own.
-        unsafe {
-            self.start.add(range.start).copy_to_nonoverlapping(into.as_mut_ptr(), range.len());
-            into.set_len(range.len());
-        }
+        self.part(range).append_to(into);
         into
+    }
+
+    /// Copies all of it to the end of `into`.
+    pub(crate) fn append_to(self, into: &mut Vec<u8>) {
+        into.reserve(self.len);
+        // SAFETY: `into` has room for it and is memory of its own.
+        unsafe {
+            self.start.copy_to_nonoverlapping(into.as_mut_ptr().add(into.len()), self.len);
+            into.set_len(into.len() + self.len);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Bytes, Key, Record};
 use crate::scanner::{End, Scanner, Sink};
-use crate::source::{Poll, Source};
+use crate::source::{self, Poll, Source};
 use crate::structure::Width;
 use crate::transcript::{Defect, Fold, Transcript};
 use std::collections::{HashSet, VecDeque};
@@ -136,7 +136,7 @@ pub(crate) fn scan_into(
 ) -> io::Result<End> {
     scanner.restart(source.start(), 1);
     while source.advance(scanner, sink, poll)? {}
-    Ok(scanner.finish(sink))
+    source::finish(scanner, sink, poll)
 }
 
 /// Which events are wanted.
@@ -179,7 +179,7 @@ impl Events {
             }
             let Some(scanner) = &mut self.scanner else { return Ok(None) };
             if !self.source.advance(scanner, &mut self.found, poll)? {
-                self.scanner.take().expect("it was there").finish(&mut self.found);
+                source::finish(&mut self.scanner.take().expect("it was there"), &mut self.found, poll)?;
             }
         }
     }
@@ -220,9 +220,11 @@ impl Sink for Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plain::STRIDE;
     use proptest::prelude::*;
     use std::fs::OpenOptions;
     use std::io::Write;
+    use std::time::SystemTime;
 
     fn text(name: char) -> Vec<u8> {
         let line = format!("{{\"cwd\":\"/{name}\",\"x\":\"{}\"}}\n", "x".repeat(1_000));
@@ -257,6 +259,47 @@ mod tests {
             ControlFlow::Continue(())
         });
         assert_eq!(answer.unwrap(), was);
+    }
+
+    #[test]
+    fn cancelled_within_a_line() {
+        let text = |escapes: &str| {
+            format!("{{\"type\":\"{}", (escapes.to_owned() + &"x".repeat(1_000)).repeat(1_500))
+        };
+        let lines = [
+            ("a value", text("") + "\"}\n"),
+            (
+                "one that is looked into",
+                format!("{{\"type\":\"user\",\"message\":{{\"content\":{}\"}}}}}}\n", &text("\\n")[8..]),
+            ),
+            ("invalid", text("") + "\"x\n"),
+            ("spliced", text("{\"type\":") + "{\"type\":1}\n"),
+            ("torn", text("")),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (name, line) in lines {
+            std::fs::write(file.path(), "{}\n".to_owned() + &line).unwrap();
+            // What was just written to is read twice.
+            file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            for strictness in [Strictness::Structure, Strictness::Full] {
+                let scan = |until: usize| {
+                    let mut asked = 0;
+                    let mut poll = |_| {
+                        asked += 1;
+                        if asked < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    };
+                    let mut scanner = Scanner::new(strictness, Width::chosen());
+                    let result = scan_alone(file.path(), &mut scanner, None, &mut poll);
+                    (result.map_err(|error| error.kind()), asked)
+                };
+                let (whole, times) = scan(usize::MAX);
+                assert!(whole.is_ok());
+                assert!(times > line.len() / STRIDE, "{name}: asked {times} times");
+                for until in (1..=times).step_by(3) {
+                    assert_eq!(scan(until), (Err(io::ErrorKind::Interrupted), until), "{name}");
+                }
+            }
+        }
     }
 
     /// Messages as they are written, and all that may trip who looks into them.

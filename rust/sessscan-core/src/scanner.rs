@@ -7,6 +7,7 @@ use crate::plain::{PlainReader, Region};
 use crate::record::{Bytes, Record, View};
 use crate::structure::Width;
 use crate::transcript::Defect;
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 /// Takes what a scan finds, in the order of the file.
@@ -19,6 +20,10 @@ pub(crate) trait Sink {
     fn defect(&mut self, _defect: Defect) {}
     /// The bytes of the records since the last call are about to go away.
     fn settle(&mut self, _bytes: Bytes) {}
+    /// Whether the scan was cancelled: asked now and then within long lines. What comes after counts for nothing.
+    fn is_cancelled(&mut self) -> bool {
+        false
+    }
 }
 
 /// Splits lines and reads them: plain ones by the fast reader, the others byte by byte.
@@ -169,7 +174,9 @@ impl Scanner {
             let Some(end) = region.find(b'\n', at..view.len()) else { break };
             sink.settle(bytes);
             let mut copy = std::mem::take(&mut self.copy);
-            view.copy(at..end + 1, &mut copy);
+            if !region.copy(at..end + 1, &mut copy) {
+                break;
+            }
             self.offset = base + (at - from) as u64;
             base += self.read_line(&copy, sink);
             self.copy = copy;
@@ -220,10 +227,12 @@ impl Scanner {
             begin + at as u64 + before.sum::<u64>()
         };
         let mut blank = true;
-        self.slow.read(content, open_ended, |item| match item {
+        let sink = RefCell::new(sink);
+        let mut is_cancelled = || sink.borrow_mut().is_cancelled();
+        self.slow.read(content, open_ended, &mut is_cancelled, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.record(&record, number, place(range.start));
+                sink.borrow_mut().record(&record, number, place(range.start));
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
@@ -231,6 +240,7 @@ impl Scanner {
                 defects.push(Defect { line: number, offset, length: place(range.end) - offset, kind });
             }
         });
+        let sink = sink.into_inner();
         if !blank {
             sink.line();
         }

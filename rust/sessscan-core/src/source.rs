@@ -5,9 +5,12 @@ use crate::open;
 use crate::plain::Region;
 #[cfg(unix)]
 use crate::record::View;
-use crate::scanner::{Scanner, Sink};
+use crate::record::{Bytes, Record};
+use crate::scanner::{End, Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
+use crate::transcript::Defect;
+use std::cell::RefCell;
 use std::fs::{File, Metadata};
 use std::io;
 use std::io::Read;
@@ -26,7 +29,16 @@ const MAP_FROM: u64 = 1024 * 1024;
 
 /// How much is mapped at a time; a longer line gets a larger window.
 #[cfg(unix)]
-const WINDOW: usize = 4 * 1024 * 1024;
+const WINDOW: usize = 8 * 1024 * 1024;
+
+/// Windows are bounded by multiples of this, but for where a scan begins: what the system keeps of a file in pieces of
+/// this size, it then maps as such.
+#[cfg(unix)]
+const HUGE_PAGE: u64 = 2 * 1024 * 1024;
+
+/// How much larger the next window is where a line does not end in one: what was looked at is looked at again.
+#[cfg(unix)]
+const GROWTH: usize = 16;
 
 /// How many windows stay enlarged after one had to be.
 #[cfg(unix)]
@@ -105,19 +117,68 @@ impl Source<'_> {
         sink: &mut impl Sink,
         poll: &mut Poll,
     ) -> io::Result<bool> {
+        let asked = Asked::new(poll);
+        let mut sink = Cancellable { sink, asked: &asked };
         let (count, more) = match self {
-            Source::File(file) => (file.advance(scanner, sink)?, file.at < file.size),
+            Source::File(file) => (file.advance(scanner, &mut sink)?, file.at < file.size),
             Source::Memory(rest) => {
                 let (piece, after) = rest.split_at(rest.len().min(MEMORY_PIECE));
                 *rest = after;
-                scanner.feed(piece, sink);
+                scanner.feed(piece, &mut sink);
                 (piece.len(), !after.is_empty())
             }
         };
-        match poll(count as u64) {
-            ControlFlow::Continue(()) => Ok(more),
-            ControlFlow::Break(()) => Err(io::ErrorKind::Interrupted.into()),
-        }
+        if asked.is_cancelled(count as u64) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(more) }
+    }
+}
+
+/// Reads what is left once `advance` came to the end: the last line, if it has no LF.
+pub(crate) fn finish(scanner: &mut Scanner, sink: &mut impl Sink, poll: &mut Poll) -> io::Result<End> {
+    let asked = Asked::new(poll);
+    let end = scanner.finish(&mut Cancellable { sink, asked: &asked });
+    if asked.is_cancelled(0) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(end) }
+}
+
+/// Who may cancel, and whether they did: it is said once.
+struct Asked<'a, 'p>(RefCell<(&'a mut Poll<'p>, bool)>);
+
+impl<'a, 'p> Asked<'a, 'p> {
+    fn new(poll: &'a mut Poll<'p>) -> Asked<'a, 'p> {
+        Asked(RefCell::new((poll, false)))
+    }
+
+    fn is_cancelled(&self, bytes: u64) -> bool {
+        let (poll, cancelled) = &mut *self.0.borrow_mut();
+        *cancelled = *cancelled || poll(bytes).is_break();
+        *cancelled
+    }
+}
+
+/// A sink of a scan that can be cancelled within a line.
+struct Cancellable<'a, 'b, 'p, S> {
+    sink: &'a mut S,
+    asked: &'a Asked<'b, 'p>,
+}
+
+impl<S: Sink> Sink for Cancellable<'_, '_, '_, S> {
+    fn line(&mut self) {
+        self.sink.line();
+    }
+
+    fn record(&mut self, record: &Record, line: u64, offset: u64) {
+        self.sink.record(record, line, offset);
+    }
+
+    fn defect(&mut self, defect: Defect) {
+        self.sink.defect(defect);
+    }
+
+    fn settle(&mut self, bytes: Bytes) {
+        self.sink.settle(bytes);
+    }
+
+    fn is_cancelled(&mut self) -> bool {
+        self.asked.is_cancelled(0)
     }
 }
 
@@ -203,7 +264,7 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
-    fn advance(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+    fn advance<S: Sink>(&mut self, scanner: &mut Scanner, sink: &mut Cancellable<S>) -> io::Result<usize> {
         if self.by_reading || cfg!(not(unix)) {
             return self.read(scanner, sink);
         }
@@ -215,19 +276,26 @@ impl FileSource {
 
     /// Scans the whole lines of a window; how many bytes they are.
     #[cfg(unix)]
-    fn map(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+    fn map<S: Sink>(&mut self, scanner: &mut Scanner, sink: &mut Cancellable<S>) -> io::Result<usize> {
         self.see_size()?;
         if self.at >= self.size {
             return Ok(0);
         }
-        let from = (self.at % Map::ALIGNMENT) as usize;
-        let offset = self.at - from as u64;
-        let len = usize::try_from(self.size - offset).unwrap_or(usize::MAX).min(self.window);
+        let down = |at: u64, to: u64| at - at % to;
+        let offset = down(self.at, HUGE_PAGE).max(down(self.start, Map::ALIGNMENT));
+        let from = (self.at - offset) as usize;
+        let end = down(offset.saturating_add(self.window as u64), HUGE_PAGE).min(self.size);
+        let len = usize::try_from(end - offset).unwrap_or(usize::MAX);
         // A page more, where the file has one, lets the last line be looked at as the others are.
         let mapped = usize::try_from(self.opened.size - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
         let Ok(map) = Map::new(&self.opened.file, offset, mapped) else { return self.read(scanner, sink) };
-        let region = map.region(len);
+        let asked = sink.asked;
+        let is_cancelled = || asked.is_cancelled(0);
+        let region = map.region(len).cancelled_by(&is_cancelled);
         let mut count = scanner.read_region(region, from, sink);
+        if is_cancelled() {
+            return Ok(count);
+        }
         self.see_size()?;
         if let Some(cut) = map.cut() {
             self.shrank = true;
@@ -242,6 +310,9 @@ impl FileSource {
             scanner.expect(rest.len());
             let mut piece = Vec::new();
             for start in rest.clone().step_by(MEMORY_PIECE) {
+                if is_cancelled() {
+                    break;
+                }
                 let part = start..rest.end.min(start + MEMORY_PIECE);
                 scanner.feed(region.view().copy(part.clone(), &mut piece), sink);
                 region.give_back(part);
@@ -255,7 +326,7 @@ impl FileSource {
             // No line of such a length, but zeros: those take no room where they are read.
             return self.read(scanner, sink);
         } else {
-            self.window *= 2;
+            self.window = self.window.saturating_mul(GROWTH);
             self.patience = PATIENCE;
         }
         self.at += count as u64;

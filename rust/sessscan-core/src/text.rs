@@ -66,6 +66,43 @@ fn hex(rest: &[u8]) -> Option<u32> {
     rest.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit << 4 | (digit as char).to_digit(16)?))
 }
 
+/// How many bytes of these, which begin inside a string, are text and escapes of two characters, before anything else.
+pub(crate) fn plain(raw: &[u8]) -> usize {
+    let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // Without a branch for each byte, this is done for many at once.
+    let free = |chunk: &&[u8; 32]| !chunk.iter().fold(false, |any, byte| any | stops(*byte));
+    let mut at = 0;
+    loop {
+        at += 32 * raw[at..].as_chunks().0.iter().take_while(free).count();
+        at += raw[at..].iter().take_while(|byte| !stops(**byte)).count();
+        match raw[at..] {
+            [b'\\', kind, ..] if is_short_escape(kind) => at += 2,
+            _ => return at,
+        }
+    }
+}
+
+/// Whether an escape is this and its backslash.
+fn is_short_escape(kind: u8) -> bool {
+    matches!(kind, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
+}
+
+/// How many bytes of what stands between quotes have escapes that are JSON's, before one that is not or is cut off.
+pub(crate) fn decodable(raw: &[u8]) -> usize {
+    let mut after = 0;
+    for at in memchr::memchr_iter(b'\\', raw) {
+        if at < after {
+            continue;
+        }
+        after = match raw[at + 1..] {
+            [kind, ..] if is_short_escape(kind) => at + 2,
+            [b'u', ref rest @ ..] if hex(rest).is_some() => at + 6,
+            _ => return at,
+        };
+    }
+    raw.len()
+}
+
 /// White space as Python's `str.split` knows it: Unicode's, and the four separators U+001C to U+001F.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
@@ -147,6 +184,42 @@ mod tests {
         assert_eq!(decode(b"\xff\xe2\x82").unwrap(), "\u{fffd}\u{fffd}");
         for wrong in [&br"\q"[..], br"\u12", br"\u12g4", br"\"] {
             assert_eq!(decode(wrong), None, "{}", String::from_utf8_lossy(wrong));
+        }
+    }
+
+    #[test]
+    fn plain_up_to_what_is_not() {
+        for length in 0..100 {
+            for at in 0..length {
+                for byte in 0..=0xff {
+                    let mut raw = vec![b'x'; length];
+                    raw[at] = byte;
+                    let stops = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(plain(&raw), if stops { at } else { length });
+                    if at > 0 {
+                        raw[at - 1] = b'\\';
+                        let escape = b"\"\\/bfnrt".contains(&byte);
+                        assert_eq!(plain(&raw), if escape { length } else { at - 1 });
+                        assert_eq!(decodable(&raw), if escape { length } else { at - 1 });
+                    }
+                }
+            }
+        }
+        let cases: [(&[u8], usize, usize); 6] = [
+            (br"a\\\n", 5, 5),
+            (br"a\\\", 3, 3),
+            (br"\\\\\q", 4, 4),
+            (br"a\\\u00e9\", 3, 9),
+            (br"\u00eg\u00e9", 0, 0),
+            (br"\n\u12", 2, 2),
+        ];
+        for (raw, plain_bytes, decodable_bytes) in cases {
+            assert_eq!(
+                (plain(raw), decodable(raw)),
+                (plain_bytes, decodable_bytes),
+                "{}",
+                String::from_utf8_lossy(raw)
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use super::shard::{Entry, Kept, State};
 use super::stamp::{self, Stamp};
 use crate::scan::{scan_alone, session_id_of, settle_doubts};
 use crate::scanner::Scanner;
-use crate::source::{Opened, Poll, Source};
+use crate::source::{self, Opened, Poll, Source};
 use crate::transcript::{Fold, Transcript};
 use std::io;
 use std::ops::Range;
@@ -116,7 +116,7 @@ impl Lines {
             scanner.restart(self.offset, self.line);
             let mut rest = Source::range(opened, self.offset..opened.size);
             while rest.advance(scanner, &mut fold, poll)? {}
-            end = scanner.finish(&mut fold).offset;
+            end = source::finish(scanner, &mut fold, poll)?.offset;
             let mut whole = Source::range(opened, 0..end);
             settle_doubts(&mut whole, scanner, &mut fold, poll)?;
             shrank |= rest.shrank() || whole.shrank();

@@ -8,8 +8,8 @@ use std::ops::Range;
 /// and a block.
 pub(crate) const AHEAD: usize = 2 * BLOCK;
 
-/// So much of one value is looked at before its bytes are given back, if they take room.
-pub(super) const STRIDE: usize = 4 * 1024 * 1024;
+/// So many bytes are looked at before they are given back, if they take room, and somebody may cancel.
+pub(crate) const STRIDE: usize = if cfg!(test) { 256 * 1024 } else { 8 * 1024 * 1024 };
 
 /// Bytes to be read, and how many of those behind them may be loaded with them.
 #[derive(Clone, Copy)]
@@ -19,6 +19,8 @@ pub(crate) struct Region<'a> {
     readable: usize,
     /// Gives bytes of a map back that were looked at and take room; they can still be read.
     release: Option<Release>,
+    /// Whether the scan was cancelled meanwhile.
+    cancelled: Option<&'a dyn Fn() -> bool>,
 }
 
 /// Is told the range, aligned to nothing.
@@ -30,12 +32,21 @@ impl<'a> Region<'a> {
     pub(crate) unsafe fn new(view: View<'a>, readable: usize) -> Region<'a> {
         debug_assert!(view.len() <= readable && readable.is_multiple_of(BLOCK));
         debug_assert!(view.start().addr().is_multiple_of(BLOCK));
-        Region { view, readable, release: None }
+        Region { view, readable, release: None, cancelled: None }
     }
 
     /// A region whose bytes take room while they are looked at.
     pub(crate) fn released_by(self, release: Release) -> Region<'a> {
         Region { release: Some(release), ..self }
+    }
+
+    /// A region that is left where somebody cancels, who is asked within long lines.
+    pub(crate) fn cancelled_by(self, cancelled: &'a dyn Fn() -> bool) -> Region<'a> {
+        Region { cancelled: Some(cancelled), ..self }
+    }
+
+    pub(super) fn is_cancelled(self) -> bool {
+        self.cancelled.is_some_and(|cancelled| cancelled())
     }
 
     /// How far a value that begins at `from` is looked at before anything is given back.
@@ -44,11 +55,11 @@ impl<'a> Region<'a> {
         self.readable.min(from + STRIDE)
     }
 
-    /// The next such place, once blocks up to `at` were looked at; None if no more can be loaded.
+    /// The next such place, once blocks up to `at` were looked at; None if no more can be loaded, or shall be.
     #[cold]
     #[inline(never)]
     pub(super) fn next_limit(self, at: usize) -> Option<usize> {
-        if at + BLOCK > self.readable {
+        if at + BLOCK > self.readable || self.is_cancelled() {
             return None;
         }
         self.give_back(at.saturating_sub(STRIDE)..at.min(self.view.len()));
@@ -61,19 +72,36 @@ impl<'a> Region<'a> {
         }
     }
 
-    /// Where this byte is in a range.
+    /// Where this byte is in a range; None too if the scan was cancelled.
     pub(crate) fn find(self, byte: u8, mut range: Range<usize>) -> Option<usize> {
         loop {
             let end = range.end.min(range.start + STRIDE);
             if let Some(found) = self.view.part(range.start..end).find(byte, 0) {
                 return Some(range.start + found);
             }
-            if end == range.end {
+            if end == range.end || self.is_cancelled() {
                 return None;
             }
             self.give_back(range.start..end);
             range.start = end;
         }
+    }
+
+    /// Copies a range out, over what `into` held, and gives it back; false if the scan was cancelled.
+    pub(crate) fn copy(self, range: Range<usize>, into: &mut Vec<u8>) -> bool {
+        into.clear();
+        into.reserve(range.len());
+        for start in range.clone().step_by(STRIDE) {
+            let part = start..range.end.min(start + STRIDE);
+            self.view.part(part.clone()).append_to(into);
+            if part.end < range.end {
+                self.give_back(part);
+                if self.is_cancelled() {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     pub(crate) fn view(self) -> View<'a> {

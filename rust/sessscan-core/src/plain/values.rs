@@ -3,6 +3,7 @@
 use super::extent::{container, string};
 use super::region::{AHEAD, Region, STRIDE};
 use crate::structure::{Block, Scalar, Width};
+use crate::text;
 use crate::value::Values;
 use std::ops::Range;
 
@@ -28,7 +29,7 @@ pub(crate) struct PlainValues<'a> {
 
 impl Values for PlainValues<'_> {
     /// Enough to tell who wrote a text.
-    const PIECE: usize = 128;
+    const PIECE: usize = 32;
 
     fn byte(&self, at: usize) -> Option<u8> {
         (at < self.end).then(|| self.bytes.region.byte(at))
@@ -75,32 +76,25 @@ impl Values for PlainValues<'_> {
     }
 
     fn decodes(&self, range: Range<usize>) -> bool {
-        let region = self.bytes.region;
-        let mut at = range.start;
-        for start in range.clone().step_by(STRIDE) {
-            let stride = start..range.end.min(start + STRIDE);
-            while at < stride.end
-                && let Some(found) = region.view().part(at..stride.end).find(b'\\', 0)
-            {
-                let kind = at + found + 1;
-                at = kind + 1;
-                let valid = kind < range.end
-                    && match region.byte(kind) {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
-                        b'u' => {
-                            at += 4;
-                            let mut digits = kind + 1..at;
-                            at <= range.end && digits.all(|digit| region.byte(digit).is_ascii_hexdigit())
-                        }
-                        _ => false,
-                    };
-                if !valid {
+        /// Longer than any escape.
+        const PIECE: usize = 4096;
+        let mut piece = Vec::with_capacity(PIECE);
+        let Range { start: mut at, end } = range;
+        let mut kept = at;
+        while at < end {
+            let piece = self.copy(at..end.min(at + PIECE), &mut piece);
+            let decodable = text::decodable(piece);
+            // What is cut off by the end of a piece is whole in the next one.
+            if decodable == 0 || (decodable < piece.len() && at + piece.len() == end) {
+                return false;
+            }
+            at += decodable;
+            if at - kept > STRIDE {
+                if self.bytes.region.is_cancelled() {
                     return false;
                 }
-            }
-            at = at.max(stride.end);
-            if stride.len() == STRIDE {
-                region.give_back(stride);
+                self.bytes.region.give_back(kept..at);
+                kept = at;
             }
         }
         true
