@@ -84,38 +84,44 @@ impl Block for Avx2 {
         self.mask(|half| unsafe { _mm256_cmpeq_epi8(_mm256_max_epu8(half, all(byte)), half) })
     }
 
-    #[inline(always)]
     unsafe fn utf8_errors(from: *const u8) -> (u64, bool) {
-        // SAFETY: what the caller promises; see above. Each table is as long as what it is loaded to.
-        unsafe {
-            let half = |bytes| _mm256_and_si256(bytes, all(0x0f));
-            let high_half = |bytes| half(_mm256_srli_epi16(bytes, 4));
-            let said = |table: &[u8; 16], halves| {
-                _mm256_shuffle_epi8(
-                    _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())),
-                    halves,
-                )
-            };
-            let right = |from: *const u8| {
-                let [block, one, two, three] =
-                    [0, 1, 2, 3].map(|back| _mm256_loadu_si256(from.sub(back).cast()));
-                let wrong = _mm256_and_si256(
-                    _mm256_and_si256(
-                        said(&utf8::FIRST_HIGH, high_half(one)),
-                        said(&utf8::FIRST_LOW, half(one)),
-                    ),
-                    said(&utf8::SECOND_HIGH, high_half(block)),
-                );
-                let due = _mm256_or_si256(
-                    _mm256_subs_epu8(two, all(0xe0 - utf8::GOES_ON)),
-                    _mm256_subs_epu8(three, all(0xf0 - utf8::GOES_ON)),
-                );
-                let errors = _mm256_xor_si256(wrong, _mm256_and_si256(due, all(utf8::GOES_ON)));
-                _mm256_cmpeq_epi8(errors, _mm256_setzero_si256())
-            };
-            let errors = !Avx2(right(from), right(from.add(32))).high();
-            (errors, Avx2::load(from).high() >> (BLOCK - 3) != 0)
+        // Most text has no need of it, and what is around it is in a hurry.
+        #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+        #[inline(never)]
+        unsafe fn errors(from: *const u8) -> (u64, bool) {
+            // SAFETY: what the caller promises; see above. Each table is as long as what it is loaded to.
+            unsafe {
+                let half = |bytes| _mm256_and_si256(bytes, all(0x0f));
+                let high_half = |bytes| half(_mm256_srli_epi16(bytes, 4));
+                let said = |table: &[u8; 16], halves| {
+                    _mm256_shuffle_epi8(
+                        _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())),
+                        halves,
+                    )
+                };
+                let right = |from: *const u8| {
+                    let [block, one, two, three] =
+                        [0, 1, 2, 3].map(|back| _mm256_loadu_si256(from.sub(back).cast()));
+                    let wrong = _mm256_and_si256(
+                        _mm256_and_si256(
+                            said(&utf8::FIRST_HIGH, high_half(one)),
+                            said(&utf8::FIRST_LOW, half(one)),
+                        ),
+                        said(&utf8::SECOND_HIGH, high_half(block)),
+                    );
+                    let due = _mm256_or_si256(
+                        _mm256_subs_epu8(two, all(0xe0 - utf8::GOES_ON)),
+                        _mm256_subs_epu8(three, all(0xf0 - utf8::GOES_ON)),
+                    );
+                    let errors = _mm256_xor_si256(wrong, _mm256_and_si256(due, all(utf8::GOES_ON)));
+                    _mm256_cmpeq_epi8(errors, _mm256_setzero_si256())
+                };
+                let errors = !Avx2(right(from), right(from.add(32))).high();
+                (errors, Avx2::load(from).high() >> (BLOCK - 3) != 0)
+            }
         }
+        // SAFETY: what the caller promises; see above.
+        unsafe { errors(from) }
     }
 
     #[inline(always)]

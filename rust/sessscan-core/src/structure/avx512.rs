@@ -71,27 +71,40 @@ impl Block for Avx512 {
         unsafe { _mm512_cmpge_epu8_mask(self.0, all(byte)) }
     }
 
-    #[inline(always)]
     unsafe fn utf8_errors(from: *const u8) -> (u64, bool) {
-        // SAFETY: what the caller promises; see above. Each table is as long as what it is loaded to.
-        unsafe {
-            let [block, one, two, three] = [0, 1, 2, 3].map(|back| _mm512_loadu_si512(from.sub(back).cast()));
-            let half = |bytes| _mm512_and_si512(bytes, all(0x0f));
-            let high_half = |bytes| half(_mm512_srli_epi16(bytes, 4));
-            let said = |table: &[u8; 16], halves| {
-                _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())), halves)
-            };
-            let wrong = _mm512_and_si512(
-                _mm512_and_si512(said(&utf8::FIRST_HIGH, high_half(one)), said(&utf8::FIRST_LOW, half(one))),
-                said(&utf8::SECOND_HIGH, high_half(block)),
-            );
-            let due = _mm512_or_si512(
-                _mm512_subs_epu8(two, all(0xe0 - utf8::GOES_ON)),
-                _mm512_subs_epu8(three, all(0xf0 - utf8::GOES_ON)),
-            );
-            let errors = _mm512_xor_si512(wrong, _mm512_and_si512(due, all(utf8::GOES_ON)));
-            (_mm512_test_epi8_mask(errors, errors), Avx512(block).high() >> (BLOCK - 3) != 0)
+        // Most text has no need of it, and what is around it is in a hurry.
+        #[target_feature(enable = "avx512bw,avx512f,avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
+        #[inline(never)]
+        unsafe fn errors(from: *const u8) -> (u64, bool) {
+            // SAFETY: what the caller promises; see above. Each table is as long as what it is loaded to.
+            unsafe {
+                let [block, one, two, three] =
+                    [0, 1, 2, 3].map(|back| _mm512_loadu_si512(from.sub(back).cast()));
+                let half = |bytes| _mm512_and_si512(bytes, all(0x0f));
+                let high_half = |bytes| half(_mm512_srli_epi16(bytes, 4));
+                let said = |table: &[u8; 16], halves| {
+                    _mm512_shuffle_epi8(
+                        _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast())),
+                        halves,
+                    )
+                };
+                let wrong = _mm512_and_si512(
+                    _mm512_and_si512(
+                        said(&utf8::FIRST_HIGH, high_half(one)),
+                        said(&utf8::FIRST_LOW, half(one)),
+                    ),
+                    said(&utf8::SECOND_HIGH, high_half(block)),
+                );
+                let due = _mm512_or_si512(
+                    _mm512_subs_epu8(two, all(0xe0 - utf8::GOES_ON)),
+                    _mm512_subs_epu8(three, all(0xf0 - utf8::GOES_ON)),
+                );
+                let errors = _mm512_xor_si512(wrong, _mm512_and_si512(due, all(utf8::GOES_ON)));
+                (_mm512_test_epi8_mask(errors, errors), Avx512(block).high() >> (BLOCK - 3) != 0)
+            }
         }
+        // SAFETY: what the caller promises; see above.
+        unsafe { errors(from) }
     }
 
     #[inline(always)]
