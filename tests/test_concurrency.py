@@ -501,6 +501,17 @@ def test_memory_does_not_grow_with_the_zeros(zeros: Path) -> None:
 
 
 @linux
+@pytest.mark.parametrize("strict", [False, True])
+def test_memory_does_not_stay_large_after_a_long_line(big: Path, tmp_path: Path, strict: bool) -> None:
+    path = tmp_path / "first.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"filler":"' + b"so much " * 2 * MIB + b'"}\n')
+        file.write(big.read_bytes()[: 150 * MIB])
+    scan = f"assert sessscan.scan_many([path], threads=1, strict={strict})[0].records > 50_000"
+    assert int(run(MEMORY.replace("SCAN", scan), path)) < 64 * 1024
+
+
+@linux
 @pytest.mark.parametrize("kind", ["user", "assistant"])
 def test_memory_does_not_grow_with_the_line(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "4c1c0d6e-1111-4222-8333-944455556666.jsonl"

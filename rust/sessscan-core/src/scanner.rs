@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
-use crate::plain::{PlainReader, Region};
+use crate::plain::{PlainReader, Region, STRIDE};
 use crate::record::{Bytes, Record, View};
 use crate::structure::Width;
 use crate::transcript::Defect;
@@ -162,6 +162,7 @@ impl Scanner {
         let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
         let mut base = self.offset;
         let mut at = from;
+        let mut kept = from;
         loop {
             if let Some(plain) = &mut self.plain {
                 let line = &mut self.line;
@@ -182,6 +183,10 @@ impl Scanner {
             self.copy = copy;
             self.line += 1;
             at = end + 1;
+            if at - kept > STRIDE {
+                region.give_back(kept..at);
+                kept = at;
+            }
         }
         sink.settle(bytes);
         self.offset = base + (at - from) as u64;

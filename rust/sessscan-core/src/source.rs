@@ -36,9 +36,10 @@ const WINDOW: usize = 8 * 1024 * 1024;
 #[cfg(unix)]
 const HUGE_PAGE: u64 = 2 * 1024 * 1024;
 
-/// How much larger the next window is where a line does not end in one: what was looked at is looked at again.
+/// How much larger the next window is where a line does not end in one: what was looked at is looked at again. Where nothing
+/// is given back, a window takes as much memory as it is large.
 #[cfg(unix)]
-const GROWTH: usize = 16;
+const GROWTH: usize = if cfg!(target_os = "linux") { 16 } else { 2 };
 
 /// How many windows stay enlarged after one had to be.
 #[cfg(unix)]
