@@ -136,7 +136,8 @@ fn wrong<B: Block>(region: Region, at: usize, block: B) -> (u64, bool) {
 fn with_room_before(start: *const u8, copy: &mut [u8; 3 + BLOCK]) -> *const u8 {
     // SAFETY: a block is readable from there, as the caller has checked.
     copy[3..].copy_from_slice(&unsafe { start.cast::<[u8; BLOCK]>().read() });
-    copy[3..].as_ptr()
+    // Of all of it: the three bytes before are read too.
+    copy.as_ptr().wrapping_add(3)
 }
 
 /// The open brackets of a container.
