@@ -1,7 +1,9 @@
 """The journal: versioned, checked, and torn only at its end."""
 
+import datetime
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,6 +69,18 @@ def test_it_is_private_and_sortable(made: Journal, home: Path) -> None:
     second = Journal.create()
     announce(second)
     assert [run.id for run in journal.runs()[0]] == [second.run, made.run]
+
+
+def test_runs_of_one_second_have_names_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    clock = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: now), UTC=datetime.UTC)
+    drawn = iter(["aaaa", "aaaa", "bbbb", *["aaaa"] * 99])
+    monkeypatch.setattr(journal, "datetime", clock)
+    monkeypatch.setattr(journal.secrets, "token_hex", lambda _: next(drawn))
+    first, second = Journal.create(), Journal.create()
+    assert (first.run[-5:], second.run[-5:]) == ("-aaaa", "-bbbb")
+    with pytest.raises(FileExistsError):
+        Journal.create()
 
 
 def test_cut_anywhere_it_is_read_as_far_as_it_goes(made: Journal) -> None:
