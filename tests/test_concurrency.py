@@ -58,7 +58,7 @@ def big(folder: Path) -> Path:
 def middling(folder: Path) -> Path:
     """One that takes some tenths of a second to scan strictly."""
     path = folder / "middling.jsonl"
-    path.write_bytes(lines("middling", 2_000) * 40)
+    path.write_bytes(lines("middling", 2_000) * 160)
     return path
 
 

@@ -112,17 +112,17 @@ class Journal:
     def create(cls) -> Journal:
         """Begins a run: its folder and its header. The caller holds the lock."""
         now = datetime.datetime.now(datetime.UTC)
-        runs = make_home() / "runs"
-        runs.mkdir(mode=0o700, exist_ok=True)
         for attempts_left in reversed(range(16)):
             run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+            folder = make_home() / "runs" / run
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
             try:
-                (runs / run).mkdir(mode=0o700)  # the core makes the folders durable together with the file
+                folder.mkdir(mode=0o700)  # the core makes the folders durable together with the file
                 break
             except FileExistsError:  # a run of the same second has drawn the same
                 if not attempts_left:
                     raise
-        journal = cls(run, runs / run / "journal.jsonl")
+        journal = cls(run, folder / "journal.jsonl")
         from .. import __version__
 
         try:
