@@ -74,7 +74,7 @@ pub fn read_slowly(data: &[u8], strictness: Strictness) -> Said {
         let content = content.get(bom..).unwrap_or_default();
         let first_defect = said.defects.len();
         let mut filled = false;
-        reader.read(content, ended.is_none(), |item| match item {
+        reader.read(content, ended.is_none(), &mut || false, |item| match item {
             Item::Record(record, range) => {
                 filled = true;
                 said.record(&record, number, (begin + bom + range.start) as u64);
