@@ -76,7 +76,7 @@ def enrich(projects: Path, sessions: int = 180) -> None:
 
 
 def main() -> None:
-    from browser import Browser
+    from support.browser import Browser
 
     with tempfile.TemporaryDirectory() as folder:
         user_data, projects = demo.make(Path(folder) / "demo")

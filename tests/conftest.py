@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 from sessscan.demo import make
-from store_factory import World
-from transcript_factory import new_id
+from support.store_factory import World
+from support.transcript_factory import new_id
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from sessscan import _core
+from sessscan.changes import journal
+from sessscan.changes.apply import apply
+from sessscan.changes.lock import exclusive
+from sessscan.changes.plan import Plan
+from sessscan.changes.undo import choose, undo
 from sessscan.errors import AppRunningError, LockedError, PlanChangedError, RefusedError
 from sessscan.model import Action, Fingerprint, Store
-from sessscan.reconcile import journal
-from sessscan.reconcile.apply import apply
-from sessscan.reconcile.lock import exclusive
-from sessscan.reconcile.plan import Plan
-from sessscan.reconcile.undo import choose, undo
 
 NAMES = [f"local_0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from program import on_a_terminal, picture, places, run
+from support.program import on_a_terminal, picture, places, run
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 TRANSCRIPT_KEYS = {
@@ -317,7 +317,7 @@ def test_nothing_there_and_nothing_wrong(env: dict[str, str], tmp_path: Path) ->
 
 
 def test_a_held_lock_is_status_3(env: dict[str, str], sample: Path) -> None:
-    from sessscan.reconcile.lock import exclusive
+    from sessscan.changes.lock import exclusive
 
     home = Path(env["SESSSCAN_HOME"])
     home.mkdir()

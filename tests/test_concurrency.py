@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 import sessscan
-from transcript_factory import stamp
+from support.transcript_factory import stamp
 
 MIB = 1 << 20
 unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are unix's")

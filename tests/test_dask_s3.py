@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 import sessscan
+from support.transcript_factory import new_id, talk
 from test_parts import NASTY
 from test_shards import rows_of
-from transcript_factory import new_id, talk
 
 needed = "needs the extra `test-distributed`"
 for module in ("dask.dataframe", "distributed", "moto.server", "s3fs"):
@@ -30,7 +30,7 @@ for module in ("dask.dataframe", "distributed", "moto.server", "s3fs"):
 
 import pyarrow  # noqa: E402
 import s3fs  # noqa: E402
-import sessscan.dask  # noqa: E402
+import sessscan.distributed.dask  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
 
 PATIENCE = 120
@@ -160,7 +160,7 @@ def test_the_same_as_on_one_machine(
     client: Client, bucket: Any, options: dict[str, Any], files: dict[str, bytes], target: int
 ) -> None:
     _, name = bucket
-    frame = sessscan.dask.read_transcripts(
+    frame = sessscan.distributed.dask.read_transcripts(
         f"s3://{name}/projects", target_bytes=target, storage_options=options
     )
     assert list(frame.columns) == list(sessscan.scan_bytes(b"").to_dict())
@@ -183,7 +183,7 @@ def test_a_big_file_cut_at_every_kind_of_place(
     client: Client, bucket: Any, options: dict[str, Any], files: dict[str, bytes]
 ) -> None:
     """Also where a line is longer than several ranges, and where nearly every range begins within a line."""
-    from sessscan.shard import Piece, Shard
+    from sessscan.distributed.shard import Piece, Shard
 
     _, name = bucket
     [key] = [key for key in files if BIG in key]
@@ -224,7 +224,7 @@ def test_a_big_file_cut_at_every_kind_of_place(
 
 def _slow_down() -> None:
     """Lets each shard take a while, in the worker where this runs."""
-    from sessscan import dask, shard
+    from sessscan.distributed import dask, shard
 
     scan = shard.scan_shard
 
@@ -245,7 +245,7 @@ def test_a_worker_that_is_killed_in_the_middle(
     before = client.run(os.getpid)
     planned = len(sessscan.shards(f"s3://{name}/projects", target_bytes=9_000, storage_options=options))
     assert planned > 60
-    frame = sessscan.dask.read_transcripts(
+    frame = sessscan.distributed.dask.read_transcripts(
         f"s3://{name}/projects", target_bytes=9_000, storage_options=options
     )
     future = client.compute(frame)
@@ -271,7 +271,7 @@ def test_objects_that_are_gone_or_changed(
     fs, name = bucket
     keys = sorted(files, key=lambda key: len(files[key]))
     big, gone, changed, grown = keys[-1], keys[-2], keys[3], keys[4]
-    frame = sessscan.dask.read_transcripts(
+    frame = sessscan.distributed.dask.read_transcripts(
         [f"s3://{name}/projects", f"s3://{name}/never-there.jsonl"],
         target_bytes=20_000,
         storage_options=options,

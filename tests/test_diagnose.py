@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sessscan.changes.plan import Plan
 from sessscan.model import Finding
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
-from small_worlds import BEGAN, a_talk, lose
-from store_factory import DAY, HOUR, NOW, World, compact, key
-from transcript_factory import DESKTOP, TERMINAL, forked, new_id, resumed, stub, talk
+from sessscan.reconciliation import reconcile
+from support.small_worlds import BEGAN, a_talk, lose
+from support.store_factory import DAY, HOUR, NOW, World, compact, key
+from support.transcript_factory import DESKTOP, TERMINAL, forked, new_id, resumed, stub, talk
 
 
 def plan(world: World, **more: Any) -> Plan:

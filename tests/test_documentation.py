@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import run
 from sessscan.demo import make
+from support.program import run
 
 TOP = Path(__file__).parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "python/docs").glob("*.md"))]

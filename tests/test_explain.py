@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import places, run
 from sessscan.demo import make
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.diagnose import STATES, diagnose
+from sessscan.reconciliation import reconcile
+from sessscan.reconciliation.diagnose import STATES, diagnose
 from sessscan.rules import BY_NAME, RULES, find
-from store_factory import NOW, build
+from support.program import places, run
+from support.store_factory import NOW, build
 
 README = Path(__file__).parent.parent / "README.md"
 RANK = ("error", "warning", "note")

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plans import Document, document_of, everything, the, write
+from sessscan.changes.plan import Plan
+from sessscan.changes.undo import choose, undo
 from sessscan.errors import PlanFileError, RefusedError
-from sessscan.reconcile.plan import Plan
-from sessscan.reconcile.undo import choose, undo
 from sessscan.render.reconciliation import print_outcome
-from store_factory import World
+from support.plans import Document, document_of, everything, the, write
+from support.store_factory import World
+from support.transcript_factory import new_id
 from test_truth import picture
-from transcript_factory import new_id
 
 
 @pytest.fixture

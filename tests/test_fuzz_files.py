@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from hostile_place import VICTIM, Place, compact, row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sessscan.changes import journal
+from sessscan.changes import plan_file as planfile
+from sessscan.changes.undo import choose, undo
 from sessscan.errors import JournalError, PlanFileError
-from sessscan.reconcile import journal, planfile
-from sessscan.reconcile.undo import choose, undo
 from sessscan.render.runs import print_log
+from support.hostile_place import VICTIM, Place, compact, row
 
 ODD = (
     None, True, False, 0, -1, 1 << 63, 1 << 200, -(1 << 200), 0.5, 1e308, float("inf"), float("nan"), "", "x",

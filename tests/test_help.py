@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from program import run
 from sessscan.cli import app
+from support.program import run
 from typer.core import TyperGroup
 
 ROOT = typer.main.get_command(app)

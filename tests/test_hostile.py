@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import sessscan
-from hostile_place import NOW, VICTIM, Place, compact, row, transcript
 from sessscan import _core
-from sessscan.reconcile import journal
+from sessscan.changes import journal
+from support.hostile_place import NOW, VICTIM, Place, compact, row, transcript
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no such thing on Windows")
 

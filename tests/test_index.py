@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 import sessscan
-from histories import STEPS, TICK, History
-from program import run
-from sessscan.recorder import cache, index
+from sessscan.scan_cache import cache
+from sessscan.scan_cache import scan as index
+from support.histories import STEPS, TICK, History
+from support.program import run
 
 HISTORIES = int(os.environ.get("SESSSCAN_HISTORIES", "300"))
 SEED = int(os.environ.get("SESSSCAN_SEED", "1"))

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sessscan.changes import journal
+from sessscan.changes.journal import Image, Journal
 from sessscan.errors import JournalError
-from sessscan.reconcile import journal
-from sessscan.reconcile.journal import Image, Journal
 
 ZEROS = Image("0" * 64, 10, 5)
 ONES = Image("1" * 64, 12)

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 import sessscan
-from program import picture, places, run
 from rich.cells import cell_len
 from sessscan.cli.moments import moment
-from sessscan.picker import Wanted, list_all
 from sessscan.render.sessions import ago
-from store_factory import DAY, HOUR, NOW, World, build, key
-from transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
+from sessscan.sessions.listing import Wanted, list_all
+from support.program import picture, places, run
+from support.store_factory import DAY, HOUR, NOW, World, build, key
+from support.transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
 
 KEYS = {
     "session_id", "path", "title", "title_source", "first_prompt", "last_prompt", "tag", "cwd", "git_branch",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scenario_parts import end
-from scenarios_of_words import in_worktree
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.directory import in_folder, normal
-from small_worlds import BEGAN, a_talk, actions, kinds, lose, lose_prefix, the
-from store_factory import DAY, HOUR, NOW, World, compact, key
-from transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
+from sessscan.reconciliation import reconcile
+from sessscan.stores.project_folder import in_folder, normal
+from support.scenario_parts import end
+from support.scenarios_of_words import in_worktree
+from support.small_worlds import BEGAN, a_talk, actions, kinds, lose, lose_prefix, the
+from support.store_factory import DAY, HOUR, NOW, World, compact, key
+from support.transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
 
 MINUTE = 60_000
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 import sessscan
-import transcripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sessscan import _core
+from support import transcripts
 
 NASTY = b"".join(
     [

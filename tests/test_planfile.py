@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plans import Document, document_of, everything, the
-from program import picture as contents
-from program import places, run
+from sessscan.changes.plan import Plan
+from sessscan.changes.undo import choose, undo
 from sessscan.errors import ConflictError, PlanChangedError, PlanFileError
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
-from sessscan.reconcile.undo import choose, undo
-from small_worlds import a_talk, lose
-from store_factory import DAY, NOW, World
+from sessscan.reconciliation import reconcile
+from support.plans import Document, document_of, everything, the
+from support.program import picture as contents
+from support.program import places, run
+from support.small_worlds import a_talk, lose
+from support.store_factory import DAY, NOW, World
 from test_truth import picture
 
 

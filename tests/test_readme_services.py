@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import run
+from support.program import run
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenarios_of_words import in_worktree
 from sessscan.model import Action
-from small_worlds import BEGAN, a_talk, lose, lose_prefix, the
-from store_factory import DAY, HOUR, NOW, World, compact, key
-from transcript_factory import Talk, new_id, talk
+from support.scenarios_of_words import in_worktree
+from support.small_worlds import BEGAN, a_talk, lose, lose_prefix, the
+from support.store_factory import DAY, HOUR, NOW, World, compact, key
+from support.transcript_factory import Talk, new_id, talk
 
 FIELDS = [
     "sessionId",

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import picture as contents
-from program import places, run
+from sessscan.changes.undo import choose, undo
 from sessscan.model import Action
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.undo import choose, undo
-from small_worlds import BEGAN, a_talk
-from store_factory import DAY, NOW, World, key
-from transcript_factory import Talk, stub, talk
+from sessscan.reconciliation import reconcile
+from support.program import picture as contents
+from support.program import places, run
+from support.small_worlds import BEGAN, a_talk
+from support.store_factory import DAY, NOW, World, key
+from support.transcript_factory import Talk, stub, talk
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 KEYS = [

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import sessscan.reconcile
+from sessscan.changes.plan import Plan
 from sessscan.errors import ConflictError, PlanFileError
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
-from sessscan.reconcile.verify import verify
-from small_worlds import BEGAN, a_talk, lose
-from store_factory import DAY, NOW, World, key
+from sessscan.reconciliation import reconcile
+from sessscan.reconciliation.backtest import verify
+from support.small_worlds import BEGAN, a_talk, lose
+from support.store_factory import DAY, NOW, World, key
+from support.transcript_factory import talk
 from test_truth import picture
-from transcript_factory import talk
 
 
 def test_the_contract(world: World) -> None:
@@ -73,7 +73,7 @@ def test_a_dry_run_touches_nothing(world: World, tmp_path: Path) -> None:
 
 
 def test_the_function_and_the_package_bear_one_name() -> None:
-    assert sessscan.reconcile.plan.Plan is not None
+    assert sessscan.changes.plan.Plan is not None
     assert callable(reconcile)
 
 

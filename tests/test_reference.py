@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import reference
 import sessscan
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transcripts import told
+from support import reference
+from support.transcripts import told
 
 Scan = Callable[..., dict[str, Any]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sessscan import registry
 from sessscan.model import Row, Store
-from sessscan.registry import read_store, read_worktrees
+from sessscan.stores import rows as registry
+from sessscan.stores.rows import read_store, read_worktrees
 
 A = "local_0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 GOOD: dict[str, Any] = {"sessionId": A, "cliSessionId": "x", "createdAt": 1, "lastActivityAt": 2.5}

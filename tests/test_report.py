@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from program import picture, places, run
+from support.program import picture, places, run
 
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 pytest.importorskip("pygal", reason="the extra `report` is not installed")

@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("selenium", reason="selenium is not installed (the extra `test-browser`)")
 pytest.importorskip("pygal", reason="the extra `report` is not installed")
 
-from browser import CHROMIUM, DRIVER, Browser
 from sessscan import report
 from sessscan.demo import make
+from support.browser import CHROMIUM, DRIVER, Browser
 from test_report import HOSTILE, add
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from sessscan.errors import AppRunningError
-from sessscan.running import Process, find_app, is_app, processes
+from sessscan.stores.app import Process, find_app, is_app, processes
 
 MAC = "/Applications/Claude.app/Contents"
 CODE = r"C:\Users\ada\AppData\Roaming\Claude\claude-code\2.1.204\claude.exe"
@@ -104,7 +104,7 @@ def test_a_running_app_is_refused(tmp_path: object) -> None:
     import shutil
     from pathlib import Path
 
-    from sessscan.running import refuse_if_app_runs
+    from sessscan.stores.app import refuse_if_app_runs
 
     program = Path(str(tmp_path)) / "claude-desktop"
     shutil.copy(shutil.which("sleep") or "/bin/sleep", program)

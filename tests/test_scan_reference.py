@@ -1,4 +1,4 @@
-"""The core, held to the plain-Python scan of `benches/reference.py` on inputs that nobody wrote by hand.
+"""The core, held to the plain-Python scan of `support/reference.py` on inputs that nobody wrote by hand.
 
 `SESSSCAN_THOROUGH=1` looks at thirty times as many. `SESSSCAN_CORPUS` names a folder of real transcripts;
 where it is set they are compared as well, whole and in thousands of damaged copies.
@@ -12,15 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import damage
 import pytest
-import reference
 import sessscan
-import transcripts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from race import content, sessions
-from transcripts import told
+from support import damage, reference, transcripts
+from support.transcripts import told
 
 BUDGET = int(os.environ.get("SESSSCAN_THOROUGH", "1"))
 

@@ -1,7 +1,7 @@
 """`list_sessions` and `get_session_info` beside those of `claude_agent_sdk`, on the same files.
 
-Each field of each session is compared. A difference that `session_traps.py` does not list is an error, and so
-is one that it lists and that does not occur any more.
+Each field of each session is compared. A difference that `support/session_traps.py` does not list is an
+error, and so is one that it lists and that does not occur any more.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import claude_agent_sdk
 import pytest
-import reference
 import sessscan
-import sessscan.sdk
+import sessscan.sessions.sdk
 from claude_agent_sdk import SDKSessionInfo
-from program import picture
-from session_traps import PLAIN, REASONS, TRAPS, filler, lines, user
-from sessscan.recorder import index
-from store_factory import build, key
+from sessscan.scan_cache import scan as index
+from support import reference
+from support.program import picture
+from support.session_traps import PLAIN, REASONS, TRAPS, filler, lines, user
+from support.store_factory import build, key
 
 BEGAN = 1_772_000_000_000
 FIELDS = [field.name for field in dataclasses.fields(SDKSessionInfo)]
@@ -419,6 +419,6 @@ def test_what_cannot_be_read_is_left_out(projects: Path) -> None:
 
 
 def test_it_is_loaded_when_it_is_asked_for() -> None:
-    slow = "{'sessscan.sdk', 'sessscan.reconcile', 'simdjson', 'subprocess'}"
+    slow = "{'sessscan.sessions.sdk', 'sessscan.reconciliation', 'simdjson', 'subprocess'}"
     code = f"import sys, sessscan; print(sorted({slow} & {{*sys.modules}}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

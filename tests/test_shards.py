@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import sessscan
+from support.transcript_factory import new_id, talk
 from test_parts import NASTY
-from transcript_factory import new_id, talk
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra `shards`")
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra `shards`")
 
-from sessscan.shard import Piece, Shard  # noqa: E402
+from sessscan.distributed.shard import Piece, Shard  # noqa: E402
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ def python(code: str, *args: str) -> str:
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
     code = (
-        "import sys, sessscan, sessscan.dask; sessscan.shards;"
+        "import sys, sessscan, sessscan.distributed.dask; sessscan.shards;"
         "print([name for name in ('fsspec', 'pyarrow', 'dask', 'pandas') if name in sys.modules])"
     )
     assert python(code).strip() == "[]"
@@ -365,9 +365,9 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
 
 def test_without_the_extra(store: Path) -> None:
     code = (
-        "import sys, sessscan, sessscan.dask\n"
+        "import sys, sessscan, sessscan.distributed.dask\n"
         "for name in ('fsspec', 'pyarrow', 'dask'): sys.modules[name] = None\n"
-        "for call in (sessscan.shards, sessscan.dask.read_transcripts, sessscan.combine):\n"
+        "for call in (sessscan.shards, sessscan.distributed.dask.read_transcripts, sessscan.combine):\n"
         "    try: call([sys.argv[1]])\n"
         "    except ImportError as error: print(error)\n"
     )

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 import sessscan
-from program import picture, places, run
+from sessscan.changes.plan import Plan
+from sessscan.changes.undo import choose, undo
 from sessscan.model import Action
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
-from sessscan.reconcile.undo import choose, undo
-from sessscan.recorder.database import FILE
-from sessscan.recorder.snapshots import Snapshots
-from small_worlds import BEGAN, a_talk
-from store_factory import NOW, World, build, compact, key
-from transcript_factory import DESKTOP, Talk, line, new_id, resumed, stamp
+from sessscan.reconciliation import reconcile
+from sessscan.snapshots.database import FILE
+from sessscan.snapshots.store import Snapshots
+from support.program import picture, places, run
+from support.small_worlds import BEGAN, a_talk
+from support.store_factory import NOW, World, build, compact, key
+from support.transcript_factory import DESKTOP, Talk, line, new_id, resumed, stamp
 
 Damage = Callable[[Path, bytes, Random], None]
 

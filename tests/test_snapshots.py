@@ -19,11 +19,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sessscan import members
 from sessscan.errors import SnapshotError
-from sessscan.recorder import choice, database, look
-from sessscan.recorder.difference import differences
-from sessscan.recorder.snapshots import KEEP, Snapshots, Version
+from sessscan.snapshots import capture as look
+from sessscan.snapshots import database
+from sessscan.snapshots import select as choice
+from sessscan.snapshots.diff import differences
+from sessscan.snapshots.store import KEEP, Snapshots, Version
+from sessscan.stores import json_members as members
 
 POSIX = os.name == "posix"
 ID = "local_00000000-0000-4000-8000-00000000000"
@@ -280,7 +282,7 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
 WORKER = """
 import sys
 from pathlib import Path
-from sessscan.recorder.snapshots import Snapshots
+from sessscan.snapshots.store import Snapshots
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 for _ in range(rounds):
     with Snapshots.open() as snapshots:

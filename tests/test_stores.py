@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from sessscan import stores
-from sessscan.stores import list_transcripts, locate, projects_place, user_data_places
+from sessscan.stores import locate as stores
+from sessscan.stores.locate import list_transcripts, locate, projects_place, user_data_places
 
 UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 

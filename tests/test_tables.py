@@ -21,11 +21,11 @@ import psutil
 import pytest
 import sessscan
 from hypothesis import HealthCheck, given, settings
-from program import run
 from sessscan import _core
-from sessscan.stores import TRANSCRIPT_NAME
-from sessscan.tables import record_batch
-from transcripts import SESSION, damaged
+from sessscan.stores.locate import TRANSCRIPT_NAME
+from sessscan.tables.arrow import record_batch
+from support.program import run
+from support.transcripts import SESSION, damaged
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -394,7 +394,7 @@ def test_none_of_them_is_needed(files: list[str]) -> None:
         for name in ("pyarrow", "polars", "duckdb", "pandas", "numpy"):
             sys.modules[name] = None
         import sessscan
-        assert "sessscan.tables" not in sys.modules and "rich" not in sys.modules
+        assert "sessscan.tables.arrow" not in sys.modules and "rich" not in sys.modules
         for table in (sessscan.table(sys.argv[1:]), sessscan.events_table(sys.argv[1:2])):
             print(type(table.__arrow_c_stream__()).__name__, type(table.__arrow_c_schema__()).__name__)
             table.show(), table._repr_html_()

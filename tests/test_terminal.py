@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import on_a_terminal, places, run
 from rich.cells import cell_len
+from support.program import on_a_terminal, places, run
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such pipes and terminals")
 COMMANDS = {

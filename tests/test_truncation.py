@@ -36,7 +36,7 @@ def test_nothing_is_invented(tmp_path: Path, when: str) -> None:
     cuts = -(-CUTS // 4)
     command = [
         sys.executable,
-        str(HERE / "changing_files.py"),
+        str(HERE / "support" / "changing_files.py"),
         "scan",
         str(tmp_path),
         str(cuts),

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sessscan.changes.plan import Plan
 from sessscan.model import Action
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
-from store_factory import NOW, Lost, World, build
-from store_scenarios import SCENARIOS
+from sessscan.reconciliation import reconcile
+from support.store_factory import NOW, Lost, World, build
+from support.store_scenarios import SCENARIOS
 
 STORES = int(os.environ.get("SESSSCAN_STORES", "60"))
 SEED = int(os.environ.get("SESSSCAN_SEED", "1"))
@@ -128,7 +128,7 @@ def test_each_scenario_by_itself(tmp_path: Path, scenario: Any) -> None:
 
 def whole_life(world: World, seed: int) -> None:
     """Plan, apply, apply again, undo: right, and every byte back in the end."""
-    from sessscan.reconcile.undo import choose, undo
+    from sessscan.changes.undo import choose, undo
 
     folder = world.user_data.parent
     before = picture(folder)

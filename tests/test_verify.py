@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import places, run
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.verify import GROUPS, Matching, verify
-from small_worlds import BEGAN, a_talk, lose
-from store_factory import DAY, NOW, World, build
+from sessscan.reconciliation import reconcile
+from sessscan.reconciliation.backtest import GROUPS, Matching, verify
+from support.program import places, run
+from support.small_worlds import BEGAN, a_talk, lose
+from support.store_factory import DAY, NOW, World, build
+from support.transcript_factory import talk
 from test_truth import picture
-from transcript_factory import talk
 
 OUTCOMES = ("found", "offered", "held", "wrong", "gone")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from program import picture, places, run
 from sessscan import classify
-from sessscan.recorder.snapshots import Snapshots
-from sessscan.stores import user_data_places
-from watching import Watching, damage, watching
+from sessscan.snapshots.store import Snapshots
+from sessscan.stores.locate import user_data_places
+from support.program import picture, places, run
+from support.watching import Watching, damage, watching
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 

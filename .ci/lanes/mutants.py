@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CORE = "rust/sessscan-core/src/replace"
-PYTHON = "python/sessscan/reconcile"
+PYTHON = "python/sessscan/changes"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sessscan.changes.plan import Plan
 from sessscan.demo import make
-from sessscan.reconcile import reconcile
-from sessscan.reconcile.plan import Plan
+from sessscan.reconciliation import reconcile
 
 Rows = dict[str, bytes | None]
 """What each row holds, by path; None: it is not there."""

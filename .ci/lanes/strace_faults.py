@@ -22,8 +22,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessscan.reconcile import journal
-from sessscan.reconcile.undo import choose, undo
+from sessscan.changes import journal
+from sessscan.changes.undo import choose, undo
 from small_store import Rows, SmallStore
 
 CALLS = (

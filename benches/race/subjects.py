@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -54,7 +55,8 @@ def sessscan_scan(folder: Path, truth: Truth, threads: int | None = None, strict
 
 
 def reference_scan(folder: Path, truth: Truth) -> Subject:
-    import reference
+    sys.path.append(str(Path(__file__).parents[2] / "tests"))
+    from support import reference
 
     path = folder / truth["path"]
     return Subject(
@@ -140,7 +142,7 @@ def stat_loop(folder: Path, truth: Truth) -> Subject:
 def index_rescan(folder: Path, truth: Truth, appended: int = 0) -> Subject:
     """The files once more, with the index; before it so many bytes are appended to a copy of one of them."""
     import sessscan
-    from sessscan.recorder import index
+    from sessscan.scan_cache import scan as index
 
     scratch = tempfile.TemporaryDirectory()
     home = Path(scratch.name)

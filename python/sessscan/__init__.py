@@ -37,11 +37,19 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .reconcile import reconcile
-    from .reconcile.plan import Plan, Report
-    from .sdk import SessionInfo, get_session_info, list_sessions
-    from .shard import combine, scan_shard, shards
-    from .tables import EventsTable, Table, actions_table, events_table, findings_table, rows_table, table
+    from .changes.plan import Plan, Report
+    from .distributed.shard import combine, scan_shard, shards
+    from .reconciliation import reconcile
+    from .sessions.sdk import SessionInfo, get_session_info, list_sessions
+    from .tables.arrow import (
+        EventsTable,
+        Table,
+        actions_table,
+        events_table,
+        findings_table,
+        rows_table,
+        table,
+    )
 
 __all__ = [
     "ABSENT",
@@ -89,17 +97,15 @@ __all__ = [
 
 # Who only scans need not wait until the reconciliation and its parsers are loaded.
 _LATER = {
-    "reconcile": "reconcile",
-    "Plan": "reconcile.plan",
-    "Report": "reconcile.plan",
+    "reconcile": "reconciliation",
+    "Plan": "changes.plan",
+    "Report": "changes.plan",
     **dict.fromkeys(
         ("EventsTable", "Table", "actions_table", "events_table", "findings_table", "rows_table", "table"),
-        "tables",
+        "tables.arrow",
     ),
-    **dict.fromkeys(("SessionInfo", "get_session_info", "list_sessions"), "sdk"),
-    "combine": "shard",
-    "scan_shard": "shard",
-    "shards": "shard",
+    **dict.fromkeys(("SessionInfo", "get_session_info", "list_sessions"), "sessions.sdk"),
+    **dict.fromkeys(("combine", "scan_shard", "shards"), "distributed.shard"),
 }
 
 

@@ -246,7 +246,7 @@ class Scanner:
 
 @final
 class Rescan:
-    """One scan of many files of which some are known, for `sessscan.recorder.index`: it keeps nothing itself.
+    """One scan of many files of which some are known, for `sessscan.scan_cache`: it keeps nothing itself.
 
     In this order: `know` the entries of its `shards`, `know_states` those of `shards_of_states`, `scan`, and
     `merge` the shards that `changed`. Bytes that no scan of this version gave are taken for nothing.

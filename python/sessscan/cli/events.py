@@ -43,7 +43,7 @@ def events(
     columnar = is_columnar(form.value, output)
     sources = Sources.of(paths, None)
     if columnar:
-        from ..tables import events_table
+        from ..tables.arrow import events_table
 
         found = events_table(sources.files, errors="skip")
         write(found, form.value, output)

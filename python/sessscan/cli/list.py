@@ -52,9 +52,9 @@ def list_(
 
     HEALTH: lost (the desktop app does not list it, but should), damaged (bytes of its transcript are), or ok.
     """
-    from ..picker import Wanted, list_all
     from ..render.screen import progress
     from ..render.sessions import print_listing
+    from ..sessions.listing import Wanted, list_all
     from .options import fail, folders
 
     after, before = _moment("--since", since), _moment("--until", until, end=True)

@@ -19,7 +19,7 @@ def log(
 
     Exit status: 0 all runs are shown; 4 some journals cannot be read.
     """
-    from ..reconcile import journal
+    from ..changes import journal
     from ..render.runs import print_log
 
     runs, wrong = journal.runs()

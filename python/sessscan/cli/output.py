@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .options import fail
 
 if TYPE_CHECKING:
-    from ..tables import EventsTable, Table
+    from ..tables.arrow import EventsTable, Table
 
 FORMS = ("parquet", "arrow")
 
@@ -19,8 +19,8 @@ def is_columnar(form: str, output: Path | None) -> bool:
         if output is not None:
             fail(f"-o is for {' and '.join(FORMS)}; of {form} the output goes to stdout: > FILE", 2)
         return False
-    from ..render.columnar import check
     from ..render.newfile import Unwritable
+    from ..tables.files import check
 
     try:
         check(output)
@@ -31,7 +31,7 @@ def is_columnar(form: str, output: Path | None) -> bool:
 
 def write(table: Table | EventsTable, form: str, output: Path | None) -> None:
     """Writes it. Ends with status 2 where the file came to be meanwhile."""
-    from ..render.columnar import write as write_columns
+    from ..tables.files import write as write_columns
 
     try:
         write_columns(table, form, output)

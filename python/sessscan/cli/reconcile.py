@@ -11,7 +11,7 @@ import typer
 from .options import Force, Form, NoIndex, Projects, Stores
 
 if TYPE_CHECKING:
-    from ..reconcile.plan import Plan, Report
+    from ..changes.plan import Plan, Report
 
 
 def reconcile(
@@ -120,7 +120,7 @@ def _make(
     index: bool,
     snapshot: bool,
 ) -> Plan:
-    from ..reconcile import reconcile as run
+    from ..reconciliation import reconcile as run
     from ..render.screen import progress, remark
     from .failure import usage
     from .options import folders
@@ -156,7 +156,7 @@ def _applied(plan: Plan, *, exact: bool = False, force: bool) -> Report:
 
 def _planned(file: Path, apply: bool, force: bool) -> tuple[Plan | Report, int]:
     """The plan in a file, or what became of it, and the exit status."""
-    from ..reconcile.plan import Plan
+    from ..changes.plan import Plan
     from ..render.screen import remark
     from .options import fail
 
@@ -198,7 +198,7 @@ def _save(plan: Plan, file: Path) -> None:
 
 
 def _verify(store: list[Path] | None, projects: list[Path] | None, form: Form) -> None:
-    from ..reconcile.verify import verify
+    from ..reconciliation.backtest import verify
     from ..render.screen import progress
     from ..render.verification import print_verification
     from .options import folders

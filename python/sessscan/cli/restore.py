@@ -27,12 +27,12 @@ def restore(
     force: Force = False,
 ) -> None:
     """Put one row back as a snapshot has it; `sessscan undo` takes that back."""
-    from ..reconcile.plan import Plan, Report
-    from ..reconcile.restore import restore as run
-    from ..recorder import choice
-    from ..recorder.snapshots import Snapshots
+    from ..changes.plan import Plan, Report
+    from ..reconciliation.restore import restore as run
     from ..render.screen import remark
     from ..render.snapshots import print_restoration
+    from ..snapshots import select as choice
+    from ..snapshots.store import Snapshots
     from .failure import usage
     from .options import fail
 

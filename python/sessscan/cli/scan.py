@@ -47,9 +47,9 @@ def scan(
     Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
     """
     from .. import _core
-    from ..recorder import index
     from ..render.screen import progress
     from ..render.transcripts import print_transcripts
+    from ..scan_cache import scan as index
     from .output import is_columnar, write
     from .sources import Sources
 
@@ -59,7 +59,7 @@ def scan(
         scan_many = _core.scan_many if no_index else index.scan_many
         transcripts = scan_many(sources.files, strict=strict, progress=advance)
     if columnar:
-        from ..tables import table
+        from ..tables.arrow import table
 
         write(table(transcripts), form.value, output)
     else:

@@ -24,10 +24,10 @@ def snapshot(
 
     `reconcile` does so on its way. Of transcripts nothing is kept.
     """
-    from ..recorder.round import take_all
-    from ..recorder.snapshots import Snapshots
     from ..render.screen import progress, remark
     from ..render.snapshots import print_taken
+    from ..snapshots.round import take_all
+    from ..snapshots.store import Snapshots
     from .options import folders
 
     folders(projects, "--projects")

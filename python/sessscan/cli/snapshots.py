@@ -27,10 +27,10 @@ def snapshots(
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
 ) -> None:
     """Show what is kept: all rows, or the versions of one and what differs between them."""
-    from ..recorder import choice
-    from ..recorder.snapshots import Snapshots
     from ..render.screen import remark
     from ..render.snapshots import print_rows, print_versions
+    from ..snapshots import select as choice
+    from ..snapshots.store import Snapshots
     from .failure import usage
     from .options import fail
 

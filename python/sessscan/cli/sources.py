@@ -10,7 +10,7 @@ import typer
 
 from ..render.screen import remark
 from ..render.text import counted
-from ..stores import TRANSCRIPT_NAME, list_transcripts, locate
+from ..stores.locate import TRANSCRIPT_NAME, list_transcripts, locate
 from .options import absolute, folders
 
 

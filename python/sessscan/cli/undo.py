@@ -26,7 +26,7 @@ def undo(
     Exit status: 0 taken back, or there was nothing to take back; 2 there is no such run; 3 refused, nothing
     written; 4 some files could not be written; 5 written, but the disk would not confirm it.
     """
-    from ..reconcile import undo as reversing
+    from ..changes import undo as reversing
     from ..render.runs import print_undone
     from ..render.screen import progress
     from .failure import usage

@@ -14,7 +14,7 @@ import typer
 from .options import Projects, Stores
 
 if TYPE_CHECKING:
-    from ..recorder.ledger import Event
+    from ..watching.tracker import Event
 
 
 class Form(StrEnum):
@@ -42,11 +42,11 @@ def watch(
     form: Annotated[Form, typer.Option("--format", help="How to print what happens.")] = Form.text,
 ) -> None:
     """Watch the stores: keep each row as it is saved, and tell when one is damaged or gone."""
-    from ..recorder.messenger import Messenger
-    from ..recorder.watch import Watch
     from ..render.data import dump
     from ..render.screen import remark
     from ..render.watching import event_object, print_event
+    from ..watching.notify import Messenger
+    from ..watching.watch import Watch
     from .failure import usage
     from .options import folders
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import PurePath
 
+from ..changes.plan import Plan, Report
 from ..model import Action
-from ..reconcile.plan import Plan, Report
 from ..rules import BY_NAME
 from .text import counted, folded, when
 

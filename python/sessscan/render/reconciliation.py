@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from ..changes.plan import Plan, Report
 from ..model import Action, Candidate, Finding
-from ..reconcile.plan import Plan, Report
 from ..rules import BY_NAME
 from . import data
 from .outline import ELIMINATION, Outline, certainty, folder_of, how, last_of, period_of, short, title_of

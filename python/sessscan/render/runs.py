@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ..changes.journal import Entry, Run
+from ..changes.undo import Undone
 from ..errors import JournalError
-from ..reconcile.journal import Entry, Run
-from ..reconcile.undo import Undone
 from . import data
 from .screen import Page
 from .text import counted, folded, when

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ..picker import Listing, Session
+from ..sessions.listing import Listing, Session
 from . import data
 from .screen import console, on_terminal, remark, width
 from .text import clean, command, counted, folded, size

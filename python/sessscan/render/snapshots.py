@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from ..changes.plan import Plan, Report
 from ..errors import SnapshotError
-from ..reconcile.plan import Plan, Report
-from ..reconcile.restore import Restoration
-from ..recorder.difference import Difference, differences
-from ..recorder.snapshots import Kept, Taken, Version
+from ..reconciliation.restore import Restoration
+from ..snapshots.diff import Difference, differences
+from ..snapshots.store import Kept, Taken, Version
 from . import data
 from .screen import Page
 from .text import command, counted, folded, moment, size, when

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..reconcile.verify import GROUPS, Field, Matching, Verification
+from ..reconciliation.backtest import GROUPS, Field, Matching, Verification
 from . import data
 from .screen import Page, console, on_terminal, width
 from .text import clean, counted

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from ..reconcile.plan import finding_object
-from ..recorder.ledger import Event
+from ..changes.plan import finding_object
+from ..watching.tracker import Event
 from . import data
 from .screen import console
 from .text import clean, moment

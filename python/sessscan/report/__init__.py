@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import _core
-from ..reconcile import reconcile
-from ..reconcile.plan import Progress
-from ..recorder import index as recorder
+from ..changes.plan import Progress
+from ..reconciliation import reconcile
 from ..render import newfile
-from ..stores import StrPath, list_transcripts, locate
+from ..scan_cache import scan as recorder
+from ..stores.locate import StrPath, list_transcripts, locate
 
 
 def make(

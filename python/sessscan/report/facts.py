@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .._core import Transcript
-from ..reconcile.plan import Plan
+from ..changes.plan import Plan
 from ..render.text import folded
 from .cleanup import Period, period
 from .timeline import Span, spans

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from .. import __version__
+from .._core import __version__
 from ..model import Finding
 from ..render.outline import Outline, certainty, folder_of, how, last_of, short, title_of
 from ..render.text import clean, command, counted, folded, size

@@ -1,0 +1,1 @@
+"""Any change to a user's files: planned, applied, taken back."""

@@ -1,0 +1,1 @@
+"""Work divided among many machines."""

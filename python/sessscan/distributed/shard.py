@@ -1,0 +1,373 @@
+"""Transcripts in pieces for many machines: planned here, scanned anywhere, joined wherever the results meet.
+
+Needs the extra `shards` (fsspec and pyarrow), and for a protocol its own package, for S3 s3fs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Any
+
+from .. import _core
+from ..stores.locate import TRANSCRIPT_NAME
+
+_CHUNK = 16 * 1024 * 1024
+"""Bytes that are asked for at a time: a request costs as much as some of them, and that many fit anywhere."""
+
+_BEYOND = 64 * 1024
+"""So many bytes behind a range are asked for along with it, to end its last line: 99 in 100 are shorter."""
+
+_MOST_FILES = 1_000
+"""In one shard: a file costs a request or two, however small it is."""
+
+_VERSIONS = ("ETag", "etag", "md5", "md5Hash", "generation", "sha", "CRC")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
+"""By what file systems tell one state of a file from another, the surest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A file, or a range of one."""
+
+    url: str
+    """Where fsspec finds it."""
+    size: int | None
+    """Of the whole file in bytes when it was listed; None: the file system does not tell."""
+    version: str | None
+    """Which state of it was listed, as the file system says: an ETag, a time; None: it does not."""
+    start: int = 0
+    end: int | None = None
+    """The range whose lines are meant, in bytes: those that begin in it. None: the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Work for one task: whole files, or one range of a big one. Can be pickled and sent anywhere."""
+
+    pieces: tuple[Piece, ...]
+    strict: bool = False
+    """Whether every byte of every value is checked."""
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What fsspec needs to open them: may hold credentials, so never shown."""
+
+    @property
+    def file(self) -> str | None:
+        """The file of which this is but a range; None: its files are whole."""
+        return self.pieces[0].url if self.pieces and self.pieces[0].end is not None else None
+
+
+def shards(
+    urls: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    target_bytes: int = 128 * 1024 * 1024,
+    strict: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> list[Shard]:
+    """Plans pieces of about `target_bytes` each: small files together, a bigger one in ranges.
+
+    `urls` are files, patterns (`*`, `?`, `[`, with `**` for any depth) and folders, of any file system that
+    fsspec knows. A file is taken whatever it is called; in a folder, at any depth, the sessions are taken:
+    `<uuid>.jsonl`, but not under a folder that is named after a session. A file that is not there gets its
+    error when it is scanned. `storage_options` go to fsspec. Nothing is read but listings.
+
+    Raises the `OSError` that says why something cannot be listed, `ValueError` for a `target_bytes` under 1.
+    """
+    if target_bytes < 1:
+        raise ValueError(f"target_bytes must be at least 1, not {target_bytes}")
+    options = dict(storage_options or {})
+    given = [urls] if isinstance(urls, str | os.PathLike) else urls
+    files = {piece.url: piece for url in given for piece in _listed(os.fspath(url), options)}
+    planned: list[Shard] = []
+    together: list[Piece] = []
+    filled = 0
+
+    def close() -> None:
+        nonlocal filled
+        if together:
+            planned.append(Shard(tuple(together), strict, options))
+        together.clear()
+        filled = 0
+
+    for piece in files.values():
+        size = piece.size or 0
+        if size > target_bytes:
+            # As many ranges as are needed, all of one length.
+            count = -(-size // target_bytes)
+            cuts = [size * number // count for number in range(count + 1)]
+            for start, end in pairwise(cuts):
+                part = Piece(piece.url, size, piece.version, start, end)
+                planned.append(Shard((part,), strict, options))
+            continue
+        if filled + size > target_bytes or len(together) >= _MOST_FILES:
+            close()
+        together.append(piece)
+        filled += size
+    close()
+    return planned
+
+
+def scan_shard(shard: Shard) -> Any:
+    """Scans a shard, and gives a `pyarrow.RecordBatch`: a row for each of its pieces, in their order.
+
+    The columns are those of a `Transcript`, with the URL as `path` and times as timestamps in milliseconds
+    UTC, and three more, `part`, `part_start` and `part_end`. A row for a range of a file has only those,
+    besides `path`, `session_id`, `size` and `error`; `combine` makes the file's row of its ranges' rows. A
+    file that is gone, cannot be read, or is not what it was when it was listed has `error` set, and the rest
+    is done. No thread is started, but for those of the file system's own package.
+    """
+    pyarrow = _pyarrow()
+    return pyarrow.RecordBatch.from_pylist(
+        [_scanned(piece, shard) for piece in shard.pieces], schema=_schema(True)
+    )
+
+
+def combine(batches: Iterable[Any], *, storage_options: Mapping[str, Any] | None = None) -> Any:
+    """Makes one `pyarrow.Table`, with one row for each transcript, of what `scan_shard` gave for shards.
+
+    Takes record batches and tables, in any order; all the parts of a file must be among them, else its row
+    has `error` set. Rows keep their order, a file in ranges standing where its first one did. A part that
+    comes twice, as when a task ran again, counts once. A big file is read again (with `storage_options`, if
+    fsspec needs them) only if it holds an old-style summary that may be of this session or of another.
+    """
+    pyarrow = _pyarrow()
+    tables = [pyarrow.table(batch) for batch in batches]
+    table = pyarrow.concat_tables([_schema(True).empty_table(), *tables])
+    own = table.select(_schema(False).names)
+    starts, paths = table["part_start"].to_pylist(), table["path"].to_pylist()
+    parts: dict[str, list[int]] = {}
+    order: list[int] = []
+    for row, (start, path) in enumerate(zip(starts, paths, strict=True)):
+        if start is None:
+            order.append(row)
+        else:
+            if path not in parts:
+                order.append(table.num_rows + len(parts))
+            parts.setdefault(path, []).append(row)
+    options = dict(storage_options or {})
+    joined = [_joined(table.take(rows).to_pylist(), options) for rows in parts.values()]
+    own = pyarrow.concat_tables([own, pyarrow.Table.from_pylist(joined, schema=_schema(False))])
+    return own.take(order) if parts else own
+
+
+# --- Listing ---------------------------------------------------------------------------------------------
+
+
+def _listed(url: str, options: Mapping[str, Any]) -> Iterator[Piece]:
+    fs, path = _opened(url, options)
+    fs.invalidate_cache()
+    if any(sign in path for sign in "*?[") and not fs.exists(path):
+        found = fs.glob(path, detail=True)
+    else:
+        try:
+            found = {path: fs.info(path)}
+        except FileNotFoundError:
+            yield Piece(url, 0, None)
+            return
+        if found[path]["type"] == "directory":
+            found = fs.find(path, detail=True)
+            found = {name: info for name, info in found.items() if _is_session(name, path)}
+    for name, info in sorted(found.items()):
+        if info["type"] != "directory":
+            yield Piece(_url_of(url, fs, name), info.get("size"), _version(info))
+
+
+def _is_session(name: str, folder: str) -> bool:
+    path = PurePosixPath(name)
+    inside = path.parts[len(PurePosixPath(folder).parts) : -1]
+    return bool(TRANSCRIPT_NAME.fullmatch(path.name)) and not any(
+        TRANSCRIPT_NAME.fullmatch(f"{part}.jsonl") for part in inside
+    )
+
+
+def _url_of(given: str, fs: Any, name: str) -> str:
+    """The URL of something found where another URL led; of local files given as paths, the path."""
+    segments = given.split("::")
+    for at, segment in enumerate(segments):
+        if "://" in segment:
+            return "::".join([*segments[:at], fs.unstrip_protocol(name), *segments[at + 1 :]])
+    return name
+
+
+def _version(info: Mapping[str, Any]) -> str | None:
+    for key in (*_VERSIONS, *_TIMES):
+        if value := info.get(key):
+            # The same time comes as a number or as a datetime, as a listing or a single answer has it.
+            version = str(value.timestamp() if isinstance(value, datetime) else value)
+            return f"{version} {info['ino']}" if key == "mtime" and "ino" in info else version
+    return None
+
+
+# --- Reading ---------------------------------------------------------------------------------------------
+
+
+class _UnreadableError(Exception):
+    """Why a file cannot be read; it goes into the row."""
+
+
+def _scanned(piece: Piece, shard: Shard) -> dict[str, Any]:
+    fs, path = _opened(piece.url, shard.storage_options)
+    session_id = _clean(PurePosixPath(path).stem)
+    url = _clean(piece.url)
+    row: dict[str, Any] = {"path": url, "size": piece.size, "session_id": session_id}
+    if piece.end is not None:
+        row |= {"part_start": piece.start, "part_end": piece.end}
+    try:
+        if piece.end is None:
+            return row | _whole(fs, path, piece, session_id, shard.strict) | {"path": url}
+        return row | {"part": _part(fs, path, piece, session_id, shard.strict)}
+    except _UnreadableError as error:
+        return row | {"error": str(error)}
+
+
+def _whole(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> dict[str, Any]:
+    scanner = _core.Scanner(session_id, strict=strict)
+    for chunk in _chunks(fs, path, 0, piece.size, piece.size):
+        scanner.feed(chunk)
+    _still(fs, path, piece.size, piece.version)
+    return scanner.finish().to_dict()
+
+
+def _part(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> bytes:
+    assert piece.size is not None and piece.end is not None
+    scanner = _core.RangeScanner(
+        session_id,
+        version=piece.version or "",
+        size=piece.size,
+        start=piece.start,
+        end=piece.end,
+        strict=strict,
+    )
+    _feed(scanner, _chunks(fs, path, scanner.position, piece.end + _BEYOND, piece.size))
+    _still(fs, path, piece.size, piece.version)
+    return scanner.finish()
+
+
+def _feed(scanner: _core.RangeScanner | _core.PartJoiner, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        if not scanner.feed(chunk):
+            break
+
+
+def _chunks(fs: Any, path: str, start: int, soon: int | None, size: int | None) -> Iterator[bytes]:
+    """The bytes of a file from `start` on, as far as somebody asks for them; most likely to `soon`."""
+    try:
+        if size is None or soon is None:
+            yield fs.cat_file(path)
+            return
+        more = _BEYOND
+        while start < size:
+            if start >= soon:
+                # A line of several megabytes reaches over the range's end.
+                more = min(4 * more, _CHUNK)
+                soon = start + more
+            end = min(start + _CHUNK, soon, size)
+            chunk = fs.cat_file(path, start=start, end=end)
+            yield chunk
+            start += len(chunk)
+            if start < end:
+                raise _UnreadableError(
+                    f"it was changed since it was listed: it ends at byte {start} of {size}"
+                )
+    except ImportError:
+        raise
+    except FileNotFoundError as error:
+        raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
+    # What a file system's package raises is whatever its network library does.
+    except Exception as error:
+        if isinstance(error, _UnreadableError):
+            raise
+        raise _UnreadableError(f"it cannot be read: {_text(error)}") from error
+
+
+def _still(fs: Any, path: str, size: int | None, version: str | None) -> None:
+    """Looks, now that all is read, whether it was the file that was listed."""
+    if size is None and version is None:
+        return
+    try:
+        fs.invalidate_cache(path)
+        info = fs.info(path)
+    except FileNotFoundError as error:
+        raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
+    except Exception as error:
+        raise _UnreadableError(f"it cannot be looked at: {_text(error)}") from error
+    now = (info.get("size"), _version(info))
+    if now[0] != size or (version is not None and now[1] != version):
+        raise _UnreadableError(
+            f"it was changed since it was listed: {size} bytes ({version}), now {now[0]} ({now[1]})"
+        )
+
+
+def _joined(rows: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a file of which these are the parts."""
+    first = rows[0]
+    row: dict[str, Any] = {name: first[name] for name in ("path", "size", "session_id")}
+    try:
+        # A task that ran again may have found what it did not find at first.
+        done = {(row["part_start"], row["part_end"]) for row in rows if row["part"] is not None}
+        for part in rows:
+            if part["error"] is not None and (part["part_start"], part["part_end"]) not in done:
+                raise _UnreadableError(part["error"])
+        joiner = _core.PartJoiner([part["part"] for part in rows if part["part"] is not None])
+        if joiner.in_doubt:
+            fs, path = _opened(first["path"], options)
+            _feed(joiner, _chunks(fs, path, 0, joiner.size, joiner.size))
+            _still(fs, path, joiner.size, joiner.version or None)
+        return row | joiner.finish().to_dict() | {"path": first["path"]}
+    except (_UnreadableError, ValueError) as error:
+        return row | {"error": str(error)}
+
+
+def _opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise ImportError("reading from anywhere needs fsspec: pip install 'sessscan[shards]'") from error
+    return url_to_fs(url, **options)  # type: ignore[no-any-return]
+
+
+def _text(error: Exception) -> str:
+    return _clean(f"{type(error).__name__}: {error}")
+
+
+def _clean(text: str) -> str:
+    """Text without the halves of surrogate pairs that Python makes of file names that are no UTF-8."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+# --- Columns ---------------------------------------------------------------------------------------------
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ImportError("record batches need pyarrow: pip install 'sessscan[shards]'") from error
+    return pyarrow
+
+
+@cache
+def _schema(parts: bool) -> Any:
+    """The columns of transcripts; with those of parts, or without."""
+    pa = _pyarrow()
+    text, number = pa.string(), pa.int64()
+    own = {"is_sidechain": pa.bool_()}
+    own["worktree"] = pa.struct(
+        [(name, text) for name in ("path", "name", "branch", "original_cwd", "original_branch")]
+    )
+    own["defects"] = pa.list_(
+        pa.struct([("kind", text), ("line", number), ("offset", number), ("length", number)])
+    )
+    own |= dict.fromkeys(("size", "lines", "records", "own_records", "turns"), number)
+    own |= dict.fromkeys(("created_at", "last_activity_at"), pa.timestamp("ms", tz="UTC"))
+    names = [*_core.scan_bytes(b"").to_dict()]
+    fields = [(name, own.get(name, text)) for name in names]
+    if parts:
+        fields += [("part", pa.large_binary()), ("part_start", number), ("part_end", number)]
+    return pa.schema(fields)

@@ -1,0 +1,77 @@
+"""From what is on the disk to what would be done about it: each stage a function of the one before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+
+from ..changes.plan import Plan, Progress
+from ..snapshots.source import Memory
+from ..stores.locate import StrPath
+from . import sessions_index as old_index
+from .building.adopt import adoptions
+from .building.row import verdicts
+from .diagnose import diagnose, find_orphans
+from .inventory import Survey, take
+from .matching import match
+from .matching.by_user import Matches
+from .matching.lineage import Lineage
+
+__all__ = ["reconcile"]
+
+
+def reconcile(
+    stores: StrPath | Iterable[StrPath] | None = None,
+    projects: StrPath | Iterable[StrPath] | None = None,
+    *,
+    matches: Matches | None = None,
+    adopt: bool = False,
+    rebuild_index: bool = False,
+    index: bool = False,
+    snapshot: bool = False,
+    progress: Progress | None = None,
+    now: int | None = None,
+) -> Plan:
+    """Finds what is wrong with the stores and what can be done about it. Writes nothing into
+    them.
+
+    `stores`: userData folders, registries or account/organisation folders, and `projects`: the transcripts'
+    roots; by default where this platform keeps them. `matches`: the user's word on held rows, ROW=TRANSCRIPT
+    or a mapping. `adopt`: also make rows for orphans; `rebuild_index`: also bring stale indexes up to date.
+    `index`: read only what is new of the transcripts, and keep what they say in sessscan's own state.
+    `snapshot`: also keep the healthy rows in sessscan's own state folder; those that are kept already are
+    drawn on in any case, and what cannot be read or kept of them is in the plan's `remarks`.
+    `progress` is called with the bytes of transcripts that are scanned and that are to be. `now`: epoch ms,
+    if another time than the clock's is meant.
+
+    Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
+    `ValueError` for a match that cannot be.
+    """
+    with closing(Memory(draw=True, keep=snapshot)) as memory:
+        moment = int(time.time() * 1000) if now is None else now
+        survey = take(stores, projects, progress, moment, index, memory)
+        if snapshot:
+            memory.take(survey.contents)
+        plan = _plan(survey, matches, adopt, rebuild_index)
+    return replace(plan, remarks=tuple(memory.remarks))
+
+
+def _plan(survey: Survey, matches: Matches | None, adopt: bool, rebuild_index: bool) -> Plan:
+    docket = match(survey, Lineage(survey), matches)
+    actions = verdicts(docket)
+    orphans = find_orphans(docket)
+    findings = diagnose(docket, orphans)
+    if adopt:
+        actions += adoptions(docket, orphans)
+    if rebuild_index:
+        actions += old_index.rebuilds(survey)
+    return Plan(
+        stores=tuple((contents.store, len(contents.rows)) for contents in survey.contents),
+        rows=sum(len(contents.rows) for contents in survey.contents),
+        transcripts=len(survey.transcripts) + len(survey.unread),
+        bytes=survey.size,
+        findings=tuple(findings),
+        actions=tuple(actions),
+    )

@@ -1,0 +1,1 @@
+"""The bytes of a row that is put back."""

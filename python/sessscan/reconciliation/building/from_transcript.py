@@ -1,0 +1,118 @@
+"""What a transcript says about its row: each field's value, and where it comes from.
+
+Nothing here grants, resumes or deletes anything: permissions are the app's defaults, and what the transcript
+does not say is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ... import _core
+from ...stores.project_folder import in_folder
+from ..inventory import folder_of, path_of, transcript_id
+
+WORKTREE_PART = re.compile(r"[/\\]\.claude[/\\]worktrees[/\\][^/\\]+")
+
+DEFAULTS: dict[str, Any] = {
+    "permissionMode": "default",
+    "remoteMcpServersConfig": [],
+    "alwaysAllowedReasons": [],
+    "sessionPermissionUpdates": [],
+    "spawnSeed": {},
+}
+"""What the app writes for a session to which nothing was granted yet."""
+
+Fields = dict[str, tuple[Any, str]]
+"""Each field with its value and its provenance."""
+
+
+def derive(transcript: _core.Transcript, session_id: str) -> Fields:
+    """All fields of a row that can be known from its transcript, in the app's order."""
+    lines = _lines(transcript)
+    fields: Fields = {
+        "sessionId": (session_id, "the row's name"),
+        "cliSessionId": (transcript_id(transcript), "the transcript's name"),
+    }
+    directory = _directory(transcript, lines)
+    if directory is not None:
+        fields["cwd"] = directory
+        fields["originCwd"] = _origin(transcript, directory)
+    worktree = transcript.worktree
+    if worktree is not None:
+        for key, value in (
+            ("worktreePath", worktree.path),
+            ("worktreeName", worktree.name),
+            ("branch", worktree.branch),
+            ("sourceBranch", worktree.original_branch),
+        ):
+            if value is not None:
+                fields[key] = (value, "its own worktree-state")
+    if transcript.created_at is not None:
+        fields["createdAt"] = (transcript.created_at, "the transcript's first timestamp")
+    if transcript.last_activity_at is not None:
+        fields["lastActivityAt"] = (transcript.last_activity_at, "the transcript's last timestamp")
+        fields["lastFocusedAt"] = (transcript.last_activity_at, "the transcript's last timestamp")
+    if transcript.title is not None:
+        fields["title"] = (transcript.title, _title_origin(transcript, lines))
+        custom = transcript.title_source == "custom"
+        fields["titleSource"] = ("user" if custom else "auto", "the kind of title")
+    fields["isArchived"] = (False, "default")
+    if transcript.model is not None:
+        fields["model"] = (transcript.model, "the last answer's model")
+    for key, value in DEFAULTS.items():
+        # A fresh value each time: what goes into a plan is the reader's to change.
+        fields[key] = (type(value)() if isinstance(value, list | dict) else value, "default")
+        if key == "permissionMode":
+            fields["completedTurns"] = (transcript.turns, "human prompts in the transcript")
+    return fields
+
+
+def _lines(transcript: _core.Transcript) -> dict[tuple[str, object], int]:
+    """The line of each title (its last) and each directory (its first)."""
+    lines: dict[tuple[str, object], int] = {}
+    try:
+        for event in _core.events(path_of(transcript), kinds=("title", "cwd")):
+            if event.kind == "title":
+                lines[(event.source or "", event.value)] = event.line
+            else:
+                lines.setdefault(("cwd", event.value), event.line)
+    except OSError:
+        return {}
+    return lines
+
+
+def _directory(transcript: _core.Transcript, lines: dict[tuple[str, object], int]) -> tuple[str, str] | None:
+    """The session's own directory: the first whose key is the folder's name, else the first."""
+    folder = folder_of(transcript)
+    for (kind, value), line in lines.items():
+        if kind == "cwd" and isinstance(value, str) and in_folder(value, folder):
+            return value, f"cwd, line {line}"
+    moved = transcript.relocated_cwd
+    if moved is not None and in_folder(moved, folder):
+        return moved, "relocated record"
+    if transcript.cwd is None:
+        return None
+    first = lines.get(("cwd", transcript.cwd))
+    return transcript.cwd, "cwd" if first is None else f"cwd, line {first}"
+
+
+def _origin(transcript: _core.Transcript, directory: tuple[str, str]) -> tuple[str, str]:
+    """The repository's root, as far as it can be known."""
+    worktree = transcript.worktree
+    cwd, provenance = directory
+    if worktree is not None and worktree.original_cwd is not None:
+        return worktree.original_cwd, "its own worktree-state"
+    part = WORKTREE_PART.search(cwd)
+    if part is not None and part.start() > 0:
+        return cwd[: part.start()], "the part of cwd before /.claude/worktrees"
+    return cwd, provenance
+
+
+def _title_origin(transcript: _core.Transcript, lines: dict[tuple[str, object], int]) -> str:
+    source = transcript.title_source
+    if source in ("custom", "ai"):
+        line = lines.get((source, transcript.title))
+        return f"{source}-title" if line is None else f"{source}-title, line {line}"
+    return "summary" if source == "summary" else "the first prompt"

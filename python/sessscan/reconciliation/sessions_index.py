@@ -1,0 +1,183 @@
+"""A project folder's legacy `sessions-index.json`: whether it still says what is in the folder, and what it
+would say if it did.
+
+Nobody publishes its format (FORMATS §3). What the transcripts do not say, `messageCount`, is taken from
+entries that are still right, and else left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import _core
+from ..model import Action, Evidence, Fingerprint
+from ..stores.rows import read_file
+from .inventory import Survey, path_of, transcript_id
+from .matching.candidates import is_conversation
+
+TOLERANCE = 1_000
+"""Ms by which a transcript may be newer than its entry: times were rounded on their way into the index."""
+
+
+@dataclass
+class Folder:
+    """The transcripts beside an index."""
+
+    read: list[_core.Transcript] = field(default_factory=list)
+    unread: list[_core.Transcript] = field(default_factory=list)
+    """They are there, but nothing is known of them: what the index says of them stays."""
+
+
+def stale(survey: Survey) -> Iterator[tuple[str, str, Folder]]:
+    """The indexes that are wrong: path, what is wrong, and the transcripts beside it."""
+    if not survey.listing.indexes:
+        return
+    folders: dict[str, Folder] = defaultdict(Folder)
+    for transcript in survey.transcripts:
+        folders[_folder(path_of(transcript))].read.append(transcript)
+    for transcript in survey.unread:
+        folders[_folder(path_of(transcript))].unread.append(transcript)
+    for path in survey.listing.indexes:
+        reason = _complaint(path, folders[_folder(path)])
+        if reason is not None:
+            yield path, reason, folders[_folder(path)]
+
+
+def rebuilds(survey: Survey) -> list[Action]:
+    """For each index that is wrong, what it would say if it were right."""
+    actions = []
+    for path, reason, folder in stale(survey):
+        try:
+            before, status = read_file(path)
+            content, known = _content(before, folder)
+        except OSError:
+            continue
+        digest = hashlib.sha256(before).hexdigest()
+        target = Fingerprint(path, True, status.st_size, status.st_mtime_ns, status.st_ino, digest)
+        actions.append(
+            Action(
+                kind="rebuild-index",
+                path=path,
+                session_id=None,
+                source="transcript",
+                evidence=(Evidence("index", f"it {reason}"),),
+                content=content,
+                rests_on=(target, *known),
+            )
+        )
+    return actions
+
+
+def _complaint(path: str, folder: Folder) -> str | None:
+    """What is wrong with an index; None if it is right."""
+    try:
+        document = json.loads(read_file(path)[0].decode("utf-8", "replace"))
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    except (ValueError, RecursionError):
+        return "is damaged: it is not JSON"
+    if not isinstance(document, dict) or not isinstance(document.get("entries"), list):
+        return "is damaged: it has no list of sessions"
+    listed = _entries(document)
+    there = {transcript_id(transcript): transcript for transcript in folder.read}
+    gone = len(listed.keys() - there.keys() - {transcript_id(transcript) for transcript in folder.unread})
+    if gone:
+        return f"is out of date: it lists {gone} of {len(listed)} sessions that are not there"
+    missing = sum(name not in listed for name, transcript in there.items() if is_conversation(transcript))
+    if missing:
+        return f"is out of date: it does not list {missing} of {len(there)} sessions"
+    for name, transcript in there.items():
+        noted = listed[name].get("fileMtime") if name in listed else None
+        if isinstance(noted, int | float) and _mtime(path_of(transcript)) > noted + TOLERANCE:
+            return "is out of date: sessions went on since it was written"
+    return None
+
+
+def _content(before: bytes, folder: Folder) -> tuple[bytes, list[Fingerprint]]:
+    """The index anew, and what its transcripts are now. Raises OSError for one that is no longer there."""
+    try:
+        old = json.loads(before.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        old = {}
+    old = old if isinstance(old, dict) else {}
+    listed = _entries(old)
+    entries, known = [], []
+    unread = {path_of(transcript) for transcript in folder.unread}
+    for transcript in sorted([*folder.read, *folder.unread], key=path_of):
+        path, former = path_of(transcript), listed.get(transcript_id(transcript), {})
+        if path in unread:
+            entry = {**former, "fullPath": path} if former else {}
+        else:
+            entry = _entry(transcript, former) if is_conversation(transcript) else {}
+        if entry:
+            entries.append(entry)
+            status = os.stat(path)  # noqa: PTH116 - there may be thousands
+            known.append(Fingerprint(path, True, status.st_size, status.st_mtime_ns, status.st_ino))
+    document = {"version": 1, "originalPath": _original(old, folder.read), "entries": entries}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace"), known  # a lone surrogate stays the escape that it was
+
+
+def _entry(transcript: _core.Transcript, former: dict[str, Any]) -> dict[str, Any]:
+    mtime = _mtime(path_of(transcript))
+    entry = {
+        "sessionId": transcript.session_id,
+        "fullPath": path_of(transcript),
+        "fileMtime": mtime,
+        "firstPrompt": transcript.first_prompt,
+        "summary": None if transcript.title_source == "prompt" else transcript.title,
+        "messageCount": former.get("messageCount") if former.get("fileMtime") == mtime else None,
+        "created": _iso(transcript.created_at),
+        "modified": _iso(mtime),
+        "gitBranch": transcript.git_branch,
+        "projectPath": transcript.cwd,
+        "isSidechain": transcript.is_sidechain,
+    }
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _entries(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an index says, by session."""
+    entries = document.get("entries")
+    return {
+        entry["sessionId"].lower(): entry
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("sessionId"), str)
+    }
+
+
+def _original(old: dict[str, Any], transcripts: Sequence[_core.Transcript]) -> str | None:
+    """The directory whose sessions these are."""
+    stated = old.get("originalPath")
+    if isinstance(stated, str) and stated:
+        return stated
+    return next((transcript.cwd for transcript in transcripts if transcript.cwd is not None), None)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition(os.sep)[0]
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # a file may bear any time at all
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _mtime(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 0

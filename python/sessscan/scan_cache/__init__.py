@@ -1,0 +1,1 @@
+"""What transcripts said when they were last scanned."""

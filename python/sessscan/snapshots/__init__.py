@@ -1,0 +1,1 @@
+"""Rows kept while they are healthy."""

@@ -1,0 +1,1 @@
+"""Where stores are, and what their files say."""

@@ -1,0 +1,102 @@
+"""Whether the desktop app is running: it would write a repaired row over from its memory.
+
+The command-line tool is called `claude` too, and the app starts copies of it, so a name alone proves
+nothing. What a process is shows in where its program lies, and for a program that others run (electron) in
+what it was told to run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import AppRunningError
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the system says of one process; None or empty where it would not say."""
+
+    pid: int
+    name: str | None = None
+    exe: str | None = None
+    cmdline: tuple[str, ...] = ()
+    uid: int | None = None
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, {self.exe or ' '.join(self.cmdline[:1]) or self.name}"
+
+
+# The main program of a bundle. `Claude Helper.app` inside it and `Claude Code URL Handler.app`, which the
+# command-line tool installs, are something else.
+_MACOS = re.compile(r"/Claude(?:[ -]?3p)?\.app/Contents/MacOS/Claude[^/]*$", re.IGNORECASE)
+
+# MSIX: ...\WindowsApps\Claude_1.2.3.0_x64__pzs8sxrjxfjjc\app\Claude.exe; classic:
+# ...\AppData\Local\AnthropicClaude\app-1.2.3\claude.exe. The command-line tool is a claude.exe as well, in
+# .local\bin, in npm's folders, and in claude-code\<version> under the app's own userData folder.
+_WINDOWS = re.compile(
+    r"\\(?:WindowsApps\\Claude[^\\]*_[^\\]*\\(?:app\\)?|AnthropicClaude[^\\]*\\(?:app-[^\\]*\\)?)claude[^\\]*\.exe$",
+    re.IGNORECASE,
+)
+
+# Linux packages put the app under a folder of this name (/usr/lib/claude-desktop, /opt/claude-desktop,
+# /nix/store/…-claude-desktop-1.2) or under /opt/Claude; it is `claude-desktop`, `claude` or electron.
+_LINUX_FOLDER = re.compile(r"/(?:[^/]*claude-desktop[^/]*|opt/claude)/", re.IGNORECASE)
+_LINUX_PROGRAM = re.compile(r"^(?:claude-desktop(?:-bin)?|claude|electron[\d.]*)$", re.IGNORECASE)
+
+# With nothing but a name to go by, these are taken for the app: to refuse wrongly costs a --force, to write
+# wrongly costs the repair. The tool's own process says `claude`, `claude.exe`, `node` or `bun`.
+_NAMES = frozenset({"Claude", "Claude.exe", "claude-desktop"})
+
+
+def is_app(process: Process) -> bool:
+    """Whether `process` is the desktop app's main process."""
+    if any(argument.startswith("--type=") for argument in process.cmdline):
+        return False  # a helper of Chromium's kind: renderer, gpu, utility; it ends with its main process
+    program = process.exe or (process.cmdline[0] if process.cmdline else "")
+    if not program:
+        return process.name in _NAMES
+    if _MACOS.search(program) or _WINDOWS.search(program.replace("/", "\\")):
+        return True
+    base = program.rpartition("/")[2]
+    if not _LINUX_PROGRAM.match(base):
+        return False
+    if base.lower().startswith("claude-desktop"):
+        return True
+    if base.lower().startswith("electron"):
+        return any(_LINUX_FOLDER.search(argument) for argument in (program, *process.cmdline[1:]))
+    return bool(_LINUX_FOLDER.search(program))
+
+
+def processes() -> Iterable[Process]:
+    """The processes of this user (of everybody's, for root and on Windows)."""
+    import psutil  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
+
+    mine = os.getuid() if hasattr(os, "getuid") else None
+    attributes = ["pid", "name", "exe", "cmdline", "status"] + (["uids"] if mine is not None else [])
+    for process in psutil.process_iter(attributes, ad_value=None):
+        info = process.info
+        if info["status"] == psutil.STATUS_ZOMBIE:
+            continue  # it has ended, and only its parent has not asked how
+        uid = info["uids"].real if info.get("uids") else None
+        if mine and uid is not None and uid != mine:
+            continue  # another user's app keeps another store
+        yield Process(info["pid"], info["name"], info["exe"], tuple(info["cmdline"] or ()), uid)
+
+
+def find_app(candidates: Iterable[Process] | None = None) -> Process | None:
+    """The desktop app's process, or None where it is not running."""
+    return next((p for p in (processes() if candidates is None else candidates) if is_app(p)), None)
+
+
+def refuse_if_app_runs() -> None:
+    """Raise `AppRunningError`, naming the process, if the desktop app is running."""
+    app = find_app()
+    if app is not None:
+        raise AppRunningError(
+            f"the Claude desktop app is running ({app}). It keeps its sessions in memory and would write "
+            "over what is put back: quit it and try again. If these files are not the app's own (a copy, a "
+            "sample store), --force goes ahead."
+        )

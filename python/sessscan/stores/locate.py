@@ -1,0 +1,304 @@
+"""Where stores and transcripts are: on each platform without asking, or where the user says.
+
+Only this module lists folders. Links inside a store are not followed: what is read is what lies there. A
+folder that vanishes meanwhile is an empty one; a folder that cannot be listed is reported, not raised, except
+where the user named it himself.
+"""
+
+from __future__ import annotations
+
+import ntpath
+import os
+import posixpath
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..model import Store
+
+StrPath = str | os.PathLike[str]
+
+REGISTRIES = {"claude-code-sessions": False, "local-agent-mode-sessions": True}
+"""The registries of a userData folder, and whether theirs are agent-mode rows."""
+
+MSIX_PACKAGE = "Claude_pzs8sxrjxfjjc"
+BUILDS = ("Claude", "Claude-3p")
+
+TRANSCRIPT_NAME = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.jsonl")
+INDEX_NAME = "sessions-index.json"
+
+
+@dataclass(frozen=True)
+class Places:
+    """What one reconciliation looks at."""
+
+    stores: tuple[Store, ...]
+    context: tuple[Store, ...]
+    """Stores the user did not name whose rows may claim the same transcripts: read, never written."""
+    projects: tuple[str, ...]
+    errors: tuple[OSError, ...] = ()
+    """Folders that could not be listed."""
+    roots: tuple[str, ...] = ()
+    """The folders that were named, or the userData folders of this machine."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The transcripts under the projects' roots, by folder and name."""
+
+    transcripts: list[str] = field(default_factory=list)
+    indexes: list[str] = field(default_factory=list)
+    """The legacy `sessions-index.json` files met on the way."""
+    errors: list[OSError] = field(default_factory=list)
+
+
+def user_data_places(platform: str, env: Mapping[str, str], home: str) -> tuple[str, ...]:
+    """The userData folders the desktop app may use, whether they exist or not.
+
+    `platform` is a `sys.platform`. Where the last part ends in `*` any folder that begins so is meant.
+    """
+    if platform == "win32":
+        local = env.get("LOCALAPPDATA") or ntpath.join(home, "AppData", "Local")
+        roaming = env.get("APPDATA") or ntpath.join(home, "AppData", "Roaming")
+        packaged = ntpath.join(local, "Packages", MSIX_PACKAGE, "LocalCache", "Roaming")
+        return (
+            *(ntpath.join(packaged, build) for build in BUILDS),
+            ntpath.join(local, "Claude-Data", "claude_*"),
+            *(ntpath.join(roaming, build) for build in BUILDS),
+        )
+    if platform == "darwin":
+        parent = posixpath.join(home, "Library", "Application Support")
+    else:
+        parent = env.get("XDG_CONFIG_HOME") or posixpath.join(home, ".config")
+    return tuple(posixpath.join(parent, build) for build in BUILDS)
+
+
+def projects_place(platform: str, env: Mapping[str, str], home: str) -> str:
+    """The transcripts' root, whether it exists or not."""
+    join = ntpath.join if platform == "win32" else posixpath.join
+    return join(env.get("CLAUDE_CONFIG_DIR") or join(home, ".claude"), "projects")
+
+
+def locate(
+    stores: StrPath | Iterable[StrPath] | None = None, projects: StrPath | Iterable[StrPath] | None = None
+) -> Places:
+    """The stores and project roots that were named, or those of this machine.
+
+    Raises `FileNotFoundError` or `NotADirectoryError` for a named folder that is none.
+    """
+    home = str(Path.home())
+    errors: list[OSError] = []
+    standard_projects = projects_place(sys.platform, os.environ, home)
+    if projects is None:
+        roots = [standard_projects] if Path(standard_projects).is_dir() else []
+    else:
+        roots = [_projects_root(_folder(name)) for name in _several(projects)]
+
+    standard = [path for place in user_data_places(sys.platform, os.environ, home) for path in _expand(place)]
+    if stores is None:
+        named = [path for path in standard if Path(path).is_dir()]
+        found = [store for path in standard for store in _in_user_data(path, errors)]
+        context: list[Store] = []
+    else:
+        named = [_folder(name) for name in _several(stores)]
+        found = [store for path in named for store in _at(path, errors)]
+        neighbours = _neighbours(found)
+        if any(_same(root, standard_projects) for root in roots):
+            neighbours.update(dict.fromkeys(standard))
+        context = [store for path in neighbours for store in _in_user_data(path, [])]
+    seen: set[tuple[int, int] | str] = set()
+    return Places(
+        tuple(_once(found, seen)),
+        tuple(_once(context, seen)),
+        tuple(dict.fromkeys(roots)),
+        tuple(errors),
+        tuple(dict.fromkeys(named)),
+    )
+
+
+def lost_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]:
+    """Of the physical `folders` in which rows were once, the stores under `roots` that are not there any
+    more, although the userData folder is."""
+    places = [os.path.realpath(root) for root in roots]
+    found = []
+    for folder in folders:
+        parts = Path(folder).parents
+        if len(parts) < 4 or parts[1].name not in REGISTRIES or not parts[2].is_dir():
+            continue
+        under = any(folder == place or folder.startswith(place.rstrip(os.sep) + os.sep) for place in places)
+        if under and not os.path.lexists(folder):
+            found.append(Store(folder, str(parts[2]), REGISTRIES[parts[1].name]))
+    return found
+
+
+def list_transcripts(roots: Iterable[str]) -> Listing:
+    """Every `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one itself."""
+    listing = Listing()
+    for root in roots:
+        folders, own = _project_folder(root, listing)
+        if not own:
+            for folder in folders:
+                _project_folder(folder, listing)
+    return listing
+
+
+def transcripts_in(folder: str, errors: list[OSError]) -> Iterator[os.DirEntry[str]]:
+    """The files directly in a project folder that are named as sessions' transcripts are."""
+    for entry in entries(folder, errors):
+        if TRANSCRIPT_NAME.fullmatch(entry.name) and is_file(entry):
+            yield entry
+
+
+def folders_in(path: str, errors: list[OSError]) -> list[str]:
+    """The folders in a folder, sorted; links and junctions are none."""
+    return sorted(entry.path for entry in entries(path, errors) if is_folder(entry))
+
+
+def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing if it vanished, and an error in `errors` if it cannot be listed."""
+    try:
+        with os.scandir(path) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        errors.append(error)
+        return []
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, and no link to one."""
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder of its own: no link, and on Windows no junction."""
+    try:
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        if sys.platform == "win32":
+            tag = entry.stat(follow_symlinks=False).st_reparse_tag
+            return bool(tag != stat.IO_REPARSE_TAG_MOUNT_POINT)
+        return True
+    except OSError:
+        return False
+
+
+def _project_folder(path: str, listing: Listing) -> tuple[list[str], bool]:
+    """Adds what is in one folder; its subfolders, and whether transcripts were directly in it."""
+    folders: list[str] = []
+    names: list[str] = []
+    for entry in entries(path, listing.errors):
+        name = entry.name
+        if TRANSCRIPT_NAME.fullmatch(name):
+            if is_file(entry):
+                names.append(entry.path)
+        elif name == INDEX_NAME:
+            if is_file(entry):
+                listing.indexes.append(entry.path)
+        elif is_folder(entry):
+            folders.append(entry.path)
+    names.sort()
+    listing.transcripts.extend(names)
+    folders.sort()
+    return folders, bool(names)
+
+
+def _several(paths: StrPath | Iterable[StrPath]) -> Sequence[StrPath]:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def _folder(path: StrPath) -> str:
+    """`path` made absolute, if it is a folder; else the error that says what it is."""
+    absolute = str(Path(path).absolute())
+    with os.scandir(absolute):  # a missing folder, a file and a forbidden one each have their own error
+        return absolute
+
+
+def _projects_root(path: str) -> str:
+    """`path`, or the `projects` in it if it is a whole configuration folder."""
+    inner = Path(path, "projects")
+    return str(inner) if Path(path).name != "projects" and inner.is_dir() else path
+
+
+def _expand(place: str) -> list[str]:
+    if not place.endswith("*"):
+        return [place]
+    beginning = place[:-1]
+    return [path for path in folders_in(str(Path(place).parent), []) if path.startswith(beginning)]
+
+
+def _in_user_data(user_data: str, errors: list[OSError]) -> Iterator[Store]:
+    for name, agent_mode in REGISTRIES.items():
+        yield from _in_registry(Path(user_data, name), user_data, agent_mode, errors)
+
+
+def _in_registry(registry: Path, user_data: str, agent_mode: bool, errors: list[OSError]) -> Iterator[Store]:
+    if registry.is_symlink():
+        return
+    for account in folders_in(str(registry), errors):
+        for organisation in folders_in(account, errors):
+            yield Store(organisation, user_data, agent_mode)
+
+
+def _at(path: str, errors: list[OSError]) -> list[Store]:
+    """The stores a named folder stands for: by its place in a registry, else by what is in it."""
+    place = Path(path)
+    account, registry = place.parent, place.parent.parent
+    if any((place / name).is_dir() for name in REGISTRIES):
+        return list(_in_user_data(path, errors))
+    if place.name in REGISTRIES:
+        return list(_in_registry(place, str(account), REGISTRIES[place.name], errors))
+    if account.name in REGISTRIES:
+        mode = REGISTRIES[account.name]
+        return [Store(folder, str(registry), mode) for folder in folders_in(path, errors)]
+    if registry.name in REGISTRIES:
+        return [Store(path, str(registry.parent), REGISTRIES[registry.name])]
+    if _holds_rows(path):
+        return [Store(path, None)]
+    inner = folders_in(path, errors)
+    if any(_holds_rows(folder) for folder in inner):
+        return [Store(folder, None) for folder in inner]
+    deeper = [folder for outer in inner for folder in folders_in(outer, errors)]
+    if any(_holds_rows(folder) for folder in deeper):
+        return [Store(folder, None) for folder in deeper]
+    return [Store(path, None)]
+
+
+def _holds_rows(path: str) -> bool:
+    return any(entry.name.startswith(("local_", "deleted_")) for entry in entries(path, []))
+
+
+def _once(found: Iterable[Store], seen: set[tuple[int, int] | str]) -> Iterator[Store]:
+    """Each folder once, also where two paths lead to it (Windows shows a package's folder in two places)."""
+    for store in found:
+        try:
+            status = Path(store.path).stat()
+        except OSError:
+            continue
+        identity = (status.st_dev, status.st_ino) if status.st_ino else store.path
+        if identity not in seen:
+            seen.add(identity)
+            yield store
+
+
+def _neighbours(found: Iterable[Store]) -> dict[str, None]:
+    """The userData folders that stores are from, and the other builds' beside them."""
+    homes = dict.fromkeys(store.user_data for store in found if store.user_data is not None)
+    for home in list(homes):
+        if Path(home).name in BUILDS:
+            homes.update(dict.fromkeys(str(Path(home).parent / build) for build in BUILDS))
+    return homes
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Follow stores and repair them as they are damaged."""
