@@ -1,28 +1,54 @@
-"""What can go wrong that Python has no exception of its own for.
+"""Define the errors that Python has no exception for: one tree, with `SessscanError` at its root.
 
 Where Python has one (`FileNotFoundError`, `PermissionError`, …) that one is raised, with `errno` and
-`filename` set. The core raises these very classes.
+`filename` set. The core raises the classes defined here, not copies of them.
 """
 
 
 class SessscanError(Exception):
-    """The base of every error of sessscan's own."""
+    """The base of all of sessscan's own errors."""
 
 
-class ConflictError(SessscanError):
-    """A file is not what it was expected to be; it was left as it is and nothing was written."""
+# The caller asked for something that makes no sense: exit status 2
 
 
-class UnconfirmedError(SessscanError):
-    """The new content is in place, but the disk would not confirm that it will survive a power cut."""
+class UsageError(SessscanError, ValueError):
+    """A request that makes no sense. The text says what is wrong with it, in words for the user."""
+
+
+class MatchError(UsageError):
+    """A `--match ROW=TRANSCRIPT` that names nothing, the same twice, or what must not be matched."""
+
+
+class UnknownRuleError(UsageError):
+    """A rule name that no finding bears."""
+
+
+class UnknownRunError(UsageError):
+    """A run id that no journal bears."""
+
+
+class UnknownSnapshotError(UsageError):
+    """A row or a time for which no snapshot is kept, or a name that several rows fit."""
+
+
+class TimeFormatError(UsageError):
+    """A text that is not a point in time."""
+
+
+class OutputFileError(UsageError):
+    """An output that cannot be written where it was asked for. Nothing was read or written yet."""
+
+
+# sessscan refuses to write: exit status 3
 
 
 class RefusedError(SessscanError):
-    """sessscan will not write now; nothing was written."""
+    """A refusal to write now. Nothing was written."""
 
 
 class AppRunningError(RefusedError):
-    """The desktop app is running: it would overwrite a repaired row from its memory."""
+    """The desktop app is running: it would overwrite a restored row from its memory."""
 
 
 class LockedError(RefusedError):
@@ -30,16 +56,38 @@ class LockedError(RefusedError):
 
 
 class PlanChangedError(RefusedError):
-    """Something the plan rests on is no longer what it was when the plan was made."""
+    """A file the plan rests on has changed since the plan was made."""
+
+
+# One file cannot be read or written: exit status 4, or 5 for `UnconfirmedError`
+
+
+class ConflictError(SessscanError):
+    """A file does not hold what it was expected to hold. It was left as it is and nothing was written."""
+
+
+class UnconfirmedError(SessscanError):
+    """The new content is in place, but the disk did not confirm that it will survive a power cut."""
+
+
+class UnbuildableError(SessscanError):
+    """A row that cannot be built. The text says why."""
+
+
+# A file of sessscan's own cannot be used
 
 
 class PlanFileError(SessscanError):
-    """A plan file is damaged, of a version this sessscan does not know, or asks for more than a plan may."""
+    """A plan file that is damaged, of an unknown version, or asks for more than a plan may."""
 
 
 class JournalError(SessscanError):
-    """The journal of a run is missing, unreadable or of a version this sessscan does not know."""
+    """The journal of a run that is missing, unreadable or of an unknown version."""
 
 
 class SnapshotError(SessscanError):
-    """The snapshots cannot be read or written, or a newer sessscan has written them."""
+    """Snapshots that cannot be read or written, or were written by a newer sessscan."""
+
+
+class DamagedSnapshotsError(SnapshotError):
+    """A snapshot database that is damaged."""

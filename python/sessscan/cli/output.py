@@ -19,12 +19,12 @@ def is_columnar(form: str, output: Path | None) -> bool:
         if output is not None:
             fail(f"-o is for {' and '.join(FORMS)}; of {form} the output goes to stdout: > FILE", 2)
         return False
-    from ..render.newfile import Unwritable
+    from ..errors import OutputFileError
     from ..tables.files import check
 
     try:
         check(output)
-    except Unwritable as error:
+    except OutputFileError as error:
         fail(f"--format {form}: {error}", 2)
     return True
 

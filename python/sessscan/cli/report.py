@@ -28,6 +28,7 @@ def report(
 ) -> None:
     """Make one self-contained page of HTML: what is wrong, what to do, sessions, sizes, folders, damage, and
     what will soon be deleted."""
+    from ..errors import OutputFileError
     from ..render import newfile
     from ..render.screen import progress, remark
     from .options import fail, folders
@@ -37,7 +38,7 @@ def report(
     try:
         if not to_stdout:
             newfile.check(output, force=force)
-    except newfile.Unwritable as error:
+    except OutputFileError as error:
         fail(str(error), 2)
     try:
         import jinja2  # noqa: F401
@@ -55,7 +56,7 @@ def report(
     else:
         try:
             page.save(text, output, force=force)
-        except newfile.Unwritable as error:
+        except OutputFileError as error:
             fail(str(error), 2)
         except FileExistsError:
             fail(f"-o {output}: there is a file already", 2)

@@ -10,25 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-
-class Unwritable(Exception):
-    """What stands in the way of writing; nothing was read or written yet."""
+from ..errors import OutputFileError
 
 
 def check(output: Path, *, force: bool | None = None) -> None:
-    """Raises `Unwritable` where nothing could be written, before anything is read.
+    """Raises `OutputFileError` where nothing could be written, before anything is read.
 
     `force`: whether a plain file that is there may be replaced; None where no option would allow it.
     """
     if not output.absolute().parent.is_dir():
-        raise Unwritable(f"-o {output}: there is no such folder")
+        raise OutputFileError(f"-o {output}: there is no such folder")
     if not os.path.lexists(output):
         return
     if output.is_symlink() or not output.is_file():
-        raise Unwritable(f"-o {output}: what is there is no plain file: name another")
+        raise OutputFileError(f"-o {output}: what is there is no plain file: name another")
     if not force:
         other = "remove it, or name another" if force is None else "--force replaces it, or name another"
-        raise Unwritable(f"-o {output}: there is a file already: {other}")
+        raise OutputFileError(f"-o {output}: there is a file already: {other}")
 
 
 @contextmanager

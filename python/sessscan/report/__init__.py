@@ -51,7 +51,7 @@ def make(
 def save(page: str, path: Path, *, force: bool = False) -> None:
     """Writes the page to a new file, mode 0600, whole or not at all; with `force` also over another file.
 
-    Raises `Unwritable` (see `render.newfile`) for what may not be replaced, and OSError.
+    Raises `OutputFileError` for what may not be replaced, and OSError.
     """
     newfile.check(path, force=force)
     with newfile.create(path, force=force) as stream:

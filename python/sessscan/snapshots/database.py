@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import SnapshotError
+from ..errors import DamagedSnapshotsError, SnapshotError
 from ..state import home as usual_home
 
 FILE = "snapshots.db"
@@ -64,10 +64,6 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 """
 
 
-class DamagedError(SnapshotError):
-    """The file is no database, or not one of these, or parts of it are gone."""
-
-
 def place(home: Path | None, *, make: bool = True) -> Path:
     """The database of the state folder `home`, or of the usual one, which is made (mode 0700) if need be."""
     if home is None:
@@ -81,7 +77,7 @@ def place(home: Path | None, *, make: bool = True) -> Path:
 def connect(path: Path) -> sqlite3.Connection:
     """Opens the database, and makes it where there is none.
 
-    Raises `DamagedError`, and `SnapshotError` where it cannot be opened or is of a newer sessscan.
+    Raises `DamagedSnapshotsError`, and `SnapshotError` where it cannot be opened or is of a newer sessscan.
     """
     with explained(path):
         _private(path)
@@ -116,14 +112,14 @@ def _known(connection: sqlite3.Connection, path: Path) -> bool:
     if not names and not version and not application:
         return False
     if application != APPLICATION:
-        raise DamagedError(f"{path} is not a store of snapshots")
+        raise DamagedSnapshotsError(f"{path} is not a store of snapshots")
     if version > VERSION:
         raise SnapshotError(
             f"{path} was written by a newer sessscan (its tables are of version {version}, this one reads "
             f"{VERSION}): update sessscan, or choose another state folder with SESSSCAN_HOME"
         )
     if not {"row", "version", "blob", "piece", "setting"} <= names:
-        raise DamagedError(f"{path} is damaged: some of its tables are gone")
+        raise DamagedSnapshotsError(f"{path} is damaged: some of its tables are gone")
     return True
 
 
@@ -148,7 +144,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise DamagedError(f"{path} is damaged ({error})") from error
+            raise DamagedSnapshotsError(f"{path} is damaged ({error})") from error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise SnapshotError(f"{path}: another sessscan is writing: try again later") from error
         raise SnapshotError(f"{path}: {error}") from error

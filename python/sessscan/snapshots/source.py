@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import SnapshotError
+from ..errors import DamagedSnapshotsError, SnapshotError
 from ..stores.rows import Contents
-from .database import DamagedError
 from .store import Snapshots, Version
 
 T = TypeVar("T")
@@ -82,7 +81,7 @@ class Memory:
         try:
             try:
                 self._snapshots = Snapshots.open(home=home) if make else Snapshots.existing(home)
-            except DamagedError:
+            except DamagedSnapshotsError:
                 if not self._keep:
                     raise
                 self._snapshots = Snapshots.open(home=home)
@@ -98,7 +97,7 @@ class Memory:
         try:
             return question(self._snapshots)
         except SnapshotError as error:
-            if not (isinstance(error, DamagedError) and self._keep and self._renew(self._snapshots)):
+            if not (isinstance(error, DamagedSnapshotsError) and self._keep and self._renew(self._snapshots)):
                 self._leave(error)
             return otherwise
 

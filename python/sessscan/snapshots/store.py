@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import SnapshotError
+from ..errors import DamagedSnapshotsError, SnapshotError
 from ..stores.json_members import pieces
 from ..stores.rows import MAX_ROW_SIZE, bare_id, readable
 from .capture import Fresh, Taken, look
-from .database import DamagedError, connect, explained, identity, move_aside, place, transaction
+from .database import connect, explained, identity, move_aside, place, transaction
 
 __all__ = ["KEEP", "Kept", "Snapshots", "Taken", "Version"]
 
@@ -108,7 +108,7 @@ class Snapshots:
         before = identity(path)
         try:
             connection = connect(path)
-        except DamagedError:
+        except DamagedSnapshotsError:
             aside = move_aside(path, before)
             connection = connect(path)
         opened = cls(path, connection)
@@ -119,7 +119,7 @@ class Snapshots:
     def existing(cls, home: Path | None = None) -> Snapshots | None:
         """The store as it is; None where there is none yet. Nothing is made or moved.
 
-        Raises `SnapshotError` where it cannot be read, `DamagedError` among them.
+        Raises `SnapshotError` where it cannot be read, `DamagedSnapshotsError` among them.
         """
         path = place(home, make=False)
         if identity(path) is None:
@@ -166,7 +166,7 @@ class Snapshots:
         listed = list(rows)
         try:
             return self._take(listed, progress)
-        except DamagedError:
+        except DamagedSnapshotsError:
             self.renew()
             return self._take(listed, progress)
 
@@ -196,7 +196,7 @@ class Snapshots:
         fresh = [Fresh(os.fspath(path), data, modified_ns, None)]
         try:
             self._write(fresh, now, taken)
-        except DamagedError:
+        except DamagedSnapshotsError:
             self.renew()
             self._write(fresh, now, taken)
         return bool(taken.kept)

@@ -6,20 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..errors import OutputFileError
 from ..render import newfile
-from ..render.newfile import Unwritable
 from .arrow import EventsTable, Table
 
 
 def check(output: Path | None) -> None:
-    """Raises `Unwritable` where nothing could be written, before anything is read."""
+    """Raises `OutputFileError` where nothing could be written, before anything is read."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise Unwritable("this format needs pyarrow: pip install 'sessscan[arrow]'") from None
+        raise OutputFileError("this format needs pyarrow: pip install 'sessscan[arrow]'") from None
     if output is None:
         if sys.stdout.isatty():
-            raise Unwritable("this is nothing to look at: name a file with -o FILE")
+            raise OutputFileError("this is nothing to look at: name a file with -o FILE")
     else:
         newfile.check(output)
 

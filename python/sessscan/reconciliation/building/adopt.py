@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ... import _core
+from ...errors import UnbuildableError
 from ...model import Action, Evidence, Row, Store
 from ...stores.project_folder import normal
 from ..inventory import transcript_id
 from ..matching.lost_row import LOST, Case
 from ..matching.state import Docket
-from .row import Unbuildable, adopt
+from .row import adopt
 
 
 def adoptions(docket: Docket, orphans: list[_core.Transcript]) -> list[Action]:
@@ -32,7 +33,7 @@ def adoptions(docket: Docket, orphans: list[_core.Transcript]) -> list[Action]:
         docket.give(case, transcript, Evidence("orphan", "it was born in the app, and no row names it"))
         try:
             actions.append(adopt(case))
-        except Unbuildable:
+        except UnbuildableError:
             continue
     return actions
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...errors import UnbuildableError
 from ...model import Action, Fingerprint, Row
 from ...stores.rows import BOM, MAX_ROW_SIZE, bare_id, read_file, readable, verdict
 from ..inventory import path_of, transcript_id
@@ -52,10 +53,6 @@ KEPT = (
 TIMES = ("createdAt", "lastActivityAt", "lastFocusedAt")
 
 
-class Unbuildable(Exception):
-    """A row cannot be built after all; the text says why."""
-
-
 def verdicts(docket: Docket) -> list[Action]:
     """What would be done about each lost row: `restore` or `hold`. Without a row there is nothing to hold."""
     return [
@@ -70,7 +67,7 @@ def rebuild(case: Case) -> Action:
     if case.source is not None:
         try:
             return _restore(case)
-        except Unbuildable as refusal:
+        except UnbuildableError as refusal:
             transcript = case.transcript
             offered = (
                 ()
@@ -98,7 +95,7 @@ def _restore(case: Case) -> Action:
     state, _, _ = verdict(content, case.session_id, case.row.store.agent_mode)
     if state != "ok":
         missing = " (an agent-mode row needs its processName)" if case.row.store.agent_mode else ""
-        raise Unbuildable(f"what can be known of it does not make a row that the app accepts{missing}")
+        raise UnbuildableError(f"what can be known of it does not make a row that the app accepts{missing}")
     transcript = case.transcript
     return Action(
         kind="restore",
@@ -211,7 +208,7 @@ def _correct(case: Case, fields: Fields, derived: Fields) -> None:
             elif usable:
                 fields[key] = usable[0 if key == "createdAt" else -1]
             else:
-                raise Unbuildable("nothing tells when the session began, which the app must know")
+                raise UnbuildableError("nothing tells when the session began, which the app must know")
 
 
 def _fitting(fields: Fields, derived: Fields) -> tuple[dict[str, Any], bytes]:
@@ -260,14 +257,16 @@ def _read_again(witness: Witness) -> bytes:
     try:
         data, now = read_file(witness.path)
     except OSError as error:
-        raise Unbuildable(f"{witness.path} could not be read again ({error.strerror or error})") from None
+        raise UnbuildableError(
+            f"{witness.path} could not be read again ({error.strerror or error})"
+        ) from None
     _same(witness.path, witness.status, now)
     return data
 
 
 def _same(path: str, before: os.stat_result, now: os.stat_result) -> None:
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (now.st_size, now.st_mtime_ns, now.st_ino):
-        raise Unbuildable(f"{path} changed while it was looked at")
+        raise UnbuildableError(f"{path} changed while it was looked at")
 
 
 def _fingerprints(case: Case, read: dict[str, bytes]) -> tuple[Fingerprint, ...]:
@@ -310,7 +309,7 @@ def _status(path: str) -> os.stat_result:
     try:
         return os.stat(path)  # noqa: PTH116 - there are thousands
     except OSError as error:
-        raise Unbuildable(f"{path} vanished while it was looked at ({error.strerror})") from None
+        raise UnbuildableError(f"{path} vanished while it was looked at ({error.strerror})") from None
 
 
 def _hash_of_file(path: str, before: os.stat_result) -> str:
@@ -319,7 +318,7 @@ def _hash_of_file(path: str, before: os.stat_result) -> str:
             _same(path, before, os.fstat(file.fileno()))
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise Unbuildable(f"{path} could not be read again ({error.strerror})") from None
+        raise UnbuildableError(f"{path} could not be read again ({error.strerror})") from None
 
 
 @lru_cache(maxsize=4096)
