@@ -4,7 +4,7 @@
 //! say; `SESSSCAN_WIDTH=scalar cargo bench` measures another.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sessscan_core::{RowKind, Strictness, Width, classify_bytes, scan_bytes, scan_file};
+use sessscan_core::{Isa, RowKind, Strictness, classify_bytes, scan_bytes, scan_file};
 use sessscan_kernel_bench::{SESSION, far, nested, picture, row, short, spliced, unmarked, usual};
 use std::hint::black_box;
 use std::io::Write;
@@ -16,7 +16,7 @@ fn scanning(criterion: &mut Criterion) {
     for (strictness, name) in
         [(Strictness::Structure, "scan_bytes"), (Strictness::Full, "scan_bytes, strict")]
     {
-        let mut group = criterion.benchmark_group(format!("{name}, {}", Width::chosen().name()));
+        let mut group = criterion.benchmark_group(format!("{name}, {}", Isa::chosen().name()));
         for (shape, (data, lines), damaged) in [
             ("usual lines", usual(SIZE, 2_000), false),
             ("long lines", usual(SIZE, 60_000), false),
@@ -40,7 +40,7 @@ fn scanning(criterion: &mut Criterion) {
 }
 
 fn small_files(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group(format!("scan_file, {}", Width::chosen().name()));
+    let mut group = criterion.benchmark_group(format!("scan_file, {}", Isa::chosen().name()));
     for size in [4 << 10, 64 << 10] {
         let (data, lines) = usual(size, 1_000);
         let mut file = tempfile::NamedTempFile::new().expect("temporary files can be made");

@@ -1,23 +1,23 @@
 //! How a transcript reads.
 
 use crate::{members, object_end};
-use sessscan_core::testing::{Said, Values, keys, read_slowly, scanned};
-use sessscan_core::{Defect, DefectKind, Strictness, Width, scan_bytes};
+use sessscan_core::testing::{ScanOutput, Values, keys, read_bytewise, scan_in_pieces};
+use sessscan_core::{Defect, DefectKind, Isa, Strictness, scan_bytes};
 
 /// Bytes as a transcript: the fast scanner at each width, fed in pieces, says what the byte-by-byte reader says; that
 /// one, strict, says what the rules on `serde_json` say; and strictness only ever takes records away.
 pub fn hold(data: &[u8]) {
-    let structure = read_slowly(data, Strictness::Structure);
+    let structure = read_bytewise(data, Strictness::Structure);
     let piece = piece(data);
-    for width in Width::available() {
+    for isa in Isa::available() {
         for piece in [piece, data.len()] {
-            let fast = scanned(data, Strictness::Structure, width, piece);
-            assert_eq!(fast, structure, "{width:?}, in pieces of {piece}");
+            let fast = scan_in_pieces(data, Strictness::Structure, isa, piece);
+            assert_eq!(fast, structure, "{isa:?}, in pieces of {piece}");
         }
     }
 
-    let full = read_slowly(data, Strictness::Full);
-    assert_eq!(scanned(data, Strictness::Full, Width::Scalar, piece), full, "in pieces of {piece}");
+    let full = read_bytewise(data, Strictness::Full);
+    assert_eq!(scan_in_pieces(data, Strictness::Full, Isa::Scalar, piece), full, "in pieces of {piece}");
     agree(&full, &expected(data));
     loose_is_strict_on_whole_lines(&structure, &full);
 
@@ -35,7 +35,7 @@ fn piece(data: &[u8]) -> usize {
     1 + (hash >> 8) % 150
 }
 
-fn agree(ours: &Said, expected: &Said) {
+fn agree(ours: &ScanOutput, expected: &ScanOutput) {
     assert_eq!(ours.defects, expected.defects);
     assert_eq!(ours.lines, expected.lines);
     assert_eq!(ours.records.len(), expected.records.len());
@@ -47,7 +47,7 @@ fn agree(ours: &Said, expected: &Said) {
 }
 
 /// On a line that is all JSON both readings give the same.
-fn loose_is_strict_on_whole_lines(loose: &Said, strict: &Said) {
+fn loose_is_strict_on_whole_lines(loose: &ScanOutput, strict: &ScanOutput) {
     let broken = |kind| matches!(kind, DefectKind::Invalid | DefectKind::Torn | DefectKind::Spliced);
     let is_whole = |line| !strict.defects.iter().any(|defect| defect.line == line && broken(defect.kind));
     assert!(
@@ -68,8 +68,8 @@ fn loose_is_strict_on_whole_lines(loose: &Said, strict: &Said) {
 }
 
 /// What a scan with every byte checked has to say.
-fn expected(data: &[u8]) -> Said {
-    let mut said = Said::default();
+fn expected(data: &[u8]) -> ScanOutput {
+    let mut said = ScanOutput::default();
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
         let end = begin + line.len();
@@ -79,7 +79,7 @@ fn expected(data: &[u8]) -> Said {
     said
 }
 
-fn read(line: &[u8], number: u64, mut begin: usize, said: &mut Said) {
+fn read(line: &[u8], number: u64, mut begin: usize, said: &mut ScanOutput) {
     let ended = line.ends_with(b"\n");
     let mut content = line;
     if ended {

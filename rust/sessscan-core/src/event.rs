@@ -1,6 +1,6 @@
 //! What one record says: its type, whether a human wrote it, and the events it stands for.
 
-use crate::record::{Bytes, Key, Record, View};
+use crate::record::{Key, Record, RecordBytes, View};
 use crate::text::{self, Folded};
 use crate::time;
 use crate::value::{self, Values};
@@ -267,7 +267,7 @@ fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Ra
 }
 
 /// The model that an `assistant` record's message names, if it names a real one.
-pub(crate) fn model_of(bytes: Bytes, message: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
+pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
     fn model_in<V: Values + ?Sized>(values: &V, message: usize) -> Option<String> {
         value::string(values, member(values, message, b"model")?)
     }

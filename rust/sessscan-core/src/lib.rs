@@ -43,5 +43,5 @@ pub use row::{MAX_ROW, RowKind, RowState, classify, classify_bytes, classify_man
 pub use scan::{EventKinds, Events, scan_bytes, session_id_of, uuids};
 pub use source::Poll;
 pub use stream::{StateError, Stream};
-pub use structure::Width;
+pub use structure::Isa;
 pub use transcript::{Defect, Transcript, Worktree};

@@ -4,11 +4,11 @@
 //! without its threads, and nothing to start at import.
 
 use crate::grammar::Strictness;
-use crate::scan::{scan_alone, scan_into, session_id_of, settle_doubts};
+use crate::scan::{find_leaves, scan_alone, scan_into, session_id_of};
 use crate::scanner::{End, Scanner};
 use crate::source::{Opened, Poll, Source};
-use crate::structure::Width;
-use crate::transcript::{Fold, Transcript};
+use crate::structure::Isa;
+use crate::transcript::{Transcript, TranscriptBuilder};
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -73,18 +73,18 @@ pub fn scan_many(
             return scan_alone(path, scanner, None, poll)
                 .map(|transcript| Scanned::Whole(Box::new(transcript)));
         };
-        let mut fold = Fold::new(session_id_of(path));
+        let mut builder = TranscriptBuilder::new(session_id_of(path));
         let mut source = Source::range(opened, range.clone());
-        let end = scan_into(&mut source, scanner, &mut fold, poll)?;
-        Ok(if source.shrank() { Scanned::Shrunk } else { Scanned::Part(Box::new(fold), end) })
+        let end = scan_into(&mut source, scanner, &mut builder, poll)?;
+        Ok(if source.shrank() { Scanned::Shrunk } else { Scanned::Part(Box::new(builder), end) })
     };
     let mut scanned: Vec<Vec<(&Piece, io::Result<Scanned>)>> = paths.iter().map(|_| Vec::new()).collect();
-    let scanner = || Scanner::new(strictness, Width::chosen());
+    let scanner = || Scanner::new(strictness, Isa::chosen());
     for (piece, result) in share_out(&pieces, threads, scanner, scan, poll) {
         scanned[piece.file].push((piece, result));
     }
     let joined = scanned.into_iter().zip(paths).filter(|(parts, _)| !parts.is_empty());
-    let mut scanner = Scanner::new(strictness, Width::chosen());
+    let mut scanner = Scanner::new(strictness, Isa::chosen());
     joined.map(|(parts, path)| join(path.as_ref(), parts, &mut scanner, poll)).collect()
 }
 
@@ -98,7 +98,7 @@ struct Piece {
 
 enum Scanned {
     Whole(Box<Transcript>),
-    Part(Box<Fold>, End),
+    Part(Box<TranscriptBuilder>, End),
     /// The file became shorter: its parts are of no one moment.
     Shrunk,
 }
@@ -198,22 +198,22 @@ fn join(
 ) -> io::Result<Transcript> {
     parts.sort_by_key(|(piece, _)| piece.range.as_ref().map_or(0, |(_, range)| range.start));
     let opened = parts.first().and_then(|(piece, _)| piece.range.as_ref()).map(|(opened, _)| opened.clone());
-    let mut fold = Fold::new(session_id_of(path));
+    let mut builder = TranscriptBuilder::new(session_id_of(path));
     let (mut lines, mut size) = (0, 0);
     for (_, part) in parts {
         match part? {
             Scanned::Whole(transcript) => return Ok(*transcript),
             Scanned::Shrunk => return scan_alone(path, scanner, None, &mut |_| poll(0)),
             Scanned::Part(more, end) => {
-                fold.append(*more, lines);
+                builder.append(*more, lines);
                 lines += end.lines;
                 size = end.offset;
             }
         }
     }
     let mut source = Source::range(&opened.expect("parts have ranges"), 0..size);
-    settle_doubts(&mut source, scanner, &mut fold, poll)?;
-    let transcript = (!source.shrank()).then(|| fold.finish(size));
+    find_leaves(&mut source, scanner, &mut builder, poll)?;
+    let transcript = (!source.shrank()).then(|| builder.finish(size));
     match transcript {
         Some(transcript) if !source.changed() => Ok(transcript),
         before => scan_alone(path, scanner, before, &mut |_| poll(0)),

@@ -8,8 +8,8 @@ use crate::grammar::Strictness;
 use crate::record::{Key, Record};
 use crate::scanner::{Scanner, Sink};
 use crate::stream::{StateError, seal, unseal};
-use crate::structure::Width;
-use crate::transcript::{Fold, Transcript};
+use crate::structure::Isa;
+use crate::transcript::{Transcript, TranscriptBuilder};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -45,7 +45,7 @@ struct Part<F> {
     /// From where its first line begins to where its last one ends; None: no line begins in it.
     lines: Option<Range<u64>>,
     line_feeds: u64,
-    fold: F,
+    builder: F,
 }
 
 const MAGIC: &[u8] = b"sessscan-part";
@@ -53,7 +53,7 @@ const VERSION: u8 = 2;
 
 /// Scans one range of a file, from bytes that come in pieces cut anywhere. Memory does not grow but by the longest line.
 pub struct RangeScan {
-    part: Part<Fold>,
+    part: Part<TranscriptBuilder>,
     scanner: Scanner,
     /// The offset of the byte that comes next.
     position: u64,
@@ -75,10 +75,10 @@ impl RangeScan {
         if range.end > size || range.is_empty() && size > 0 || range.start > range.end {
             return Err(PartError::Range(range.start, range.end, size));
         }
-        let fold = Fold::new(session_id.clone());
-        let part = Part { strictness, session_id, version, size, range, lines: None, line_feeds: 0, fold };
+        let builder = TranscriptBuilder::new(session_id.clone());
+        let part = Part { strictness, session_id, version, size, range, lines: None, line_feeds: 0, builder };
         Ok(RangeScan {
-            scanner: Scanner::new(strictness, Width::chosen()),
+            scanner: Scanner::new(strictness, Isa::chosen()),
             position: part.range.start.saturating_sub(1),
             first: (part.range.start == 0).then_some(0),
             done: size == 0,
@@ -120,7 +120,7 @@ impl RangeScan {
             self.done = true;
         }
         let left = (self.part.size - self.position).min(bytes.len() as u64) as usize;
-        self.scanner.feed(&bytes[..left], &mut self.part.fold);
+        self.scanner.feed(&bytes[..left], &mut self.part.builder);
         self.position += left as u64;
         self.done |= self.position == self.part.size;
         !self.done
@@ -132,7 +132,7 @@ impl RangeScan {
             return Err(PartError::Short(self.position, self.part.size));
         }
         if let Some(first) = self.first {
-            let end = self.scanner.finish(&mut self.part.fold);
+            let end = self.scanner.finish(&mut self.part.builder);
             self.part.lines = Some(first..end.offset);
             self.part.line_feeds = end.lines;
         }
@@ -146,7 +146,7 @@ pub struct Joined {
     strictness: Strictness,
     version: String,
     size: u64,
-    fold: Fold,
+    builder: TranscriptBuilder,
     second_look: Option<SecondLook>,
 }
 
@@ -162,17 +162,17 @@ struct SecondLook {
 impl Joined {
     /// Joins all the parts of a file, in any order. What is there twice counts once.
     pub fn new(parts: &[impl AsRef<[u8]>]) -> Result<Joined, PartError> {
-        let read = |part: &_| -> Result<Part<Fold>, PartError> {
+        let read = |part: &_| -> Result<Part<TranscriptBuilder>, PartError> {
             let body = unseal(MAGIC, VERSION, AsRef::<[u8]>::as_ref(part))?;
             Ok(postcard::from_bytes(body).map_err(|_| StateError::Damaged)?)
         };
-        let mut parts: Vec<Part<Fold>> = parts.iter().map(read).collect::<Result<_, _>>()?;
+        let mut parts: Vec<Part<TranscriptBuilder>> = parts.iter().map(read).collect::<Result<_, _>>()?;
         parts.sort_by_key(|part| (part.range.start, part.range.end));
         parts.dedup_by_key(|part| part.range.clone());
         let Some(first) = parts.first() else { return Err(PartError::Missing(0)) };
         let (strictness, version) = (first.strictness, first.version.clone());
         let (size, session_id) = (first.size, first.session_id.clone());
-        let mut fold = Fold::new(session_id.clone());
+        let mut builder = TranscriptBuilder::new(session_id.clone());
         let (mut reached, mut read_to, mut line_feeds) = (0, 0, 0);
         for part in parts {
             if (part.strictness, &part.version, part.size, &part.session_id)
@@ -190,7 +190,7 @@ impl Joined {
             reached = part.range.end;
             if let Some(lines) = part.lines {
                 read_to = lines.end;
-                fold.append(part.fold, line_feeds);
+                builder.append(part.builder, line_feeds);
                 line_feeds += part.line_feeds;
             }
         }
@@ -200,15 +200,15 @@ impl Joined {
         if read_to != size {
             return Err(PartError::Mixed);
         }
-        let leaves = fold.leaves_in_doubt();
+        let leaves = builder.unresolved_leaves();
         let second_look = (!leaves.is_empty()).then(|| SecondLook {
-            scanner: Scanner::new(strictness, Width::chosen()),
+            scanner: Scanner::new(strictness, Isa::chosen()),
             leaves,
             found: Vec::new(),
             position: 0,
             scratch: Vec::new(),
         });
-        Ok(Joined { strictness, version, size, fold, second_look })
+        Ok(Joined { strictness, version, size, builder, second_look })
     }
 
     /// Whether the file must be read once more, from its first byte on: summaries name records that may stand before them.
@@ -248,9 +248,9 @@ impl Joined {
             return Err(PartError::Short(read, self.size));
         }
         if let Some(look) = self.second_look {
-            look.found.iter().for_each(|leaf| self.fold.leaf_found(leaf));
+            look.found.iter().for_each(|leaf| self.builder.leaf_found(leaf));
         }
-        Ok(self.fold.finish(self.size))
+        Ok(self.builder.finish(self.size))
     }
 }
 

@@ -25,40 +25,40 @@
 
 mod extent;
 mod keys;
-mod phrases;
 mod region;
+mod repeated;
 mod values;
 
 pub(crate) use region::{AHEAD, Region, STRIDE};
 pub(crate) use values::Plain;
 
-use crate::record::{Bytes, Key, Record};
-use crate::structure::{BLOCK, Block, Scalar, Width};
+use crate::record::{Key, Record, RecordBytes};
+use crate::structure::{BLOCK, Block, Isa, Scalar};
 use extent::{container, string};
 use keys::KeyMemory;
-use phrases::Phrases;
+use repeated::RepeatedMembers;
 
 /// Reads plain lines. Remembers which keys follow which, since the next lines will be alike.
 pub(crate) struct PlainReader {
-    width: Width,
+    isa: Isa,
     keys: KeyMemory,
     /// None where one is proved.
-    phrases: Option<Phrases>,
+    repeated: Option<RepeatedMembers>,
     scratch: Vec<u8>,
 }
 
 impl PlainReader {
     /// A region whose lines this reader proves to be plain.
-    pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> Bytes<'a> {
-        Bytes { view: region.view(), plain: Some(Plain { region, width: self.width }) }
+    pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> RecordBytes<'a> {
+        RecordBytes { view: region.view(), plain: Some(Plain { region, isa: self.isa }) }
     }
 
-    pub(crate) fn new(width: Width) -> PlainReader {
-        PlainReader { phrases: Some(Phrases::new(width)), ..PlainReader::without_phrases(width) }
+    pub(crate) fn new(isa: Isa) -> PlainReader {
+        PlainReader { repeated: Some(RepeatedMembers::new(isa)), ..PlainReader::without_repeated(isa) }
     }
 
-    pub(crate) fn without_phrases(width: Width) -> PlainReader {
-        PlainReader { width, keys: KeyMemory::new(), phrases: None, scratch: Vec::new() }
+    pub(crate) fn without_repeated(isa: Isa) -> PlainReader {
+        PlainReader { isa, keys: KeyMemory::new(), repeated: None, scratch: Vec::new() }
     }
 
     /// Reads lines from `at` on, where one begins, while they are plain; where the first one begins that is not,
@@ -95,16 +95,16 @@ impl PlainReader {
                 reader.lines::<Avx2>(region, at, sink)
             }
 
-            match self.width {
-                // SAFETY: `Width::available` found these instructions in this processor.
-                Width::Avx512 => return unsafe { avx512(self, region, at, sink) },
+            match self.isa {
+                // SAFETY: `Isa::available` found these instructions in this processor.
+                Isa::Avx512 => return unsafe { avx512(self, region, at, sink) },
                 // SAFETY: likewise.
-                Width::Avx2 => return unsafe { avx2(self, region, at, sink) },
+                Isa::Avx2 => return unsafe { avx2(self, region, at, sink) },
                 _ => {}
             }
         }
         #[cfg(target_arch = "aarch64")]
-        if self.width == Width::Neon {
+        if self.isa == Isa::Neon {
             return self.lines::<crate::structure::Neon>(region, at, sink);
         }
         self.lines::<Scalar>(region, at, sink)
@@ -117,8 +117,8 @@ impl PlainReader {
         mut at: usize,
         mut sink: impl FnMut(&Record<'a>, usize, usize),
     ) -> usize {
-        if let Some(phrases) = &mut self.phrases {
-            phrases.turn_page();
+        if let Some(repeated) = &mut self.repeated {
+            repeated.forget_positions();
         }
         let mut record = Record::new(self.bytes(region));
         let mut kept = at;
@@ -142,8 +142,8 @@ impl PlainReader {
         }
         let mut at = line + 1;
         let mut last = KeyMemory::START;
-        if let Some(phrases) = &mut self.phrases {
-            phrases.begin_line();
+        if let Some(repeated) = &mut self.repeated {
+            repeated.begin_line();
         }
         loop {
             let (key, mut value);
@@ -153,22 +153,22 @@ impl PlainReader {
             } else {
                 (key, value, last) = self.unexpected_key::<B>(region, at, last)?;
             }
-            if let Some(phrases) = &mut self.phrases {
+            if let Some(repeated) = &mut self.repeated {
                 let start = value - self.keys.known[usize::from(last)].length;
-                if let Some(after) = phrases.read::<B>(last, region, start, record) {
-                    phrases.note(last, start, true);
+                if let Some(after) = repeated.read::<B>(last, region, start, record) {
+                    repeated.note(last, start, true);
                     (at, last) = (after.at, after.last);
                     if after.ends_line {
                         // Behind the region's end there may be anything, an LF too.
                         if at > region.view().len() {
                             return None;
                         }
-                        phrases.end_line(region, at);
+                        repeated.end_line(region, at);
                         return Some(at);
                     }
                     continue;
                 }
-                phrases.note(last, start, false);
+                repeated.note(last, start, false);
             }
             // No `match`: a jump through a table is harder to foresee than a branch.
             let first = region.byte(value);
@@ -203,8 +203,8 @@ impl PlainReader {
         if at >= region.view().len() || region.byte(at) != b'\n' {
             return None;
         }
-        if let Some(phrases) = &mut self.phrases {
-            phrases.end_line(region, at + 1);
+        if let Some(repeated) = &mut self.repeated {
+            repeated.end_line(region, at + 1);
         }
         Some(at + 1)
     }

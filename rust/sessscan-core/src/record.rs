@@ -188,20 +188,20 @@ impl<'a> View<'a> {
 
 /// The bytes of a record, and whether the fast reader proved them to be plain.
 #[derive(Clone, Copy)]
-pub(crate) struct Bytes<'a> {
+pub(crate) struct RecordBytes<'a> {
     pub(crate) view: View<'a>,
     pub(crate) plain: Option<Plain<'a>>,
 }
 
-impl<'a> From<View<'a>> for Bytes<'a> {
-    fn from(view: View<'a>) -> Bytes<'a> {
-        Bytes { view, plain: None }
+impl<'a> From<View<'a>> for RecordBytes<'a> {
+    fn from(view: View<'a>) -> RecordBytes<'a> {
+        RecordBytes { view, plain: None }
     }
 }
 
 /// One record.
 pub(crate) struct Record<'a> {
-    bytes: Bytes<'a>,
+    bytes: RecordBytes<'a>,
     present: u32,
     /// Where each value begins, and where it ends, with `plain` as the lowest bit.
     values: [(usize, usize); Key::COUNT],
@@ -209,12 +209,12 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A record whose values are still to be found.
-    pub(crate) fn new(bytes: Bytes<'a>) -> Record<'a> {
+    pub(crate) fn new(bytes: RecordBytes<'a>) -> Record<'a> {
         const { assert!(Key::COUNT <= u32::BITS as usize) }
         Record { bytes, present: 0, values: [(0, 0); Key::COUNT] }
     }
 
-    pub(crate) fn bytes(&self) -> Bytes<'a> {
+    pub(crate) fn bytes(&self) -> RecordBytes<'a> {
         self.bytes
     }
 

@@ -2,31 +2,31 @@
 
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
-use crate::record::{Bytes, Key, Record};
+use crate::record::{Key, Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
 use crate::source::{self, Poll, Source};
-use crate::structure::Width;
-use crate::transcript::{Defect, Fold, Transcript};
+use crate::structure::Isa;
+use crate::transcript::{Defect, Transcript, TranscriptBuilder};
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-impl Sink for Fold {
+impl Sink for TranscriptBuilder {
     fn line(&mut self) {
-        Fold::line(self);
+        TranscriptBuilder::line(self);
     }
 
     fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
-        Fold::record(self, record);
+        TranscriptBuilder::record(self, record);
     }
 
     fn defect(&mut self, defect: Defect) {
-        Fold::defect(self, defect);
+        TranscriptBuilder::defect(self, defect);
     }
 
-    fn settle(&mut self, bytes: Bytes) {
-        Fold::settle(self, bytes);
+    fn flush(&mut self, bytes: RecordBytes) {
+        TranscriptBuilder::flush(self, bytes);
     }
 }
 
@@ -37,13 +37,13 @@ pub fn session_id_of(path: &Path) -> Option<String> {
 
 /// Scans bytes that are at hand.
 pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictness) -> Transcript {
-    let mut scanner = Scanner::new(strictness, Width::chosen());
-    let mut fold = Fold::new(session_id);
+    let mut scanner = Scanner::new(strictness, Isa::chosen());
+    let mut builder = TranscriptBuilder::new(session_id);
     let mut go_on = |_| ControlFlow::Continue(());
-    scan_into(&mut Source::Memory(data), &mut scanner, &mut fold, &mut go_on)
-        .and_then(|_| settle_doubts(&mut Source::Memory(data), &mut scanner, &mut fold, &mut go_on))
+    scan_into(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on)
+        .and_then(|_| find_leaves(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on))
         .expect("memory can be read and nobody cancels");
-    fold.finish(data.len() as u64)
+    builder.finish(data.len() as u64)
 }
 
 /// So often a file is scanned that changes each time.
@@ -63,20 +63,20 @@ pub(crate) fn scan_alone(
     for attempt in 0..ATTEMPTS {
         // Bytes are told of once, however often they are read.
         let mut poll = |bytes| poll(if attempt == 0 { bytes } else { 0 });
-        let mut fold = Fold::new(session_id_of(path));
+        let mut builder = TranscriptBuilder::new(session_id_of(path));
         let mut source = Source::open(path)?;
         before = before.filter(|before| before.size <= source.size());
         if let Some(before) = &before {
             source.rewind(before.size);
         }
-        let end = scan_into(&mut source, scanner, &mut fold, &mut poll)?;
+        let end = scan_into(&mut source, scanner, &mut builder, &mut poll)?;
         source.rewind(end.offset);
-        settle_doubts(&mut source, scanner, &mut fold, &mut poll)?;
+        find_leaves(&mut source, scanner, &mut builder, &mut poll)?;
         if source.shrank() {
             before = None;
             continue;
         }
-        let transcript = fold.finish(end.offset);
+        let transcript = builder.finish(end.offset);
         match before {
             Some(before) if before == transcript => return Ok(transcript),
             // The beginning of a file that is now another one was never a file.
@@ -89,13 +89,13 @@ pub(crate) fn scan_alone(
 }
 
 /// Reads the bytes a second time if summaries name leaves that did not come after them.
-pub(crate) fn settle_doubts(
+pub(crate) fn find_leaves(
     source: &mut Source,
     scanner: &mut Scanner,
-    fold: &mut Fold,
+    builder: &mut TranscriptBuilder,
     poll: &mut Poll,
 ) -> io::Result<()> {
-    struct Leaves<'a>(HashSet<String>, &'a mut Fold, Vec<u8>);
+    struct Leaves<'a>(HashSet<String>, &'a mut TranscriptBuilder, Vec<u8>);
     impl Sink for Leaves<'_> {
         fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
             if let Some(uuid) = event::text_of(record, Key::Uuid, &mut self.2)
@@ -105,12 +105,12 @@ pub(crate) fn settle_doubts(
             }
         }
     }
-    let doubt = fold.leaves_in_doubt();
+    let doubt = builder.unresolved_leaves();
     if doubt.is_empty() {
         return Ok(());
     }
     // These bytes were told of when they were read first.
-    scan_into(source, scanner, &mut Leaves(doubt, fold, Vec::new()), &mut |_| poll(0)).map(drop)
+    scan_into(source, scanner, &mut Leaves(doubt, builder, Vec::new()), &mut |_| poll(0)).map(drop)
 }
 
 /// The top-level uuids of a file's records, in order.
@@ -122,7 +122,7 @@ pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
         }
     }
     let mut found = Uuids(Vec::new(), Vec::new());
-    let mut scanner = Scanner::new(Strictness::Structure, Width::chosen());
+    let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
     scan_into(&mut Source::open(path)?, &mut scanner, &mut found, poll)?;
     Ok(found.0)
 }
@@ -161,7 +161,7 @@ impl Events {
         let found = Found { kinds, events: VecDeque::new(), cwd: None, scratch: Vec::new() };
         Ok(Events {
             source: Source::open(path)?,
-            scanner: Some(Scanner::new(Strictness::Structure, Width::chosen())),
+            scanner: Some(Scanner::new(Strictness::Structure, Isa::chosen())),
             found,
         })
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     fn scan_while(path: &Path, poll: &mut Poll) -> io::Result<Transcript> {
-        scan_alone(path, &mut Scanner::new(Strictness::Structure, Width::chosen()), None, poll)
+        scan_alone(path, &mut Scanner::new(Strictness::Structure, Isa::chosen()), None, poll)
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
                         asked += 1;
                         if asked < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                     };
-                    let mut scanner = Scanner::new(strictness, Width::chosen());
+                    let mut scanner = Scanner::new(strictness, Isa::chosen());
                     let result = scan_alone(file.path(), &mut scanner, None, &mut poll);
                     (result.map_err(|error| error.kind()), asked)
                 };
@@ -375,13 +375,13 @@ mod tests {
             // So that blocks can be loaded behind the last one that counts.
             let data = lines.collect::<String>() + &" ".repeat(300) + "\n";
             let scanned = |mut scanner: Scanner| {
-                let mut fold = Fold::new(None);
-                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut fold, &mut |_| ControlFlow::Continue(())).unwrap();
-                fold.finish(0)
+                let mut builder = TranscriptBuilder::new(None);
+                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut builder, &mut |_| ControlFlow::Continue(())).unwrap();
+                builder.finish(0)
             };
             let slow = scanned(Scanner::slow(Strictness::Structure));
-            for width in Width::available() {
-                prop_assert_eq!(&scanned(Scanner::new(Strictness::Structure, width)), &slow, "{:?}: {}", width, data);
+            for isa in Isa::available() {
+                prop_assert_eq!(&scanned(Scanner::new(Strictness::Structure, isa)), &slow, "{:?}: {}", isa, data);
             }
         }
     }

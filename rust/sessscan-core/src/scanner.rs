@@ -4,8 +4,8 @@ use crate::buffer::Buffer;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::{PlainReader, Region, STRIDE};
-use crate::record::{Bytes, Record, View};
-use crate::structure::Width;
+use crate::record::{Record, RecordBytes, View};
+use crate::structure::Isa;
 use crate::transcript::Defect;
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -19,7 +19,7 @@ pub(crate) trait Sink {
     /// Something wrong with the bytes.
     fn defect(&mut self, _defect: Defect) {}
     /// The bytes of the records since the last call are about to go away.
-    fn settle(&mut self, _bytes: Bytes) {}
+    fn flush(&mut self, _bytes: RecordBytes) {}
     /// Whether the scan was cancelled: asked now and then within long lines. What comes after counts for nothing.
     fn is_cancelled(&mut self) -> bool {
         false
@@ -62,9 +62,9 @@ pub(crate) struct End {
 const CHUNK: usize = 256 * 1024;
 
 impl Scanner {
-    pub(crate) fn new(strictness: Strictness, width: Width) -> Scanner {
+    pub(crate) fn new(strictness: Strictness, isa: Isa) -> Scanner {
         Scanner {
-            plain: (strictness == Strictness::Structure).then(|| PlainReader::new(width)),
+            plain: (strictness == Strictness::Structure).then(|| PlainReader::new(isa)),
             slow: LineReader::new(strictness),
             buffer: Buffer::new(),
             searched: 0,
@@ -79,7 +79,7 @@ impl Scanner {
     /// One that reads every line byte by byte: the twin that the fast one is held to.
     #[cfg(test)]
     pub(crate) fn slow(strictness: Strictness) -> Scanner {
-        Scanner { plain: None, ..Scanner::new(strictness, Width::Scalar) }
+        Scanner { plain: None, ..Scanner::new(strictness, Isa::Scalar) }
     }
 
     /// Begins anew, where a line begins: at an offset, and as which line of the bytes scanned. Memory is kept, and what was
@@ -173,7 +173,7 @@ impl Scanner {
                 });
             }
             let Some(end) = region.find(b'\n', at..view.len()) else { break };
-            sink.settle(bytes);
+            sink.flush(bytes);
             let mut copy = std::mem::take(&mut self.copy);
             if !region.copy(at..end + 1, &mut copy) {
                 break;
@@ -188,7 +188,7 @@ impl Scanner {
                 kept = at;
             }
         }
-        sink.settle(bytes);
+        sink.flush(bytes);
         self.offset = base + (at - from) as u64;
         at - from
     }
@@ -249,7 +249,7 @@ impl Scanner {
         if !blank {
             sink.line();
         }
-        sink.settle(View::new(content).into());
+        sink.flush(View::new(content).into());
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
         gaps.iter().map(|(_, count)| count).sum()
@@ -263,17 +263,17 @@ mod tests {
     use proptest::prelude::*;
 
     /// A record: its line, its offset, its values.
-    type SaidOfRecord = (u64, u64, Vec<(Key, Vec<u8>)>);
+    type RecordOutput = (u64, u64, Vec<(Key, Vec<u8>)>);
 
     /// All that a scan says.
     #[derive(Debug, Default, PartialEq)]
-    struct Said {
+    struct ScanOutput {
         lines: u64,
-        records: Vec<SaidOfRecord>,
+        records: Vec<RecordOutput>,
         defects: Vec<Defect>,
     }
 
-    impl Sink for Said {
+    impl Sink for ScanOutput {
         fn line(&mut self) {
             self.lines += 1;
         }
@@ -296,28 +296,28 @@ mod tests {
         }
     }
 
-    fn said(mut scanner: Scanner, data: &[u8], chunk: usize) -> Said {
-        let mut said = Said::default();
-        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut said));
-        assert_eq!(scanner.finish(&mut said).offset, data.len() as u64);
-        said
+    fn output(mut scanner: Scanner, data: &[u8], chunk: usize) -> ScanOutput {
+        let mut output = ScanOutput::default();
+        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut output));
+        assert_eq!(scanner.finish(&mut output).offset, data.len() as u64);
+        output
     }
 
     /// The same without anything left out on the way.
-    fn said_in_one_piece(data: &[u8]) -> Said {
-        let mut said = Said::default();
+    fn output_in_one_piece(data: &[u8]) -> ScanOutput {
+        let mut output = ScanOutput::default();
         let mut scanner = Scanner::slow(Strictness::Structure);
         let mut buffer = Buffer::new();
         buffer.append(data);
-        let read = scanner.read_region(buffer.region(), 0, &mut said);
+        let read = scanner.read_region(buffer.region(), 0, &mut output);
         scanner.refill(&data[read..], Vec::new());
-        scanner.finish(&mut said);
-        said
+        scanner.finish(&mut output);
+        output
     }
 
     /// The same by windows, behind whose end the data goes on.
-    fn said_in_windows(mut scanner: Scanner, data: &[u8], window: usize) -> Said {
-        let mut said = Said::default();
+    fn output_in_windows(mut scanner: Scanner, data: &[u8], window: usize) -> ScanOutput {
+        let mut output = ScanOutput::default();
         let mut buffer = Buffer::new();
         buffer.append(data);
         // Enough that nothing is left out for want of bytes to load.
@@ -327,26 +327,21 @@ mod tests {
         for end in (window..data.len()).step_by(window).chain([data.len()]) {
             // SAFETY: a part of the whole, with as much behind it.
             let part = unsafe { Region::new(whole.view().part(0..end), whole.readable()) };
-            at += scanner.read_region(part, at, &mut said);
+            at += scanner.read_region(part, at, &mut output);
         }
         scanner.refill(&data[at..], Vec::new());
-        scanner.finish(&mut said);
-        said
+        scanner.finish(&mut output);
+        output
     }
 
     fn check(data: &[u8], chunk: usize) {
-        let slow = said(Scanner::slow(Strictness::Structure), data, data.len());
-        for width in Width::available() {
-            let windows = said_in_windows(Scanner::new(Strictness::Structure, width), data, chunk);
-            assert_eq!(windows, said_in_one_piece(data), "{width:?}, windows of {chunk}");
+        let slow = output(Scanner::slow(Strictness::Structure), data, data.len());
+        for isa in Isa::available() {
+            let windows = output_in_windows(Scanner::new(Strictness::Structure, isa), data, chunk);
+            assert_eq!(windows, output_in_one_piece(data), "{isa:?}, windows of {chunk}");
             for chunk in [chunk, data.len()] {
-                let fast = said(Scanner::new(Strictness::Structure, width), data, chunk);
-                assert_eq!(
-                    fast,
-                    slow,
-                    "{width:?}, in pieces of {chunk}: {:?}",
-                    String::from_utf8_lossy(data)
-                );
+                let fast = output(Scanner::new(Strictness::Structure, isa), data, chunk);
+                assert_eq!(fast, slow, "{isa:?}, in pieces of {chunk}: {:?}", String::from_utf8_lossy(data));
             }
         }
     }
@@ -449,11 +444,11 @@ mod tests {
         ] {
             let data = [b"{}\n", before, &nuls, b" ", &nuls, after].concat();
             for data in [&data[..], &data[3..]] {
-                let fed = said(Scanner::new(Strictness::Structure, Width::chosen()), data, data.len());
-                assert_eq!(fed, said_in_one_piece(data));
+                let fed = output(Scanner::new(Strictness::Structure, Isa::chosen()), data, data.len());
+                assert_eq!(fed, output_in_one_piece(data));
             }
-            let mut scanner = Scanner::new(Strictness::Structure, Width::chosen());
-            scanner.feed(&data, &mut Said::default());
+            let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
+            scanner.feed(&data, &mut ScanOutput::default());
             assert!(scanner.buffer.bytes().len() < MANY);
         }
     }

@@ -5,7 +5,7 @@ use crate::open;
 use crate::plain::Region;
 #[cfg(unix)]
 use crate::record::View;
-use crate::record::{Bytes, Record};
+use crate::record::{Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
@@ -174,8 +174,8 @@ impl<S: Sink> Sink for Cancellable<'_, '_, '_, S> {
         self.sink.defect(defect);
     }
 
-    fn settle(&mut self, bytes: Bytes) {
-        self.sink.settle(bytes);
+    fn flush(&mut self, bytes: RecordBytes) {
+        self.sink.flush(bytes);
     }
 
     fn is_cancelled(&mut self) -> bool {
@@ -237,9 +237,9 @@ impl Opened {
 }
 
 /// Reads a file from an offset on, no matter who else does.
-struct From<'a>(&'a Opened, u64);
+struct ReadFrom<'a>(&'a Opened, u64);
 
-impl Read for From<'_> {
+impl Read for ReadFrom<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read_at(buffer, self.1)?;
         self.1 += count as u64;
@@ -336,7 +336,8 @@ impl FileSource {
 
     /// The same by reading, a piece, where mapping is no good or not to be had; until a line is whole.
     fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
-        let count = scanner.feed_from(&mut From(&self.opened, self.at).take(self.size - self.at), sink)?;
+        let count =
+            scanner.feed_from(&mut ReadFrom(&self.opened, self.at).take(self.size - self.at), sink)?;
         self.by_reading = !self.opened.is_for_mapping() || scanner.pending() > 0;
         self.at += count as u64;
         if count == 0 && self.at < self.size {

@@ -2,8 +2,8 @@
 
 use crate::grammar::Strictness;
 use crate::scanner::Scanner;
-use crate::structure::Width;
-use crate::transcript::{Fold, Transcript};
+use crate::structure::Isa;
+use crate::transcript::{Transcript, TranscriptBuilder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 /// old `summary` may name any of them.
 pub struct Stream {
     scanner: Scanner,
-    fold: Fold,
+    builder: TranscriptBuilder,
 }
 
 /// What is put away.
@@ -24,7 +24,7 @@ struct State<F, B> {
     line: u64,
     partial: B,
     gaps: Vec<(usize, u64)>,
-    fold: F,
+    builder: F,
 }
 
 /// Why a state cannot be taken up again.
@@ -67,12 +67,15 @@ pub(crate) fn unseal<'a>(magic: &[u8], version: u8, sealed: &'a [u8]) -> Result<
 impl Stream {
     /// A scan of a session's transcript from its first byte on.
     pub fn new(session_id: Option<String>, strictness: Strictness) -> Stream {
-        Stream { scanner: Scanner::new(strictness, Width::chosen()), fold: Fold::once(session_id) }
+        Stream {
+            scanner: Scanner::new(strictness, Isa::chosen()),
+            builder: TranscriptBuilder::once(session_id),
+        }
     }
 
     /// Takes in more bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.scanner.feed(bytes, &mut self.fold);
+        self.scanner.feed(bytes, &mut self.builder);
     }
 
     /// How many bytes were taken in.
@@ -82,26 +85,27 @@ impl Stream {
 
     /// What all of it says.
     pub fn finish(mut self) -> Transcript {
-        let end = self.scanner.finish(&mut self.fold);
-        self.fold.finish(end.offset)
+        let end = self.scanner.finish(&mut self.builder);
+        self.builder.finish(end.offset)
     }
 
     /// All that must be known to go on later.
     pub fn state(&self) -> Vec<u8> {
         let (offset, line, partial, gaps) = self.scanner.position();
         let strictness = self.scanner.strictness();
-        let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), fold: &self.fold };
+        let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), builder: &self.builder };
         seal(MAGIC, VERSION, &postcard::to_stdvec(&state).expect("nothing in it that cannot be written"))
     }
 
     /// Goes on from a state that was put away.
     pub fn restore(state: &[u8]) -> Result<Stream, StateError> {
         let body = unseal(MAGIC, VERSION, state)?;
-        let state: State<Fold, Vec<u8>> = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
-        let mut scanner = Scanner::new(state.strictness, Width::chosen());
+        let state: State<TranscriptBuilder, Vec<u8>> =
+            postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
+        let mut scanner = Scanner::new(state.strictness, Isa::chosen());
         scanner.restart(state.offset, state.line);
         scanner.refill(&state.partial, state.gaps);
-        Ok(Stream { scanner, fold: state.fold })
+        Ok(Stream { scanner, builder: state.builder })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::record::{Key, Record};
 use crate::scanner::{Scanner, Sink};
-use crate::structure::Width;
+use crate::structure::Isa;
 use crate::transcript::Defect;
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 
 /// All that a scan says of bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct ScanOutput {
     /// Lines that are not blank.
     pub lines: u64,
     /// Records: the line each is on, the offset it begins at, its values.
@@ -28,7 +28,7 @@ pub struct Said {
     pub defects: Vec<Defect>,
 }
 
-impl Sink for Said {
+impl Sink for ScanOutput {
     fn line(&mut self) {
         self.lines += 1;
     }
@@ -39,7 +39,7 @@ impl Sink for Said {
             record.view().copy(record.range(key)?, &mut value);
             assert!(
                 !record.is_plain(key) || (value[0] == b'"' && !value.contains(&b'\\')),
-                "said to be a string without escapes: {:?}",
+                "marked plain, but no string without escapes: {:?}",
                 String::from_utf8_lossy(&value)
             );
             Some((key.name(), value))
@@ -53,18 +53,18 @@ impl Sink for Said {
 }
 
 /// What the scanner says of bytes that it is fed in pieces of so many.
-pub fn scanned(data: &[u8], strictness: Strictness, width: Width, piece: usize) -> Said {
-    let mut said = Said::default();
-    let mut scanner = Scanner::new(strictness, width);
-    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut said));
-    let size = scanner.finish(&mut said).offset;
+pub fn scan_in_pieces(data: &[u8], strictness: Strictness, isa: Isa, piece: usize) -> ScanOutput {
+    let mut output = ScanOutput::default();
+    let mut scanner = Scanner::new(strictness, isa);
+    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut output));
+    let size = scanner.finish(&mut output).offset;
     assert_eq!(size, data.len() as u64, "bytes that were scanned");
-    said
+    output
 }
 
 /// What the byte-by-byte reader says of the same bytes, each line by itself.
-pub fn read_slowly(data: &[u8], strictness: Strictness) -> Said {
-    let mut said = Said::default();
+pub fn read_bytewise(data: &[u8], strictness: Strictness) -> ScanOutput {
+    let mut output = ScanOutput::default();
     let mut reader = LineReader::new(strictness);
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
@@ -72,23 +72,23 @@ pub fn read_slowly(data: &[u8], strictness: Strictness) -> Said {
         let ended = line.strip_suffix(b"\n");
         let content = ended.map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
         let content = content.get(bom..).unwrap_or_default();
-        let first_defect = said.defects.len();
+        let first_defect = output.defects.len();
         let mut filled = false;
         reader.read(content, ended.is_none(), &mut || false, |item| match item {
             Item::Record(record, range) => {
                 filled = true;
-                said.record(&record, number, (begin + bom + range.start) as u64);
+                output.record(&record, number, (begin + bom + range.start) as u64);
             }
             Item::Defect(kind, range) => {
                 filled |= kind != DefectKind::NulRun;
-                said.defects.push(defect(kind, number, begin + bom, range));
+                output.defects.push(defect(kind, number, begin + bom, range));
             }
         });
-        said.lines += u64::from(filled);
-        said.defects[first_defect..].sort_unstable();
+        output.lines += u64::from(filled);
+        output.defects[first_defect..].sort_unstable();
         begin += line.len();
     }
-    said
+    output
 }
 
 fn defect(kind: DefectKind, line: u64, begin: usize, range: Range<usize>) -> Defect {

@@ -2,7 +2,7 @@
 
 use crate::event::{self, Input, RecordType, TitleSource};
 use crate::line::DefectKind;
-use crate::record::{Bytes, Key, Record, View};
+use crate::record::{Key, Record, RecordBytes, View};
 use crate::text;
 use crate::value;
 use serde::{Deserialize, Serialize};
@@ -219,7 +219,7 @@ fn compact(uuid: &str) -> u128 {
 
 /// A session taking shape, record by record.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Fold {
+pub(crate) struct TranscriptBuilder {
     result: Transcript,
     own_times: Span,
     all_times: Span,
@@ -234,17 +234,17 @@ pub(crate) struct Fold {
     summaries_searched: u64,
     /// The uuids of all records, where the bytes cannot be read a second time to look for a leaf.
     seen: Option<Vec<u128>>,
-    /// Messages of assistant records since the last `settle`: only the last model counts, so the search for it
+    /// Messages of assistant records since the last `flush`: only the last model counts, so the search for it
     /// goes backwards.
     #[serde(skip)]
-    unsettled: Vec<Range<usize>>,
+    pending_messages: Vec<Range<usize>>,
     #[serde(skip)]
     scratch: Vec<u8>,
 }
 
-impl Fold {
-    pub(crate) fn new(session_id: Option<String>) -> Fold {
-        Fold {
+impl TranscriptBuilder {
+    pub(crate) fn new(session_id: Option<String>) -> TranscriptBuilder {
+        TranscriptBuilder {
             result: Transcript { session_id, ..Transcript::default() },
             own_times: Span::default(),
             all_times: Span::default(),
@@ -255,14 +255,14 @@ impl Fold {
             summaries_read: 0,
             summaries_searched: 0,
             seen: None,
-            unsettled: Vec::new(),
+            pending_messages: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
     /// One that remembers all uuids, at 16 bytes each, since its bytes go by only once.
-    pub(crate) fn once(session_id: Option<String>) -> Fold {
-        Fold { seen: Some(Vec::new()), ..Fold::new(session_id) }
+    pub(crate) fn once(session_id: Option<String>) -> TranscriptBuilder {
+        TranscriptBuilder { seen: Some(Vec::new()), ..TranscriptBuilder::new(session_id) }
     }
 
     pub(crate) fn line(&mut self) {
@@ -273,7 +273,7 @@ impl Fold {
         self.result.defects.push(defect);
     }
 
-    /// Takes in a record. `settle` must follow before its bytes go away.
+    /// Takes in a record. `flush` must follow before its bytes go away.
     pub(crate) fn record(&mut self, record: &Record) {
         let scratch = &mut self.scratch;
         let result = &mut self.result;
@@ -338,7 +338,7 @@ impl Fold {
                     None => {}
                 }
             }
-            RecordType::Assistant => self.unsettled.extend(record.range(Key::Message)),
+            RecordType::Assistant => self.pending_messages.extend(record.range(Key::Message)),
             of @ (RecordType::CustomTitle | RecordType::AiTitle) => {
                 match event::title_of(record, of, scratch) {
                     Some((title, TitleSource::Custom)) => result.custom_title = Some(title),
@@ -385,7 +385,7 @@ impl Fold {
     }
 
     /// The bytes that records were found in since the last call are about to go away.
-    pub(crate) fn settle(&mut self, bytes: Bytes) {
+    pub(crate) fn flush(&mut self, bytes: RecordBytes) {
         for value in &mut self.lasts {
             if let Some(range) = value.pending.take()
                 && let Some(text) = event::text_at(bytes.view, range, &mut self.scratch)
@@ -393,10 +393,10 @@ impl Fold {
                 value.set(text);
             }
         }
-        while let Some(range) = self.unsettled.pop() {
+        while let Some(range) = self.pending_messages.pop() {
             if let Some(model) = event::model_of(bytes, range, &mut self.scratch) {
                 self.result.model = Some(model);
-                self.unsettled.clear();
+                self.pending_messages.clear();
             }
         }
     }
@@ -404,7 +404,7 @@ impl Fold {
     /// Leaves of summaries that might title this session, if only they are in the file: those that no record
     /// after the summary bears, and that a summary with a known leaf does not beat. What was searched for once is not
     /// in doubt any more: records that come later tell of themselves.
-    pub(crate) fn leaves_in_doubt(&self) -> HashSet<String> {
+    pub(crate) fn unresolved_leaves(&self) -> HashSet<String> {
         let known =
             self.summaries.values().filter(|summary| summary.leaf_seen).map(|summary| summary.order).max();
         self.summaries
@@ -414,13 +414,13 @@ impl Fold {
             .collect()
     }
 
-    /// All bytes so far were searched for the leaves in doubt; what to hand to `resume` if the fold is put away.
+    /// All bytes so far were searched for the leaves in doubt; what to hand to `resume` if the builder is put away.
     pub(crate) fn searched(&mut self) -> u64 {
         self.summaries_searched = self.summaries_read;
         self.summaries_searched
     }
 
-    /// Goes on with a fold that was put away.
+    /// Goes on with a builder that was put away.
     pub(crate) fn resume(&mut self, summaries_searched: u64) {
         self.summaries_searched = summaries_searched;
     }
@@ -433,7 +433,7 @@ impl Fold {
     }
 
     /// Takes in what was found in the bytes that follow, of which the first line is this file's `lines`th but one.
-    pub(crate) fn append(&mut self, later: Fold, lines: u64) {
+    pub(crate) fn append(&mut self, later: TranscriptBuilder, lines: u64) {
         let (result, more) = (&mut self.result, later.result);
         result.lines += more.lines;
         result.records += more.records;
@@ -471,7 +471,7 @@ impl Fold {
     pub(crate) fn finish(mut self, size: u64) -> Transcript {
         if let Some(seen) = self.seen.take() {
             let doubt: HashMap<u128, String> =
-                self.leaves_in_doubt().into_iter().map(|leaf| (compact(&leaf), leaf)).collect();
+                self.unresolved_leaves().into_iter().map(|leaf| (compact(&leaf), leaf)).collect();
             if !doubt.is_empty() {
                 seen.iter().filter_map(|uuid| doubt.get(uuid)).for_each(|leaf| self.leaf_found(leaf));
             }

@@ -13,8 +13,8 @@ use crate::parallel::{SPLIT_FROM, ranges, share_out};
 use crate::scan::session_id_of;
 use crate::scanner::Scanner;
 use crate::source::Poll;
-use crate::structure::Width;
-use crate::transcript::{Fold, Transcript};
+use crate::structure::Isa;
+use crate::transcript::{Transcript, TranscriptBuilder};
 use resume::{At, Known, Lines, Scanned};
 use shard::{Entry, Kept, SHARDS, State, shard_of};
 use stamp::Stamp;
@@ -178,7 +178,7 @@ impl Rescan {
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
 
         let how = How { strictness: self.strictness, today: self.today, random: RandomState::new() };
-        let scanner = || Scanner::new(how.strictness, Width::chosen());
+        let scanner = || Scanner::new(how.strictness, Isa::chosen());
         let scan = |piece: &Piece, scanner: &mut Scanner, poll: &mut Poll| -> io::Result<Done> {
             let file = &files[piece.file];
             let Some((at, range)) = &piece.range else {
@@ -186,8 +186,8 @@ impl Rescan {
                 return resume::scan(&file.path, known, &how, scanner, poll)
                     .map(|done| Done::Whole(Box::new(done)));
             };
-            let fold = Fold::new(session_id_of(&file.path));
-            Lines::read(&at.opened, range.clone(), 1, fold, scanner, poll)
+            let builder = TranscriptBuilder::new(session_id_of(&file.path));
+            Lines::read(&at.opened, range.clone(), 1, builder, scanner, poll)
                 .map(|done| Done::Part(Box::new(done)))
         };
         let mut done: HashMap<usize, Vec<(&Piece, io::Result<Done>)>> = HashMap::new();

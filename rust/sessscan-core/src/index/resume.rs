@@ -4,10 +4,10 @@ use super::How;
 use super::fingerprint::Fingerprint;
 use super::shard::{Entry, Kept, State};
 use super::stamp::{self, Stamp};
-use crate::scan::{scan_alone, session_id_of, settle_doubts};
+use crate::scan::{find_leaves, scan_alone, session_id_of};
 use crate::scanner::Scanner;
 use crate::source::{self, Opened, Poll, Source};
-use crate::transcript::{Fold, Transcript};
+use crate::transcript::{Transcript, TranscriptBuilder};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -63,7 +63,7 @@ impl At {
 
 /// The whole lines of a range, folded.
 pub(crate) struct Lines {
-    pub(crate) fold: Fold,
+    pub(crate) builder: TranscriptBuilder,
     /// Where they end, and which line of the file begins there.
     pub(crate) offset: u64,
     pub(crate) line: u64,
@@ -72,25 +72,25 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Those of a range, into a fold. The range begins with the line of number `line`.
+    /// Those of a range, into a builder. The range begins with the line of number `line`.
     pub(crate) fn read(
         opened: &Opened,
         range: Range<u64>,
         line: u64,
-        mut fold: Fold,
+        mut builder: TranscriptBuilder,
         scanner: &mut Scanner,
         poll: &mut Poll,
     ) -> io::Result<Lines> {
         scanner.restart(range.start, line);
         let mut source = Source::range(opened, range);
-        while source.advance(scanner, &mut fold, poll)? {}
+        while source.advance(scanner, &mut builder, poll)? {}
         let (offset, line, _, _) = scanner.position();
-        Ok(Lines { fold, offset, line, shrank: source.shrank() })
+        Ok(Lines { builder, offset, line, shrank: source.shrank() })
     }
 
     /// Takes in what was found in the range that follows, counted from its own first line on.
     pub(crate) fn append(&mut self, later: Lines) {
-        self.fold.append(later.fold, self.line - 1);
+        self.builder.append(later.builder, self.line - 1);
         self.line += later.line - 1;
         self.offset = later.offset;
         self.shrank |= later.shrank;
@@ -107,29 +107,29 @@ impl Lines {
     ) -> io::Result<Option<Scanned>> {
         let opened = &at.opened;
         let mut whole = Source::range(opened, 0..self.offset);
-        settle_doubts(&mut whole, scanner, &mut self.fold, poll)?;
-        let searched = self.fold.searched();
-        let mut fold = self.fold.clone();
+        find_leaves(&mut whole, scanner, &mut self.builder, poll)?;
+        let searched = self.builder.searched();
+        let mut builder = self.builder.clone();
         let mut end = self.offset;
         let mut shrank = self.shrank || whole.shrank();
         if self.offset < opened.size {
             scanner.restart(self.offset, self.line);
             let mut rest = Source::range(opened, self.offset..opened.size);
-            while rest.advance(scanner, &mut fold, poll)? {}
-            end = source::finish(scanner, &mut fold, poll)?.offset;
+            while rest.advance(scanner, &mut builder, poll)? {}
+            end = source::finish(scanner, &mut builder, poll)?.offset;
             let mut whole = Source::range(opened, 0..end);
-            settle_doubts(&mut whole, scanner, &mut fold, poll)?;
+            find_leaves(&mut whole, scanner, &mut builder, poll)?;
             shrank |= rest.shrank() || whole.shrank();
         }
         if shrank {
             return Ok(None);
         }
-        let transcript = fold.finish(end);
+        let transcript = builder.finish(end);
         let key = how.key(path, &at.stamp);
         let kept = Fingerprint::take(opened, end, how.seed()).ok().filter(|_| end > 0 && at.stands()).map(
             |fingerprint| {
                 let stamp = at.stamp;
-                let (offset, line, fold) = (self.offset, self.line, self.fold);
+                let (offset, line, builder) = (self.offset, self.line, self.builder);
                 Kept {
                     entry: Entry {
                         key,
@@ -138,7 +138,7 @@ impl Lines {
                         seen: how.today,
                         transcript: transcript.clone(),
                     },
-                    state: State { key, stamp, fingerprint, offset, line, searched, fold },
+                    state: State { key, stamp, fingerprint, offset, line, searched, builder },
                 }
             },
         );
@@ -155,19 +155,19 @@ pub(crate) fn scan(
     poll: &mut Poll,
 ) -> io::Result<Scanned> {
     let at = At::open(path)?;
-    let (mut offset, mut line, mut fold) = (0, 1, None);
+    let (mut offset, mut line, mut builder) = (0, 1, None);
     match known {
         Known::Same(entry, fingerprint) if entry.stamp == at.stamp && at.begins_with(fingerprint) => {
             return Ok(Scanned { transcript: entry.transcript.clone(), kept: None });
         }
         Known::Less(state) if at.has_grown_from(state) => {
             (offset, line) = (state.offset, state.line);
-            fold.insert(state.fold.clone()).resume(state.searched);
+            builder.insert(state.builder.clone()).resume(state.searched);
         }
         _ => {}
     }
-    let fold = fold.unwrap_or_else(|| Fold::new(session_id_of(path)));
-    let lines = Lines::read(&at.opened, offset..at.opened.size, line, fold, scanner, poll)?;
+    let builder = builder.unwrap_or_else(|| TranscriptBuilder::new(session_id_of(path)));
+    let lines = Lines::read(&at.opened, offset..at.opened.size, line, builder, scanner, poll)?;
     let before = match lines.finish(path, &at, how, scanner, poll)? {
         Some(scanned) if at.stands() => return Ok(scanned),
         scanned => scanned.map(|scanned| scanned.transcript),

@@ -2,7 +2,7 @@
 
 use super::fingerprint::Fingerprint;
 use super::stamp::Stamp;
-use crate::transcript::{Fold, Transcript};
+use crate::transcript::{Transcript, TranscriptBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -38,11 +38,11 @@ pub(crate) struct State {
     pub(crate) key: u128,
     pub(crate) stamp: Stamp,
     pub(crate) fingerprint: Fingerprint,
-    /// Where the first line begins that is not in the fold, and which one it is.
+    /// Where the first line begins that is not in the builder, and which one it is.
     pub(crate) offset: u64,
     pub(crate) line: u64,
     pub(crate) searched: u64,
-    pub(crate) fold: Fold,
+    pub(crate) builder: TranscriptBuilder,
 }
 
 /// Both of one file.

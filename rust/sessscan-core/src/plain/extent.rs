@@ -20,9 +20,9 @@ pub(super) fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool
 /// The end of the string that `from` is inside of.
 #[inline(always)]
 fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
-    let mut blocks = Blocks::from(region, from);
+    let mut blocks = BlockReader::from(region, from);
     loop {
-        let Seen { at, quotes, wrong, .. } = blocks.next::<B>(region)?;
+        let BlockMasks { at, quotes, wrong, .. } = blocks.next::<B>(region)?;
         if quotes | wrong != 0 {
             let end = quotes.trailing_zeros();
             return (end < wrong.trailing_zeros()).then_some(at + end as usize + 1);
@@ -38,10 +38,10 @@ fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
 pub(super) fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
     // All ones while a string is open at the block's start.
     let mut open_string = 0_u64;
-    let mut open = Open::default();
-    let mut blocks = Blocks::from(region, from);
+    let mut open_brackets = Brackets::default();
+    let mut blocks = BlockReader::from(region, from);
     loop {
-        let Seen { at, block, counts, backslashes, quotes, wrong } = blocks.next::<B>(region)?;
+        let BlockMasks { at, block, counts, backslashes, quotes, wrong } = blocks.next::<B>(region)?;
         if open_string & !(quotes | wrong) == u64::MAX {
             // The string that was open is open still: nothing else can be in the block.
             continue;
@@ -52,8 +52,8 @@ pub(super) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
         let (opening, closing) = block.brackets();
         let brackets = (opening | closing) & !strings & valid & counts;
         let outside = backslashes & !strings;
-        if let Some(bit) = open.take::<B>(brackets, opening, block.curly()) {
-            let proved = !open.broken && outside & (bit - 1) == 0;
+        if let Some(bit) = open_brackets.take::<B>(brackets, opening, block.curly()) {
+            let proved = !open_brackets.broken && outside & (bit - 1) == 0;
             return proved.then_some(at + bit.trailing_zeros() as usize + 1);
         }
         if wrong | outside != 0 {
@@ -64,7 +64,7 @@ pub(super) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
 }
 
 /// The blocks of a value, one after the other.
-struct Blocks {
+struct BlockReader {
     at: usize,
     /// How far they are looked at before the region is asked.
     limit: usize,
@@ -77,7 +77,7 @@ struct Blocks {
 }
 
 /// What a block has of a value, bit by bit.
-struct Seen<B> {
+struct BlockMasks<B> {
     at: usize,
     block: B,
     counts: u64,
@@ -88,17 +88,17 @@ struct Seen<B> {
     wrong: u64,
 }
 
-impl Blocks {
+impl BlockReader {
     #[inline(always)]
-    fn from(region: Region, from: usize) -> Blocks {
+    fn from(region: Region, from: usize) -> BlockReader {
         let at = from & !(BLOCK - 1);
         let counts = u64::MAX << (from - at);
-        Blocks { at, limit: region.limit(at), counts, escape: false, goes_on: false }
+        BlockReader { at, limit: region.limit(at), counts, escape: false, goes_on: false }
     }
 
     /// The next one; None if no more can be loaded.
     #[inline(always)]
-    fn next<B: Block>(&mut self, region: Region) -> Option<Seen<B>> {
+    fn next<B: Block>(&mut self, region: Region) -> Option<BlockMasks<B>> {
         let at = self.at;
         if at + BLOCK > self.limit {
             self.limit = region.next_limit(at)?;
@@ -113,7 +113,7 @@ impl Blocks {
         let backslashes = block.equal(b'\\') & counts;
         let quotes = block.equal(b'"') & counts & !escaped(backslashes, &mut self.escape);
         self.at += BLOCK;
-        Some(Seen { at, block, counts, backslashes, quotes, wrong })
+        Some(BlockMasks { at, block, counts, backslashes, quotes, wrong })
     }
 }
 
@@ -145,7 +145,7 @@ fn with_room_before(start: *const u8, copy: &mut [u8; 3 + BLOCK]) -> *const u8 {
 /// How many brackets a block has is hard to foresee, so they are only counted, and put by to be matched when there
 /// are many or the container may end.
 #[derive(Default)]
-struct Open {
+struct Brackets {
     depth: u32,
     /// The brackets put by, the first lowest: which of them open, and which are curly.
     opening: u64,
@@ -158,7 +158,7 @@ struct Open {
     broken: bool,
 }
 
-impl Open {
+impl Brackets {
     /// Takes the brackets of a block; the bit of the one that closes the container.
     #[inline(always)]
     fn take<B: Block>(&mut self, brackets: u64, opening: u64, curly: u64) -> Option<u64> {

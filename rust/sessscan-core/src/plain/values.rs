@@ -2,7 +2,7 @@
 
 use super::extent::{container, string};
 use super::region::{AHEAD, Region, STRIDE};
-use crate::structure::{Block, Scalar, Width};
+use crate::structure::{Block, Isa, Scalar};
 use crate::text;
 use crate::value::Values;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
     pub(super) region: Region<'a>,
-    pub(super) width: Width,
+    pub(super) isa: Isa,
 }
 
 impl<'a> Plain<'a> {
@@ -44,19 +44,19 @@ impl Values for PlainValues<'_> {
             }
         }
 
-        let Plain { region, width } = self.bytes;
-        let end = match width {
+        let Plain { region, isa } = self.bytes;
+        let end = match isa {
             #[cfg(target_arch = "x86_64")]
-            Width::Avx512 => {
+            Isa::Avx512 => {
                 #[target_feature(enable = "avx512bw,avx512f,avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
                 fn avx512(region: Region, at: usize) -> Option<usize> {
                     end::<crate::structure::Avx512>(region, at)
                 }
-                // SAFETY: `Width::available` found these instructions in this processor.
+                // SAFETY: `Isa::available` found these instructions in this processor.
                 unsafe { avx512(region, at) }
             }
             #[cfg(target_arch = "x86_64")]
-            Width::Avx2 => {
+            Isa::Avx2 => {
                 #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
                 fn avx2(region: Region, at: usize) -> Option<usize> {
                     end::<crate::structure::Avx2>(region, at)
@@ -65,7 +65,7 @@ impl Values for PlainValues<'_> {
                 unsafe { avx2(region, at) }
             }
             #[cfg(target_arch = "aarch64")]
-            Width::Neon => end::<crate::structure::Neon>(region, at),
+            Isa::Neon => end::<crate::structure::Neon>(region, at),
             _ => end::<Scalar>(region, at),
         };
         end.filter(|end| *end <= self.end)

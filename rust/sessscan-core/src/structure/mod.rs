@@ -139,17 +139,17 @@ pub(crate) trait Block: Copy {
 /// The instruction sets that the scanner can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Width {
+pub enum Isa {
     Avx512,
     Avx2,
     Neon,
     Scalar,
 }
 
-impl Width {
+impl Isa {
     /// Those that this processor has, the fastest first. `Scalar` is everywhere.
-    pub fn available() -> Vec<Width> {
-        let mut widths = Vec::new();
+    pub fn available() -> Vec<Isa> {
+        let mut isas = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             use std::is_x86_feature_detected as has;
@@ -161,26 +161,26 @@ impl Width {
                 && has!("lzcnt")
                 && has!("popcnt");
             if avx2 && has!("avx512f") && has!("avx512bw") {
-                widths.push(Width::Avx512);
+                isas.push(Isa::Avx512);
             }
             if avx2 {
-                widths.push(Width::Avx2);
+                isas.push(Isa::Avx2);
             }
         }
         #[cfg(target_arch = "aarch64")]
-        widths.push(Width::Neon);
-        widths.push(Width::Scalar);
-        widths
+        isas.push(Isa::Neon);
+        isas.push(Isa::Scalar);
+        isas
     }
 
     /// The fastest one, or the one that `SESSSCAN_WIDTH` names, if this processor has it: for measuring and for
     /// ruling the vector code out.
-    pub fn chosen() -> Width {
-        static CHOSEN: OnceLock<Width> = OnceLock::new();
+    pub fn chosen() -> Isa {
+        static CHOSEN: OnceLock<Isa> = OnceLock::new();
         *CHOSEN.get_or_init(|| {
-            let available = Width::available();
+            let available = Isa::available();
             let wanted = std::env::var("SESSSCAN_WIDTH").unwrap_or_default();
-            let named = available.iter().find(|width| width.name() == wanted);
+            let named = available.iter().find(|isa| isa.name() == wanted);
             *named.unwrap_or(&available[0])
         })
     }
@@ -188,10 +188,10 @@ impl Width {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Width::Avx512 => "avx512",
-            Width::Avx2 => "avx2",
-            Width::Neon => "neon",
-            Width::Scalar => "scalar",
+            Isa::Avx512 => "avx512",
+            Isa::Avx2 => "avx2",
+            Isa::Neon => "neon",
+            Isa::Scalar => "scalar",
         }
     }
 }
@@ -274,17 +274,17 @@ mod tests {
 
     fn check_utf8(text: &[u8]) {
         let expected = std::str::from_utf8(text).is_ok();
-        for width in Width::available() {
-            let found = match width {
+        for isa in Isa::available() {
+            let found = match isa {
                 #[cfg(target_arch = "x86_64")]
-                Width::Avx512 => is_utf8::<Avx512>(text),
+                Isa::Avx512 => is_utf8::<Avx512>(text),
                 #[cfg(target_arch = "x86_64")]
-                Width::Avx2 => is_utf8::<Avx2>(text),
+                Isa::Avx2 => is_utf8::<Avx2>(text),
                 #[cfg(target_arch = "aarch64")]
-                Width::Neon => is_utf8::<Neon>(text),
+                Isa::Neon => is_utf8::<Neon>(text),
                 _ => is_utf8::<Scalar>(text),
             };
-            assert_eq!(found, expected, "{width:?}: {text:x?}");
+            assert_eq!(found, expected, "{isa:?}: {text:x?}");
         }
     }
 
@@ -320,21 +320,21 @@ mod tests {
         }
 
         #[test]
-        fn each_width_says_what_the_bytes_say(
+        fn each_isa_says_what_the_bytes_say(
             few in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()), BLOCK),
             any in prop::collection::vec(any::<u8>(), BLOCK),
             letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), BLOCK),
         ) {
             for bytes in [few, any, letters] {
                 let bytes: &[u8; BLOCK] = bytes[..].try_into().unwrap();
-                for width in Width::available() {
-                    match width {
+                for isa in Isa::available() {
+                    match isa {
                         #[cfg(target_arch = "x86_64")]
-                        Width::Avx512 => check::<Avx512>(bytes),
+                        Isa::Avx512 => check::<Avx512>(bytes),
                         #[cfg(target_arch = "x86_64")]
-                        Width::Avx2 => check::<Avx2>(bytes),
+                        Isa::Avx2 => check::<Avx2>(bytes),
                         #[cfg(target_arch = "aarch64")]
-                        Width::Neon => check::<Neon>(bytes),
+                        Isa::Neon => check::<Neon>(bytes),
                         _ => check::<Scalar>(bytes),
                     }
                 }

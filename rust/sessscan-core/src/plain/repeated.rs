@@ -7,7 +7,7 @@
 use super::{AHEAD, PlainReader, Region};
 use crate::buffer::Buffer;
 use crate::record::{Key, Record, View};
-use crate::structure::{BLOCK, Block, Width};
+use crate::structure::{BLOCK, Block, Isa};
 use std::ops::Range;
 
 /// A longer run is cut.
@@ -21,22 +21,22 @@ const MEMBERS: usize = 32;
 struct Member {
     /// Its key's place in the reader's memory.
     place: u8,
-    /// It was compared as the first of a phrase, and not read.
-    phrase: bool,
+    /// It was compared as the first of a run, and not read.
+    in_run: bool,
     start: usize,
 }
 
 /// The members of a line, as they were read.
-struct Trail {
+struct LineMembers {
     members: [Member; MEMBERS],
     count: usize,
     /// Where the line ends, its LF included.
     end: usize,
 }
 
-impl Trail {
-    const fn new() -> Trail {
-        Trail { members: [Member { place: 0, phrase: false, start: 0 }; MEMBERS], count: 0, end: 0 }
+impl LineMembers {
+    const fn new() -> LineMembers {
+        LineMembers { members: [Member { place: 0, in_run: false, start: 0 }; MEMBERS], count: 0, end: 0 }
     }
 
     fn members(&self) -> &[Member] {
@@ -52,7 +52,7 @@ impl Trail {
 
 /// Members that were proved to be plain.
 #[repr(align(64))]
-struct Phrase {
+struct Run {
     bytes: [u8; LONGEST],
     len: usize,
     /// The values that count: where each begins and ends, and whether it is a string without escapes.
@@ -63,55 +63,55 @@ struct Phrase {
     used: u32,
 }
 
-/// The phrases seen so far, by their first keys.
-pub(crate) struct Phrases {
-    /// Of each key's place the number of the phrase that begins with it, from 1.
+/// The runs seen so far, by their first keys.
+pub(crate) struct RepeatedMembers {
+    /// Of each key's place the number of the run that begins with it, from 1.
     numbers: [u8; 256],
-    /// How often a phrase that began so was good for nothing.
+    /// How often a run that began so was good for nothing.
     failures: [u8; 256],
-    known: Vec<Phrase>,
+    known: Vec<Run>,
     /// The line before and the line at hand.
-    before: Box<Trail>,
-    here: Box<Trail>,
+    before: Box<LineMembers>,
+    here: Box<LineMembers>,
     /// Lines until they are looked at again for what they have in common, and how many those shall be then.
     pause: u32,
     next_pause: u32,
-    width: Width,
+    isa: Isa,
 }
 
-/// What follows a phrase.
-pub(crate) struct After {
+/// What follows a run.
+pub(crate) struct RunEnd {
     pub(crate) at: usize,
     /// The place of the last key.
     pub(crate) last: u8,
     pub(crate) ends_line: bool,
 }
 
-impl Phrases {
+impl RepeatedMembers {
     /// To look at two lines takes as long as to read some; where nothing comes of it, it is done ever more seldom.
     const PAUSES: Range<u32> = 2..1024;
 
-    /// Used less often, a phrase was not worth the learning.
+    /// Used less often, a run was not worth the learning.
     const WORTH: u32 = 8;
 
     /// After so many that were not, none is learned that begins with the same key.
     const PATIENCE: u8 = 4;
 
-    pub(crate) fn new(width: Width) -> Phrases {
-        Phrases {
+    pub(crate) fn new(isa: Isa) -> RepeatedMembers {
+        RepeatedMembers {
             numbers: [0; 256],
             failures: [0; 256],
             known: Vec::new(),
-            before: Box::new(Trail::new()),
-            here: Box::new(Trail::new()),
-            pause: Phrases::PAUSES.start,
-            next_pause: Phrases::PAUSES.start,
-            width,
+            before: Box::new(LineMembers::new()),
+            here: Box::new(LineMembers::new()),
+            pause: RepeatedMembers::PAUSES.start,
+            next_pause: RepeatedMembers::PAUSES.start,
+            isa,
         }
     }
 
     /// Forgets where lines are: other bytes come.
-    pub(crate) fn turn_page(&mut self) {
+    pub(crate) fn forget_positions(&mut self) {
         (self.before.count, self.here.count) = (0, 0);
     }
 
@@ -123,14 +123,14 @@ impl Phrases {
 
     /// Notes a member that begins at `start`.
     #[inline(always)]
-    pub(crate) fn note(&mut self, place: u8, start: usize, phrase: bool) {
+    pub(crate) fn note(&mut self, place: u8, start: usize, in_run: bool) {
         if self.here.count < MEMBERS {
-            self.here.members[self.here.count] = Member { place, phrase, start };
+            self.here.members[self.here.count] = Member { place, in_run, start };
             self.here.count += 1;
         }
     }
 
-    /// Reads the phrase that begins with the key at `start`, whose place is given, if it is the one that was learned.
+    /// Reads the run that begins with the key at `start`, whose place is given, if it is the one that was learned.
     #[inline(always)]
     pub(crate) fn read<B: Block>(
         &mut self,
@@ -138,28 +138,28 @@ impl Phrases {
         region: Region,
         start: usize,
         record: &mut Record,
-    ) -> Option<After> {
+    ) -> Option<RunEnd> {
         let number = usize::from(self.numbers[usize::from(place)]);
-        let phrase = self.known.get_mut(number.wrapping_sub(1))?;
+        let run = self.known.get_mut(number.wrapping_sub(1))?;
         if start + LONGEST + AHEAD > region.readable() {
             return None;
         }
         let mut at = 0;
-        while at < phrase.len {
-            // SAFETY: a phrase is whole blocks long; the block is one that the processor has.
-            let known = unsafe { B::load(phrase.bytes.as_ptr().add(at)) };
-            let rest = phrase.len - at;
+        while at < run.len {
+            // SAFETY: a run is whole blocks long; the block is one that the processor has.
+            let known = unsafe { B::load(run.bytes.as_ptr().add(at)) };
+            let rest = run.len - at;
             let counts = if rest < BLOCK { !(u64::MAX << rest) } else { u64::MAX };
             if region.block::<B>(start + at).differs(known) & counts != 0 {
                 return None;
             }
             at += BLOCK;
         }
-        phrase.used = phrase.used.saturating_add(1);
-        for (key, value, without_escapes) in &phrase.values {
+        run.used = run.used.saturating_add(1);
+        for (key, value, without_escapes) in &run.values {
             record.set(*key, start + value.start..start + value.end, *without_escapes);
         }
-        Some(After { at: start + phrase.len, last: phrase.last, ends_line: phrase.ends_line })
+        Some(RunEnd { at: start + run.len, last: run.last, ends_line: run.ends_line })
     }
 
     /// The line at hand is read, and ends at `end`.
@@ -181,20 +181,20 @@ impl Phrases {
         // A line of more members than are looked at ends somewhere else than it seems.
         let whole = self.here.count < MEMBERS && self.before.count < MEMBERS;
         while whole && at < self.here.count {
-            let alike = self.alike(view, at);
-            let ends_line = at + alike == self.here.count;
-            if alike >= 2 || alike == 1 && ends_line {
-                learned |= self.keep(view, at..at + alike, ends_line);
+            let count_equal = self.count_equal(view, at);
+            let ends_line = at + count_equal == self.here.count;
+            if count_equal >= 2 || count_equal == 1 && ends_line {
+                learned |= self.learn_run(view, at..at + count_equal, ends_line);
             }
-            at += alike.max(1);
+            at += count_equal.max(1);
         }
-        let Range { start, end } = Phrases::PAUSES;
+        let Range { start, end } = RepeatedMembers::PAUSES;
         self.next_pause = if learned { start } else { (2 * self.next_pause).min(end) };
         self.pause = self.next_pause;
     }
 
-    /// How many members from this one on are the same in both lines, as far as a phrase has room.
-    fn alike(&self, view: View, from: usize) -> usize {
+    /// How many members from this one on are the same in both lines, as far as a run has room.
+    fn count_equal(&self, view: View, from: usize) -> usize {
         let (here, before) = (self.here.members(), self.before.members());
         let Some(there) = before.iter().position(|member| member.place == here[from].place) else { return 0 };
         let start = here[from].start;
@@ -205,7 +205,7 @@ impl Phrases {
             .take_while(|(count, (one, other))| {
                 let (here, before) = (self.here.range(from + count), self.before.range(there + count));
                 // What was compared needs no learning.
-                !(one.phrase || other.phrase)
+                !(one.in_run || other.in_run)
                     && one.place == other.place
                     && one.place != 0
                     && here.end - start <= LONGEST
@@ -215,22 +215,22 @@ impl Phrases {
             .count()
     }
 
-    /// Keeps some members of this line as a phrase, if a copy of them proves to be plain.
-    fn keep(&mut self, view: View, members: Range<usize>, ends_line: bool) -> bool {
+    /// Keeps some members of this line as a run, if a copy of them proves to be plain.
+    fn learn_run(&mut self, view: View, members: Range<usize>, ends_line: bool) -> bool {
         let first = &self.here.members[members.start];
         let place = usize::from(first.place);
         let number = usize::from(self.numbers[place]);
-        if number > 0 && self.known[number - 1].used < Phrases::WORTH {
+        if number > 0 && self.known[number - 1].used < RepeatedMembers::WORTH {
             self.failures[place] = self.failures[place].saturating_add(1);
         }
-        if self.failures[place] >= Phrases::PATIENCE || (number == 0 && self.known.len() == 255) {
+        if self.failures[place] >= RepeatedMembers::PATIENCE || (number == 0 && self.known.len() == 255) {
             return false;
         }
         let range = first.start..self.here.range(members.end - 1).end;
         let mut copy = Vec::new();
         view.copy(range, &mut copy);
-        let Some(values) = proved(&copy, ends_line, self.width) else { return false };
-        let mut phrase = Phrase {
+        let Some(values) = prove(&copy, ends_line, self.isa) else { return false };
+        let mut run = Run {
             bytes: [0; LONGEST],
             len: copy.len(),
             values,
@@ -238,11 +238,11 @@ impl Phrases {
             ends_line,
             used: 0,
         };
-        phrase.bytes[..copy.len()].copy_from_slice(&copy);
+        run.bytes[..copy.len()].copy_from_slice(&copy);
         if number > 0 {
-            self.known[number - 1] = phrase;
+            self.known[number - 1] = run;
         } else {
-            self.known.push(phrase);
+            self.known.push(run);
             self.numbers[place] = self.known.len() as u8;
         }
         true
@@ -250,7 +250,7 @@ impl Phrases {
 }
 
 /// The values that count of members that are a line, or its end, with its brackets put round them.
-fn proved(members: &[u8], ends_line: bool, width: Width) -> Option<Vec<(Key, Range<usize>, bool)>> {
+fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Vec<(Key, Range<usize>, bool)>> {
     let mut line = Buffer::new();
     line.append(b"{");
     line.append(if ends_line { members } else { members.strip_suffix(b",")? });
@@ -259,7 +259,7 @@ fn proved(members: &[u8], ends_line: bool, width: Width) -> Option<Vec<(Key, Ran
     // So that blocks can be loaded behind its end.
     line.append(&[b' '; AHEAD]);
     let mut values = None;
-    let end = PlainReader::without_phrases(width).read_lines(line.region(), 0, |record, _, _| {
+    let end = PlainReader::without_repeated(isa).read_lines(line.region(), 0, |record, _, _| {
         let value = |key| {
             let range = record.range(key)?;
             Some((key, range.start - 1..range.end - 1, record.is_plain(key)))
