@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sessscan.reconciliation import reconcile
-from sessscan.stores.project_folder import in_folder, normal
+from sessscan.stores.project_folder import matches_key, normalize
 from support.scenario_parts import end
 from support.scenarios_of_words import in_worktree
 from support.small_worlds import BEGAN, a_talk, actions, kinds, lose, lose_prefix, the
@@ -424,17 +424,17 @@ def test_words_that_cannot_be(world: World) -> None:
     ],
 )
 def test_keys(directory: str, folder: str) -> None:
-    assert in_folder(directory, folder)
-    assert not in_folder(directory + "y", folder.replace("-abc123", ""))
-    assert not in_folder("/other", folder)
+    assert matches_key(directory, folder)
+    assert not matches_key(directory + "y", folder.replace("-abc123", ""))
+    assert not matches_key("/other", folder)
 
 
 def test_one_directory_two_names() -> None:
-    assert normal("/home/a/") == normal("/home/a")
-    assert normal("c:/users/A") == normal("C:\\Users\\a\\")
-    assert normal("/home/e\u0301") == normal("/home/\u00e9")
-    assert normal("/home/A") != normal("/home/a")
-    assert normal("/") == "/"
+    assert normalize("/home/a/") == normalize("/home/a")
+    assert normalize("c:/users/A") == normalize("C:\\Users\\a\\")
+    assert normalize("/home/e\u0301") == normalize("/home/\u00e9")
+    assert normalize("/home/A") != normalize("/home/a")
+    assert normalize("/") == "/"
 
 
 @pytest.mark.parametrize("entrypoint", [None, TERMINAL, "claude-vscode"])

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sessscan.model import Row, Store
+from sessscan.model import CODE, COWORK, Row, RowFormat, Store
 from sessscan.stores import rows as registry
-from sessscan.stores.rows import read_store, read_worktrees
+from sessscan.stores.rows import read_store
+from sessscan.stores.worktrees import read_worktrees
 
 A = "local_0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 GOOD: dict[str, Any] = {"sessionId": A, "cliSessionId": "x", "createdAt": 1, "lastActivityAt": 2.5}
 
 
-def rows(folder: Path, agent_mode: bool = False) -> dict[str, Row]:
-    return {row.session_id: row for row in read_store(Store(str(folder), None, agent_mode)).rows}
+def rows(folder: Path, row_format: RowFormat = CODE) -> dict[str, Row]:
+    return {row.session_id: row for row in read_store(Store(str(folder), None, row_format)).rows}
 
 
-def one(folder: Path, content: bytes, agent_mode: bool = False) -> Row:
+def one(folder: Path, content: bytes, row_format: RowFormat = CODE) -> Row:
     (folder / f"{A}.json").write_bytes(content)
-    return rows(folder, agent_mode)[A]
+    return rows(folder, row_format)[A]
 
 
 def compact(fields: object) -> bytes:
@@ -91,9 +92,9 @@ def test_former_transcripts(tmp_path: Path) -> None:
     assert one(tmp_path, compact(GOOD | {"priorCliSessionIds": "p"})).state == "ok"
 
 
-def test_agent_mode_needs_more(tmp_path: Path) -> None:
-    assert one(tmp_path, compact(GOOD), agent_mode=True).state == "not-a-row"
-    assert one(tmp_path, compact(GOOD | {"processName": "p", "cwd": "/"}), agent_mode=True).state == "ok"
+def test_a_cowork_row_needs_more_members(tmp_path: Path) -> None:
+    assert one(tmp_path, compact(GOOD), row_format=COWORK).state == "not-a-row"
+    assert one(tmp_path, compact(GOOD | {"processName": "p", "cwd": "/"}), row_format=COWORK).state == "ok"
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

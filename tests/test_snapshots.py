@@ -20,12 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sessscan.errors import SnapshotError
+from sessscan.model import CODE
 from sessscan.snapshots import capture as look
 from sessscan.snapshots import database
 from sessscan.snapshots import select as choice
 from sessscan.snapshots.diff import differences
 from sessscan.snapshots.store import KEEP, Snapshots, Version
 from sessscan.stores import json_members as members
+from sessscan.stores.rows import classify_row
 
 POSIX = os.name == "posix"
 ID = "local_00000000-0000-4000-8000-00000000000"
@@ -75,7 +77,7 @@ def test_every_version_byte_for_byte_newest_first(folder: Path, snapshots: Snaps
             b',"": 1}',
         )
     ]
-    states = [state for state in states if look.verdict(state, path.stem, False)[0] == "ok"]
+    states = [state for state in states if classify_row(state, path.stem, CODE)[0] == "ok"]
     assert len(states) > 3
     for state in states:
         path.write_bytes(state)
@@ -481,16 +483,16 @@ def test_some_members_change_and_every_other_byte_stays(text: str, values: dict[
     known = json.loads(text)
     values |= dict.fromkeys(list(known)[:1], "new")
     data = encoded(text)
-    result = members.changed(data, {key: json.dumps(value) for key, value in values.items()})
+    result = members.replace_members(data, {key: json.dumps(value) for key, value in values.items()})
     after = json.loads(result.decode("utf-8", "surrogatepass"))
     assert after == known | values
     assert list(after) == list(known | values), "and in their order"
-    unchanged = members.changed(
+    unchanged = members.replace_members(
         result, {key: text[m.value : m.end] for m in members.members(text) if (key := m.key) in values}
     )
     if set(values) <= set(known):
         assert unchanged == data, "put back, it is the same to the byte"
-    assert members.changed(data, {}) == data
+    assert members.replace_members(data, {}) == data
 
 
 @settings(max_examples=100, deadline=None)
@@ -498,17 +500,17 @@ def test_some_members_change_and_every_other_byte_stays(text: str, values: dict[
 def test_pieces_joined_are_the_row(text: str, junk: bytes) -> None:
     large = json.dumps(["x" * 5_000])
     for data in (encoded(text), encoded(f'{{"a":1,"b":{large},"c":{text},"d":{large},"e":2}}') + junk):
-        assert b"".join(members.pieces(data)) == data
-    assert len(members.pieces(encoded(f'{{"a":1,"b":{large},"c":2,"d":{large},"e":2}}'))) == 5
+        assert b"".join(members.split_large_members(data)) == data
+    assert len(members.split_large_members(encoded(f'{{"a":1,"b":{large},"c":2,"d":{large},"e":2}}'))) == 5
 
 
 def test_of_a_key_given_twice_the_last_changes() -> None:
-    assert members.changed(b'{"a":1,"b":2,"a":3}', {"a": "4"}) == b'{"a":1,"b":2,"a":4}'
-    assert members.changed(b"{}", {"a": "4"}) == b'{"a":4}'
+    assert members.replace_members(b'{"a":1,"b":2,"a":3}', {"a": "4"}) == b'{"a":1,"b":2,"a":4}'
+    assert members.replace_members(b"{}", {"a": "4"}) == b'{"a":4}'
     for wrong in (b"", b"[]", b'{"a":1', b'{"a" 1}', b"{1:2}", b'{"a":1,}', b"{" + b'"a":[' * 99_999):
         with pytest.raises((ValueError, RecursionError)):
-            members.changed(wrong, {"a": "1"})
-        assert members.pieces(wrong) == [wrong]
+            members.replace_members(wrong, {"a": "1"})
+        assert members.split_large_members(wrong) == [wrong]
 
 
 # --- which moment, which row, which difference

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sessscan.stores import locate as stores
-from sessscan.stores.locate import list_transcripts, locate, projects_place, user_data_places
+from sessscan.stores.locate import list_transcripts, locate, projects_root, user_data_folders
 
 UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 
@@ -15,7 +15,7 @@ UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 def test_windows() -> None:
     env = {"LOCALAPPDATA": "C:\\Users\\A\\AppData\\Local", "APPDATA": "C:\\Users\\A\\AppData\\Roaming"}
     package = "C:\\Users\\A\\AppData\\Local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\"
-    places = user_data_places("win32", env, "C:\\Users\\A")
+    places = user_data_folders("win32", env, "C:\\Users\\A")
     assert places == (
         package + "Claude",
         package + "Claude-3p",
@@ -23,21 +23,21 @@ def test_windows() -> None:
         "C:\\Users\\A\\AppData\\Roaming\\Claude",
         "C:\\Users\\A\\AppData\\Roaming\\Claude-3p",
     )
-    assert user_data_places("win32", {}, "C:\\Users\\A") == places
-    assert projects_place("win32", {}, "C:\\Users\\A") == "C:\\Users\\A\\.claude\\projects"
+    assert user_data_folders("win32", {}, "C:\\Users\\A") == places
+    assert projects_root("win32", {}, "C:\\Users\\A") == "C:\\Users\\A\\.claude\\projects"
 
 
 def test_macos() -> None:
-    places = user_data_places("darwin", {"XDG_CONFIG_HOME": "/x"}, "/Users/a")
+    places = user_data_folders("darwin", {"XDG_CONFIG_HOME": "/x"}, "/Users/a")
     parent = "/Users/a/Library/Application Support/"
     assert places == (parent + "Claude", parent + "Claude-3p")
 
 
 def test_linux() -> None:
-    assert user_data_places("linux", {}, "/home/a")[0] == "/home/a/.config/Claude"
-    assert user_data_places("linux", {"XDG_CONFIG_HOME": "/x"}, "/home/a") == ("/x/Claude", "/x/Claude-3p")
-    assert projects_place("linux", {}, "/home/a") == "/home/a/.claude/projects"
-    assert projects_place("linux", {"CLAUDE_CONFIG_DIR": "/c"}, "/home/a") == "/c/projects"
+    assert user_data_folders("linux", {}, "/home/a")[0] == "/home/a/.config/Claude"
+    assert user_data_folders("linux", {"XDG_CONFIG_HOME": "/x"}, "/home/a") == ("/x/Claude", "/x/Claude-3p")
+    assert projects_root("linux", {}, "/home/a") == "/home/a/.claude/projects"
+    assert projects_root("linux", {"CLAUDE_CONFIG_DIR": "/c"}, "/home/a") == "/c/projects"
 
 
 @pytest.fixture

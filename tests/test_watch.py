@@ -16,7 +16,7 @@ import psutil
 import pytest
 from sessscan import classify
 from sessscan.snapshots.store import Snapshots
-from sessscan.stores.locate import user_data_places
+from sessscan.stores.locate import user_data_folders
 from support.program import picture, places, run
 from support.watching import Watching, damage, watching
 
@@ -173,7 +173,7 @@ def test_a_folder_that_vanishes_is_told_once_and_followed_again_when_it_is_back(
 def test_a_store_that_is_not_there_yet_is_waited_for(
     env: dict[str, str], tmp_path: Path, rows: list[Path]
 ) -> None:
-    user_data = Path(user_data_places(sys.platform, env, env["HOME"])[0])
+    user_data = Path(user_data_folders(sys.platform, env, env["HOME"])[0])
     store = user_data / "claude-code-sessions" / "account" / "organisation"
     with watching(env) as watch:
         assert "there is none yet" in watch.remark("watching")

@@ -15,14 +15,39 @@ Status = Literal["planned", "applied", "held", "refused", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class RowFormat:
+    """A kind of store: where it lies, what its rows must say, and where their transcripts are."""
+
+    name: str
+    registry: str
+    """The name of its folder in a userData folder."""
+    required: tuple[str, ...]
+    """The texts the app needs in a row besides `sessionId`, `createdAt` and `lastActivityAt`."""
+    transcripts_in_projects: bool
+    """Whether the transcripts lie under the CLI's projects root, so that an orphan may be from such a store.
+    Otherwise they lie beside the row, in a folder of its name."""
+
+
+CODE = RowFormat("Code", "claude-code-sessions", required=(), transcripts_in_projects=True)
+COWORK = RowFormat(
+    "Cowork", "local-agent-mode-sessions", required=("processName", "cwd"), transcripts_in_projects=False
+)
+ROW_FORMATS = (CODE, COWORK)
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
-    """One account/organisation folder of a registry: the place its rows are in."""
+    """One account/organisation folder of a registry: the folder its rows are in."""
 
     path: str
     user_data: str | None
-    """The userData folder above it, where that could be told; `git-worktrees.json` is there."""
-    agent_mode: bool = False
-    """Whether it is a `local-agent-mode-sessions` store, whose rows need `processName` and `cwd` too."""
+    """The userData folder above it, where that is known; `git-worktrees.json` is there."""
+    format: RowFormat = CODE
+
+    @property
+    def agent_mode(self) -> bool:
+        """Whether its rows are Cowork's, by the name that plan files and tables have for it."""
+        return self.format == COWORK
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from .. import _core
 from ..errors import PlanFileError
-from ..model import Action, Finding, Store
-from ..stores.locate import StrPath
-from ..stores.rows import readable
+from ..model import CODE, COWORK, Action, Finding, Store
+from ..stores.locate import StrPath, format_of
+from ..stores.rows import readable_members
 from .plan import Plan
 from .preconditions import check
 
@@ -43,7 +43,7 @@ def save(plan: Plan, path: StrPath) -> None:
     document = {
         "schema": SCHEMA,
         "version": _core.__version__,
-        "stores": [{**dataclasses.asdict(store), "rows": rows} for store, rows in plan.stores],
+        "stores": [_written_store(store, rows) for store, rows in plan.stores],
         "summary": plan.summary,
         "findings": [dataclasses.asdict(finding) for finding in plan.findings],
         "actions": [_written(action) for action in plan.actions],
@@ -65,6 +65,10 @@ def load(path: StrPath) -> Plan:
     return plan
 
 
+def _written_store(store: Store, rows: int) -> dict[str, Any]:
+    return {"path": store.path, "user_data": store.user_data, "agent_mode": store.agent_mode, "rows": rows}
+
+
 def _written(action: Action) -> dict[str, Any]:
     """An action as it is in the file. The row is what can be read of the content: nothing else is shown."""
     content = base64.b64encode(action.content).decode("ascii")
@@ -73,7 +77,7 @@ def _written(action: Action) -> dict[str, Any]:
 
 def _row(action: Action) -> dict[str, Any]:
     """What an action would write, as far as it is a row."""
-    return {} if action.kind == "rebuild-index" else readable(action.content)
+    return {} if action.kind == "rebuild-index" else readable_members(action.content)
 
 
 def _checksum(document: dict[str, Any]) -> str:
@@ -90,8 +94,7 @@ def _read(document: Any) -> Plan:
         raise PlanFileError("it was damaged or changed since it was made (its checksum does not fit)")
     stores, counts = [], document.get("summary")
     for store in _list(document, "stores"):
-        rows = store.pop("rows", None) if isinstance(store, dict) else None
-        stores.append((_record(Store, store, "a store"), _value(int, rows, "a store's rows")))
+        stores.append(_store(store))
     if not isinstance(counts, dict):
         raise PlanFileError("its summary is missing")
     rows, transcripts, size = (_value(int, counts.get(name), f"the number of {name}") for name in _COUNTS)
@@ -106,6 +109,16 @@ def _read(document: Any) -> Plan:
     if counts != plan.summary:
         raise PlanFileError("its summary does not fit what it lists")
     return plan
+
+
+def _store(value: Any) -> tuple[Store, int]:
+    if not isinstance(value, dict) or value.keys() != {"path", "user_data", "agent_mode", "rows"}:
+        raise PlanFileError("a store lacks something, or has more than it should")
+    path = _value(str, value["path"], "a store's path")
+    user_data = _value(str | None, value["user_data"], "a store's user_data")
+    agent_mode = _value(bool, value["agent_mode"], "a store's agent_mode")
+    row_format = format_of(path, COWORK if agent_mode else CODE)
+    return Store(path, user_data, row_format), _value(int, value["rows"], "a store's rows")
 
 
 def _action(value: Any) -> Action:

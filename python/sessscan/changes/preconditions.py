@@ -18,7 +18,7 @@ from ..errors import PlanFileError
 from ..model import Action, Fingerprint, Store
 from ..rules import BY_NAME
 from ..stores.locate import INDEX_NAME, TRANSCRIPT_NAME
-from ..stores.rows import readable, verdict
+from ..stores.rows import classify_row, readable_members
 from .fingerprint import Checker
 from .plan import Plan
 
@@ -90,9 +90,9 @@ def _row(action: Action, stores: dict[str, Store]) -> None:
     if action.kind == "adopt" and target.exists:
         raise PlanFileError(f"it would make {action.path} anew, which is there already")
     name = action.session_id or ""
-    if verdict(action.content, name, store.agent_mode)[0] != "ok":
+    if classify_row(action.content, name, store.format)[0] != "ok":
         raise PlanFileError(f"what it would write into {action.path} is no row of that session")
-    named = readable(action.content).get("cliSessionId")
+    named = readable_members(action.content).get("cliSessionId")
     if isinstance(named, str) and named.lower() != (action.cli_session_id or "").lower():
         raise PlanFileError(f"what it would write into {action.path} names another transcript than it says")
     if action.transcript is not None:

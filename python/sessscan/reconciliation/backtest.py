@@ -24,7 +24,7 @@ from typing import Any
 from ..changes.plan import Progress
 from ..model import Row
 from ..stores.locate import StrPath
-from ..stores.rows import read_file, readable
+from ..stores.rows import read_file, readable_members
 from .building.from_transcript import DEFAULTS
 from .building.row import rebuild
 from .inventory import Survey, cli_session_id, take
@@ -174,7 +174,7 @@ def _compare(survey: Survey, row: Row, result: Verification) -> None:
     name = cli_session_id(row)
     transcript = None if name is None else survey.pick(name, row.fields.get("cwd"))
     try:
-        actual = readable(read_file(row.path)[0])
+        actual = readable_members(read_file(row.path)[0])
         hidden = _as_lost(row)
     except OSError:
         transcript = None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from .. import _core
 from ..model import Finding, Row, Severity
-from ..stores.project_folder import in_folder
+from ..stores.project_folder import matches_key
 from ..stores.rows import Contents, bare_id
 from . import sessions_index as index
 from .inventory import Survey, folder_of, path_of, transcript_id
@@ -165,7 +165,7 @@ def _healthy_rows(survey: Survey) -> Iterator[Finding]:
                 folder = folder_of(found[0])
                 known = at_home.get((cwd, folder))
                 if known is None:
-                    known = at_home[(cwd, folder)] = in_folder(cwd, folder)
+                    known = at_home[(cwd, folder)] = matches_key(cwd, folder)
                 if not known and not any(_belongs(row, transcript) for transcript in found):
                     yield _moved(row, found[0])
             title = found[0].custom_title
@@ -197,7 +197,7 @@ def _belongs(row: Row, transcript: _core.Transcript) -> bool:
     cwd = row.fields["cwd"]
     if isinstance(cwd, str) and os.path.isabs(cwd):  # noqa: PTH117 - a str is at hand
         places.append(os.path.realpath(cwd))  # the key is that of the physical directory
-    return any(isinstance(place, str) and bool(place) and in_folder(place, folder) for place in places)
+    return any(isinstance(place, str) and bool(place) and matches_key(place, folder) for place in places)
 
 
 def _moved(row: Row, transcript: _core.Transcript) -> Finding:

@@ -13,9 +13,10 @@ from ..changes.plan import Progress
 from ..model import Row
 from ..scan_cache import scan as recorder
 from ..snapshots.source import Memory
-from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, lost_stores
-from ..stores.project_folder import in_folder
-from ..stores.rows import PRIOR, Contents, Worktrees, read_store, read_worktrees
+from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
+from ..stores.project_folder import matches_key
+from ..stores.rows import PRIOR, Contents, read_store
+from ..stores.worktrees import Worktrees, read_worktrees
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -95,7 +96,7 @@ class Survey:
             key=lambda transcript: (
                 transcript.last_activity_at or 0,
                 transcript.size,
-                isinstance(cwd, str) and in_folder(cwd, folder_of(transcript)),
+                isinstance(cwd, str) and matches_key(cwd, folder_of(transcript)),
             ),
         )
 
@@ -160,7 +161,7 @@ def prior_ids(row: Row) -> list[str]:
 
 def _rows(places: Places, listing: Listing, now: int, memory: Memory) -> Survey:
     contents = [read_store(store) for store in places.stores]
-    contents += [Contents(store) for store in lost_stores(places.roots, memory.folders())]
+    contents += [Contents(store) for store in vanished_stores(places.roots, memory.folders())]
     context = [read_store(store) for store in places.context]
     homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
     survey = Survey(

@@ -13,7 +13,7 @@ from ..model import Action, Evidence, Finding, Fingerprint, Store
 from ..snapshots import select as choice
 from ..snapshots.store import Kept, Snapshots, Version
 from ..stores.locate import REGISTRIES
-from ..stores.rows import bare_id, read_file, read_store, readable, verdict
+from ..stores.rows import bare_id, classify_row, read_file, read_store, readable_members
 from .diagnose import STATES
 from .inventory import UUID
 
@@ -39,7 +39,7 @@ def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restorati
     version = choice.version(snapshots.versions(kept.path), at)
     content = version.data
     store = _store(kept)
-    if verdict(content, kept.session_id, store.agent_mode)[0] != "ok":
+    if classify_row(content, kept.session_id, store.format)[0] != "ok":
         raise RefusedError(f"the snapshot of {kept.path} is no row that the app could read")
     contents = read_store(store)
     for deleted in (bare_id(kept.session_id), version.cli_session_id):
@@ -53,7 +53,7 @@ def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restorati
         message = "The row is gone. So the session is missing from its list."
         findings.append(Finding("missing", "error", kept.path, message, kept.session_id))
     else:
-        state, offset, length = verdict(before, kept.session_id, store.agent_mode)
+        state, offset, length = classify_row(before, kept.session_id, store.format)
         if state != "ok":
             message = f"The app cannot read this row: {STATES[state]}."
             findings.append(
@@ -100,7 +100,7 @@ def _target(path: str) -> tuple[Fingerprint, bytes | None]:
 
 
 def _action(kept: Kept, version: Version, content: bytes, target: Fingerprint) -> Action:
-    row = readable(content)
+    row = readable_members(content)
     folder = Path(kept.path).parent
     tombstones = [bare_id(kept.session_id)]
     if version.cli_session_id is not None and UUID.fullmatch(version.cli_session_id):

@@ -23,7 +23,7 @@ from ..reconciliation.matching import match
 from ..reconciliation.matching.candidates import is_conversation
 from ..reconciliation.matching.lineage import Lineage
 from ..stores.locate import StrPath
-from ..stores.project_folder import normal
+from ..stores.project_folder import normalize
 from .sdk import session_info, typed_first
 
 SCHEMA = "sessscan.list/1"
@@ -89,7 +89,8 @@ class Wanted:
         if self.folder is None:
             return ()
         given = os.fspath(self.folder)
-        return tuple({normal(given), normal(os.path.abspath(given)), normal(os.path.realpath(given))})  # noqa: PTH100
+        spellings = (given, os.path.abspath(given), os.path.realpath(given))  # noqa: PTH100
+        return tuple({normalize(one) for one in spellings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ class _Check:
         return all(word in text for word in self._words)
 
     def _holds(self, directory: str) -> bool:
-        directory = normal(directory)
+        directory = normalize(directory)
         return any(
             directory == folder
             or (directory.startswith(folder) and (folder[-1] in "/\\" or directory[len(folder)] in "/\\"))

@@ -20,7 +20,7 @@ from .. import _core
 from ..reconciliation.diagnose import is_damaged
 from ..scan_cache import scan as recorder
 from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, locate, transcripts_in
-from ..stores.project_folder import in_folder, normal
+from ..stores.project_folder import matches_key, normalize
 
 Health = Literal["ok", "damaged"]
 
@@ -184,7 +184,7 @@ def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = 
     for root in roots:
         for folder in folders_in(root, []):
             key = os.path.basename(folder)  # noqa: PTH119  # of many folders
-            owners = tuple(one for one in directories if in_folder(_as_named(one), _as_named(key)))
+            owners = tuple(one for one in directories if matches_key(_as_named(one), _as_named(key)))
             if directories and not owners:
                 continue
             for entry in transcripts_in(folder, []):
@@ -222,9 +222,9 @@ def _sessions(files: Sequence[_File], most: int | None, index: bool) -> Iterator
 def _is_elsewhere(transcript: _core.Transcript, file: _File) -> bool:
     """Whether it is another directory's: folder names are lossy, so that `/a-b` and `/a/b` share one."""
     cwd = transcript.cwd
-    if cwd is None or not in_folder(_as_named(cwd), _as_named(file.folder)):
+    if cwd is None or not matches_key(_as_named(cwd), _as_named(file.folder)):
         return False  # it was begun elsewhere, and moved here
-    return _as_named(normal(cwd)) not in {_as_named(normal(one)) for one in file.directories}
+    return _as_named(normalize(cwd)) not in {_as_named(normalize(one)) for one in file.directories}
 
 
 def _canonical(directory: StrPath) -> str:

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..stores.locate import REGISTRIES
-from ..stores.rows import MAX_ROW_SIZE, read_file, verdict
+from ..stores.locate import format_of
+from ..stores.rows import MAX_ROW_SIZE, classify_row, read_file
 
 _TICK_NS = 20_000_000
 """A file's clock ticks in steps of up to 10 ms (2 s on FAT): what was written in the same step as it was read
@@ -69,9 +69,8 @@ def look(path: str, known: str | None, taken: Taken) -> Fresh | None:
     except OSError as error:
         taken.failed.append((path, error.strerror or str(error)))
         return None
-    account = Path(path).parents[1:3]
-    agent_mode = REGISTRIES.get(account[-1].name, False) if account else False
-    state, _, _ = verdict(data, Path(path).name.removesuffix(".json"), agent_mode)
+    file = Path(path)
+    state, _, _ = classify_row(data, file.name.removesuffix(".json"), format_of(file.parent))
     if state != "ok":
         taken.passed_over.append((path, state))
         return None

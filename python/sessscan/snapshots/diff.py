@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..stores.rows import readable
+from ..stores.rows import readable_members
 
 _SHOWN = 60
 """Characters of a value that are shown."""
@@ -29,7 +29,7 @@ class Difference:
 
 def differences(before: bytes, after: bytes) -> list[Difference]:
     """In the order of the members in `after`; what is gone comes last."""
-    old, new = readable(before), readable(after)
+    old, new = readable_members(before), readable_members(after)
     return [
         Difference(key, _shown(old, key), _shown(new, key))
         for key in dict.fromkeys([*new, *old])

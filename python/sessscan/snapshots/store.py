@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import DamagedSnapshotsError, SnapshotError
-from ..stores.json_members import pieces
-from ..stores.rows import MAX_ROW_SIZE, bare_id, readable
+from ..stores.json_members import split_large_members
+from ..stores.rows import MAX_ROW_SIZE, bare_id, readable_members
 from .capture import Fresh, Taken, look
 from .database import connect, explained, identity, move_aside, place, transaction
 
@@ -367,14 +367,14 @@ class Snapshots:
         digest = hashlib.sha256(fresh.data).digest()
         if newest is not None and newest[0] == digest:
             return False
-        fields = readable(fresh.data)
+        fields = readable_members(fresh.data)
         transcript, title = _text(fields.get("cliSessionId")), _text(fields.get("title"))
         version = execute(
             "INSERT INTO version (row, taken_at, modified_ns, size, sha256, transcript, title)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (row, now, fresh.modified_ns, len(fresh.data), digest, transcript and transcript.lower(), title),
         ).lastrowid
-        for number, part in enumerate(pieces(fresh.data)):
+        for number, part in enumerate(split_large_members(fresh.data)):
             execute("INSERT INTO piece VALUES (?, ?, ?)", (version, number, self._blob(part)))
         self._prune(row, keep)
         return True

@@ -1,1 +1,1 @@
-"""Where stores are, and what their files say."""
+"""Find the stores and transcripts of a machine and read what their files say."""

@@ -1,8 +1,7 @@
-"""Whether the desktop app is running: it would write a repaired row over from its memory.
+"""Tell whether the desktop app is running, which would overwrite a repaired row from its memory.
 
-The command-line tool is called `claude` too, and the app starts copies of it, so a name alone proves
-nothing. What a process is shows in where its program lies, and for a program that others run (electron) in
-what it was told to run.
+The command-line tool is called `claude` too, and the app starts copies of it, so a process's name proves
+nothing. Where its program lies does, or, for a program that runs others (electron), its arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ..errors import AppRunningError
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What the system says of one process; None or empty where it would not say."""
+    """What the system says of one process; None or empty where it does not say."""
 
     pid: int
     name: str | None = None
@@ -30,7 +29,7 @@ class Process:
 
 
 # The main program of a bundle. `Claude Helper.app` inside it and `Claude Code URL Handler.app`, which the
-# command-line tool installs, are something else.
+# command-line tool installs, are other programs.
 _MACOS = re.compile(r"/Claude(?:[ -]?3p)?\.app/Contents/MacOS/Claude[^/]*$", re.IGNORECASE)
 
 # MSIX: ...\WindowsApps\Claude_1.2.3.0_x64__pzs8sxrjxfjjc\app\Claude.exe; classic:
@@ -46,15 +45,15 @@ _WINDOWS = re.compile(
 _LINUX_FOLDER = re.compile(r"/(?:[^/]*claude-desktop[^/]*|opt/claude)/", re.IGNORECASE)
 _LINUX_PROGRAM = re.compile(r"^(?:claude-desktop(?:-bin)?|claude|electron[\d.]*)$", re.IGNORECASE)
 
-# With nothing but a name to go by, these are taken for the app: to refuse wrongly costs a --force, to write
-# wrongly costs the repair. The tool's own process says `claude`, `claude.exe`, `node` or `bun`.
+# Where nothing but the name is known, these count as the app: a wrong refusal costs a --force, a wrong write
+# the repair. The tool's own process is called `claude`, `claude.exe`, `node` or `bun`.
 _NAMES = frozenset({"Claude", "Claude.exe", "claude-desktop"})
 
 
 def is_app(process: Process) -> bool:
-    """Whether `process` is the desktop app's main process."""
+    """Tell whether `process` is the desktop app's main process."""
     if any(argument.startswith("--type=") for argument in process.cmdline):
-        return False  # a helper of Chromium's kind: renderer, gpu, utility; it ends with its main process
+        return False  # a Chromium helper (renderer, gpu, utility), which ends with its main process
     program = process.exe or (process.cmdline[0] if process.cmdline else "")
     if not program:
         return process.name in _NAMES
@@ -71,7 +70,7 @@ def is_app(process: Process) -> bool:
 
 
 def processes() -> Iterable[Process]:
-    """The processes of this user (of everybody's, for root and on Windows)."""
+    """Yield the processes of this user (for root and on Windows those of every user)."""
     import psutil  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
 
     mine = os.getuid() if hasattr(os, "getuid") else None
@@ -79,15 +78,15 @@ def processes() -> Iterable[Process]:
     for process in psutil.process_iter(attributes, ad_value=None):
         info = process.info
         if info["status"] == psutil.STATUS_ZOMBIE:
-            continue  # it has ended, and only its parent has not asked how
+            continue  # it has ended, and its parent has not collected its exit status yet
         uid = info["uids"].real if info.get("uids") else None
         if mine and uid is not None and uid != mine:
-            continue  # another user's app keeps another store
+            continue  # another user's app has another store
         yield Process(info["pid"], info["name"], info["exe"], tuple(info["cmdline"] or ()), uid)
 
 
 def find_app(candidates: Iterable[Process] | None = None) -> Process | None:
-    """The desktop app's process, or None where it is not running."""
+    """Return the desktop app's process among `candidates` (by default all of the system), or None."""
     return next((p for p in (processes() if candidates is None else candidates) if is_app(p)), None)
 
 
@@ -96,7 +95,7 @@ def refuse_if_app_runs() -> None:
     app = find_app()
     if app is not None:
         raise AppRunningError(
-            f"the Claude desktop app is running ({app}). It keeps its sessions in memory and would write "
-            "over what is put back: quit it and try again. If these files are not the app's own (a copy, a "
-            "sample store), --force goes ahead."
+            f"the Claude desktop app is running ({app}). It keeps its sessions in memory and would overwrite "
+            "what is put back: quit it and try again. If these files are not the app's own (a copy, a sample "
+            "store), use --force."
         )

@@ -1,27 +1,27 @@
-"""The members of a row as they stand in its bytes, so that one can be changed without touching the rest.
+"""Change single members of a row in its bytes, and leave every other byte as the app wrote it.
 
-A row that is parsed and written again may come back with another spelling of its numbers, escapes and order.
-Here the bytes themselves are cut and joined; what is not meant stays as the app wrote it.
+Parsing a row and writing it again may change the spelling of its numbers and escapes, and their order.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]  # the parts `json` is made of
 
-# Values are only skipped: a number stays the text it is, however many digits it has.
-_SKIP = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
+# Reads one value and returns where it ends. Numbers stay text, however many digits they have.
+_read_value = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).raw_decode
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 _LARGE = 4096
-"""Bytes from which a member is a piece of its own: connector settings, which many rows share."""
+"""Bytes from which a member is split off: connector settings, which many rows share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an object: where it begins, where its value does, and where that ends."""
+    """A member of an object, and where it begins, where its value begins, and where that ends."""
 
     key: str
     begin: int
@@ -30,42 +30,42 @@ class Member:
 
 
 def members(text: str) -> list[Member]:
-    """The members of the one JSON object in `text`, in their order.
+    """Return the members of the one JSON object in `text`, in their order.
 
     Raises `ValueError` for what is no object, `RecursionError` for one nested too deeply.
     """
-    place = _blank(text, 0)
+    place = _skip_whitespace(text, 0)
     if text[place : place + 1] != "{":
         raise ValueError("no object")
     found: list[Member] = []
-    place = _blank(text, place + 1)
+    place = _skip_whitespace(text, place + 1)
     if text[place : place + 1] == "}":
         return found
     while True:
         begin = place
         if text[place : place + 1] != '"':
             raise ValueError("no key")
-        key, place = scanstring(text, place + 1, True)
-        place = _blank(text, place)
+        key, place = _read_value(text, place)
+        place = _skip_whitespace(text, place)
         if text[place : place + 1] != ":":
             raise ValueError("a key without a value")
-        value = _blank(text, place + 1)
-        _, end = _SKIP(text, value)
+        value = _skip_whitespace(text, place + 1)
+        _, end = _read_value(text, value)
         found.append(Member(key, begin, value, end))
-        place = _blank(text, end)
+        place = _skip_whitespace(text, end)
         if text[place : place + 1] == "}":
             return found
         if text[place : place + 1] != ",":
             raise ValueError("a member that does not end")
-        place = _blank(text, place + 1)
+        place = _skip_whitespace(text, place + 1)
 
 
-def changed(data: bytes, values: Mapping[str, str]) -> bytes:
-    """The row `data` with other values (JSON texts) for some members; those it has not come last.
+def replace_members(data: bytes, values: Mapping[str, str]) -> bytes:
+    """Return the row `data` with other values (JSON texts) for some members; new members come last.
 
-    Every other byte stays. Of a key given twice the last counts, so that one is changed. Raises as `members`.
+    Every other byte stays. Of a key given twice the last is replaced, since it counts. Raises as `members`.
     """
-    text = _decoded(data)
+    text = _decode(data)
     found = members(text)
     last = {member.key: member for member in found}
     cuts = [(last[key].value, last[key].end, value) for key, value in values.items() if key in last]
@@ -75,31 +75,31 @@ def changed(data: bytes, values: Mapping[str, str]) -> bytes:
         cuts.append((place, place, new if found else new[1:]))
     for begin, end, value in sorted(cuts, reverse=True):
         text = text[:begin] + value + text[end:]
-    return _encoded(text)
+    return _encode(text)
 
 
-def pieces(data: bytes) -> list[bytes]:
-    """A row cut before and after each large member: joined they are `data`, and rows share the large ones."""
+def split_large_members(data: bytes) -> list[bytes]:
+    """Cut a row before and after each large member, so that rows can share it; joined it is `data`."""
     if len(data) < 2 * _LARGE:
         return [data]
-    text = _decoded(data)
+    text = _decode(data)
     try:
         large = [member for member in members(text) if member.end - member.begin >= _LARGE]
     except (ValueError, RecursionError):
         return [data]
     places = [0, *(place for member in large for place in (member.begin, member.end)), len(text)]
     cut = [text[begin:end] for begin, end in pairwise(places)]
-    return [_encoded(part) for part in cut if part]
+    return [_encode(part) for part in cut if part]
 
 
-def _blank(text: str, place: int) -> int:
-    end: int = WHITESPACE.match(text, place).end()
-    return end
+def _skip_whitespace(text: str, place: int) -> int:
+    match = _WHITESPACE.match(text, place)
+    return place if match is None else match.end()
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")

@@ -1,8 +1,7 @@
-"""Where stores and transcripts are: on each platform without asking, or where the user says.
+"""Find the stores and transcripts: in the folders the user names, or where this platform has them.
 
-Only this module lists folders. Links inside a store are not followed: what is read is what lies there. A
-folder that vanishes meanwhile is an empty one; a folder that cannot be listed is reported, not raised, except
-where the user named it himself.
+Links inside a store are not followed. A folder that vanishes meanwhile counts as empty. For a folder that
+cannot be listed the error is collected, not raised, unless the user named that folder.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..model import Store
+from ..model import CODE, ROW_FORMATS, RowFormat, Store
 
 StrPath = str | os.PathLike[str]
 
-REGISTRIES = {"claude-code-sessions": False, "local-agent-mode-sessions": True}
-"""The registries of a userData folder, and whether theirs are agent-mode rows."""
+REGISTRIES = {row_format.registry: row_format for row_format in ROW_FORMATS}
+"""The registries of a userData folder by name, with the format of their rows."""
 
 MSIX_PACKAGE = "Claude_pzs8sxrjxfjjc"
 BUILDS = ("Claude", "Claude-3p")
@@ -33,32 +32,32 @@ INDEX_NAME = "sessions-index.json"
 
 @dataclass(frozen=True)
 class Places:
-    """What one reconciliation looks at."""
+    """The folders that one run reads."""
 
     stores: tuple[Store, ...]
     context: tuple[Store, ...]
-    """Stores the user did not name whose rows may claim the same transcripts: read, never written."""
+    """Stores the user did not name whose rows may claim the same transcripts; they are only read."""
     projects: tuple[str, ...]
     errors: tuple[OSError, ...] = ()
     """Folders that could not be listed."""
     roots: tuple[str, ...] = ()
-    """The folders that were named, or the userData folders of this machine."""
+    """The folders the user named, or the userData folders of this machine."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The transcripts under the projects' roots, by folder and name."""
+    """The transcripts under the projects' roots, in order of folder and name."""
 
     transcripts: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
-    """The legacy `sessions-index.json` files met on the way."""
+    """The legacy `sessions-index.json` files beside them."""
     errors: list[OSError] = field(default_factory=list)
 
 
-def user_data_places(platform: str, env: Mapping[str, str], home: str) -> tuple[str, ...]:
-    """The userData folders the desktop app may use, whether they exist or not.
+def user_data_folders(platform: str, env: Mapping[str, str], home: str) -> tuple[str, ...]:
+    """Return the userData folders the desktop app may use, whether they exist or not.
 
-    `platform` is a `sys.platform`. Where the last part ends in `*` any folder that begins so is meant.
+    `platform` is a `sys.platform`. A path that ends in `*` stands for every folder whose path begins so.
     """
     if platform == "win32":
         local = env.get("LOCALAPPDATA") or ntpath.join(home, "AppData", "Local")
@@ -76,8 +75,8 @@ def user_data_places(platform: str, env: Mapping[str, str], home: str) -> tuple[
     return tuple(posixpath.join(parent, build) for build in BUILDS)
 
 
-def projects_place(platform: str, env: Mapping[str, str], home: str) -> str:
-    """The transcripts' root, whether it exists or not."""
+def projects_root(platform: str, env: Mapping[str, str], home: str) -> str:
+    """Return the folder the CLI keeps its project folders in, whether it exists or not."""
     join = ntpath.join if platform == "win32" else posixpath.join
     return join(env.get("CLAUDE_CONFIG_DIR") or join(home, ".claude"), "projects")
 
@@ -85,19 +84,22 @@ def projects_place(platform: str, env: Mapping[str, str], home: str) -> str:
 def locate(
     stores: StrPath | Iterable[StrPath] | None = None, projects: StrPath | Iterable[StrPath] | None = None
 ) -> Places:
-    """The stores and project roots that were named, or those of this machine.
+    """Return the stores and project roots that the user named, or those of this machine.
 
-    Raises `FileNotFoundError` or `NotADirectoryError` for a named folder that is none.
+    Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a named folder that cannot be
+    listed.
     """
     home = str(Path.home())
     errors: list[OSError] = []
-    standard_projects = projects_place(sys.platform, os.environ, home)
+    standard_projects = projects_root(sys.platform, os.environ, home)
     if projects is None:
         roots = [standard_projects] if Path(standard_projects).is_dir() else []
     else:
         roots = [_projects_root(_folder(name)) for name in _several(projects)]
 
-    standard = [path for place in user_data_places(sys.platform, os.environ, home) for path in _expand(place)]
+    standard = [
+        path for place in user_data_folders(sys.platform, os.environ, home) for path in _expand(place)
+    ]
     if stores is None:
         named = [path for path in standard if Path(path).is_dir()]
         found = [store for path in standard for store in _in_user_data(path, errors)]
@@ -109,7 +111,7 @@ def locate(
         if any(_same(root, standard_projects) for root in roots):
             neighbours.update(dict.fromkeys(standard))
         context = [store for path in neighbours for store in _in_user_data(path, [])]
-    seen: set[tuple[int, int] | str] = set()
+    seen: set[tuple[int, int] | str] = set()  # a store that was named is not in the context too
     return Places(
         tuple(_once(found, seen)),
         tuple(_once(context, seen)),
@@ -119,9 +121,11 @@ def locate(
     )
 
 
-def lost_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]:
-    """Of the physical `folders` in which rows were once, the stores under `roots` that are not there any
-    more, although the userData folder is."""
+def vanished_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]:
+    """Return the stores that have vanished from under `roots`, although their userData folder is there.
+
+    `folders`: where snapshots say that rows were, with links resolved.
+    """
     places = [os.path.realpath(root) for root in roots]
     found = []
     for folder in folders:
@@ -134,8 +138,17 @@ def lost_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]:
     return found
 
 
+def format_of(folder: str | Path, otherwise: RowFormat = CODE) -> RowFormat:
+    """Return the row format of the registry that an account/organisation folder lies in.
+
+    A folder outside every registry, such as a copy of a store, has the format `otherwise`.
+    """
+    parents = Path(folder).parents
+    return REGISTRIES.get(parents[1].name, otherwise) if len(parents) > 1 else otherwise
+
+
 def list_transcripts(roots: Iterable[str]) -> Listing:
-    """Every `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one itself."""
+    """Return each `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one."""
     listing = Listing()
     for root in roots:
         folders, own = _project_folder(root, listing)
@@ -146,19 +159,19 @@ def list_transcripts(roots: Iterable[str]) -> Listing:
 
 
 def transcripts_in(folder: str, errors: list[OSError]) -> Iterator[os.DirEntry[str]]:
-    """The files directly in a project folder that are named as sessions' transcripts are."""
+    """Yield the files directly in a project folder that are named as sessions' transcripts are."""
     for entry in entries(folder, errors):
         if TRANSCRIPT_NAME.fullmatch(entry.name) and is_file(entry):
             yield entry
 
 
 def folders_in(path: str, errors: list[OSError]) -> list[str]:
-    """The folders in a folder, sorted; links and junctions are none."""
+    """Return the folders in a folder, sorted, without links and junctions."""
     return sorted(entry.path for entry in entries(path, errors) if is_folder(entry))
 
 
 def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing if it vanished, and an error in `errors` if it cannot be listed."""
+    """List a folder: nothing where it is not there, and an error in `errors` where it cannot be listed."""
     try:
         with os.scandir(path) as found:
             return list(found)
@@ -170,7 +183,7 @@ def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file, and no link to one."""
+    """Tell whether an entry is a file, and not a link to one."""
     try:
         return entry.is_file(follow_symlinks=False)
     except OSError:
@@ -178,7 +191,7 @@ def is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder of its own: no link, and on Windows no junction."""
+    """Tell whether an entry is a folder, and not a link or, on Windows, a junction to one."""
     try:
         if not entry.is_dir(follow_symlinks=False):
             return False
@@ -191,7 +204,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _project_folder(path: str, listing: Listing) -> tuple[list[str], bool]:
-    """Adds what is in one folder; its subfolders, and whether transcripts were directly in it."""
+    """Add the files of one folder to `listing`; return its subfolders, and whether it holds transcripts."""
     folders: list[str] = []
     names: list[str] = []
     for entry in entries(path, listing.errors):
@@ -215,14 +228,14 @@ def _several(paths: StrPath | Iterable[StrPath]) -> Sequence[StrPath]:
 
 
 def _folder(path: StrPath) -> str:
-    """`path` made absolute, if it is a folder; else the error that says what it is."""
+    """Make the path of a folder absolute; raise OSError for anything else."""
     absolute = str(Path(path).absolute())
-    with os.scandir(absolute):  # a missing folder, a file and a forbidden one each have their own error
+    with os.scandir(absolute):  # raises the fitting error for a missing folder, a file, a forbidden folder
         return absolute
 
 
 def _projects_root(path: str) -> str:
-    """`path`, or the `projects` in it if it is a whole configuration folder."""
+    """Return `path`, or the `projects` folder in it if it is a whole configuration folder."""
     inner = Path(path, "projects")
     return str(inner) if Path(path).name != "projects" and inner.is_dir() else path
 
@@ -235,29 +248,29 @@ def _expand(place: str) -> list[str]:
 
 
 def _in_user_data(user_data: str, errors: list[OSError]) -> Iterator[Store]:
-    for name, agent_mode in REGISTRIES.items():
-        yield from _in_registry(Path(user_data, name), user_data, agent_mode, errors)
+    for name in REGISTRIES:
+        yield from _in_registry(Path(user_data, name), user_data, errors)
 
 
-def _in_registry(registry: Path, user_data: str, agent_mode: bool, errors: list[OSError]) -> Iterator[Store]:
+def _in_registry(registry: Path, user_data: str, errors: list[OSError]) -> Iterator[Store]:
     if registry.is_symlink():
         return
     for account in folders_in(str(registry), errors):
         for organisation in folders_in(account, errors):
-            yield Store(organisation, user_data, agent_mode)
+            yield Store(organisation, user_data, REGISTRIES[registry.name])
 
 
 def _at(path: str, errors: list[OSError]) -> list[Store]:
-    """The stores a named folder stands for: by its place in a registry, else by what is in it."""
+    """Return the stores that a named folder means: by its place in a registry, else by what is in it."""
     place = Path(path)
     account, registry = place.parent, place.parent.parent
     if any((place / name).is_dir() for name in REGISTRIES):
         return list(_in_user_data(path, errors))
     if place.name in REGISTRIES:
-        return list(_in_registry(place, str(account), REGISTRIES[place.name], errors))
+        return list(_in_registry(place, str(account), errors))
     if account.name in REGISTRIES:
-        mode = REGISTRIES[account.name]
-        return [Store(folder, str(registry), mode) for folder in folders_in(path, errors)]
+        row_format = REGISTRIES[account.name]
+        return [Store(folder, str(registry), row_format) for folder in folders_in(path, errors)]
     if registry.name in REGISTRIES:
         return [Store(path, str(registry.parent), REGISTRIES[registry.name])]
     if _holds_rows(path):
@@ -276,7 +289,7 @@ def _holds_rows(path: str) -> bool:
 
 
 def _once(found: Iterable[Store], seen: set[tuple[int, int] | str]) -> Iterator[Store]:
-    """Each folder once, also where two paths lead to it (Windows shows a package's folder in two places)."""
+    """Yield each folder once, also where two paths lead to it (on Windows a package's folder has two)."""
     for store in found:
         try:
             status = Path(store.path).stat()
@@ -289,7 +302,7 @@ def _once(found: Iterable[Store], seen: set[tuple[int, int] | str]) -> Iterator[
 
 
 def _neighbours(found: Iterable[Store]) -> dict[str, None]:
-    """The userData folders that stores are from, and the other builds' beside them."""
+    """Return the userData folders that stores are from, and those of the app's other builds beside them."""
     homes = dict.fromkeys(store.user_data for store in found if store.user_data is not None)
     for home in list(homes):
         if Path(home).name in BUILDS:

@@ -1,4 +1,4 @@
-"""When two names mean one directory, and which project folder is a directory's."""
+"""Compare the names of directories, and of directories with the project folders that the CLI keys by them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ _OTHER_OLD = re.compile(r"[^A-Za-z0-9_]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 KEY_LENGTH = 200
-"""UTF-16 units of a project folder's name that come from the path; longer ones are cut and get a hash."""
+"""UTF-16 units of the path in a project folder's name; of a longer path the CLI appends a hash."""
 
 
-def normal(path: str) -> str:
-    """A directory's name in the one form in which two names of one directory are equal. Windows paths are
-    known by their drive, whatever the platform."""
+def normalize(path: str) -> str:
+    """Return a directory's name in a form that is equal for every spelling of it.
+
+    A path with a drive letter, or a UNC path, is treated as Windows does, on every platform: without case.
+    """
     path = unicodedata.normalize("NFC", path)
     if _DRIVE.match(path) or path.startswith("\\\\"):
         path = path.replace("/", "\\").casefold()
     return path.rstrip("/\\") or path
 
 
-def in_folder(directory: str, folder: str) -> bool:
-    """Whether a project folder's name is the key of `directory`, by the rule of any CLI (FORMATS §1)."""
+def matches_key(directory: str, folder: str) -> bool:
+    """Tell whether the project folder named `folder` is that of `directory`, for any version of the CLI.
+
+    FORMATS section 1 has the rule: every character but letters and digits becomes a dash. Old versions kept
+    the underscore.
+    """
     text = directory if directory.isascii() else unicodedata.normalize("NFC", directory)
     if not text.isascii():
         # A character beyond the first plane is two UTF-16 units and becomes two dashes.

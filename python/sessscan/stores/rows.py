@@ -1,7 +1,7 @@
-"""The rows of a store and what lies beside them, each file with a verdict of its own.
+"""Read the rows of a store and list the files beside them. Every file gets a state of its own.
 
-A healthy row costs one open, one read and one lazy parse; only what is not plainly healthy is handed to the
-core for its exact verdict. Nothing here follows a link or writes.
+A healthy row costs one open, one read and one lazy parse; only a row that is not plainly healthy goes to the
+core for its exact state. Links are not followed.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from .. import _core
-from ..model import Row, Store
+from ..model import ROW_FORMATS, Row, RowFormat, Store
 from .locate import entries, is_file
 
 try:
     import simdjson
 except ImportError:  # no wheels for Python 3.14 and later
-    simdjson = None  # type: ignore[assignment, unused-ignore]  # a module or nothing
+    simdjson = None  # type: ignore[assignment, unused-ignore]
 
 MAX_ROW_SIZE = 10 * 1024 * 1024
-"""The app reads no larger row."""
+"""Bytes. The app reads no larger row."""
 MAX_SOURCE_SIZE = 64 * 1024 * 1024
-"""Of a row that is too large no more is read than this: a real one has kilobytes, the rest is no row."""
+"""Bytes. Of a larger file only the beginning is read: a real row has kilobytes."""
 
 BOM = b"\xef\xbb\xbf"
 TEMPORARY = ".json.tmp"
-WORKTREES = "git-worktrees.json"
 
-KEYS = (
+_KEYS = (
     "cliSessionId",
     "cwd",
     "title",
@@ -42,8 +39,9 @@ KEYS = (
     "lastFocusedAt",
     "originCwd",
     "worktreePath",
-    "processName",
+    *sorted({name for row_format in ROW_FORMATS for name in row_format.required} - {"cwd"}),
 )
+"""The scalars that are read of a healthy row."""
 PRIOR = "priorCliSessionIds"
 
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -58,44 +56,23 @@ class Leftover:
     store: Store
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A worktree of `git-worktrees.json` that is in use."""
-
-    session_id: str
-    path: str
-    branch: str | None
-    since: int
-    """When the directory was made or last given back, epoch ms; 0 if that is not known."""
-
-
 @dataclass
 class Contents:
-    """What is in one store."""
+    """The rows of one store and the files beside them."""
 
     store: Store
     rows: list[Row] = field(default_factory=list)
     temporaries: list[Leftover] = field(default_factory=list)
     copies: list[Leftover] = field(default_factory=list)
     tombstones: set[str] = field(default_factory=set)
-    """The ids (without `local_`) of sessions and transcripts that the user deleted."""
+    """The ids (without `local_`) of the sessions and transcripts that the user deleted."""
     stats: dict[str, os.stat_result] = field(default_factory=dict)
-    """Of each row that is not healthy, as it was when it was read."""
+    """The status of each row that is not healthy, from when it was read, by path."""
     errors: list[OSError] = field(default_factory=list)
 
 
-@dataclass
-class Worktrees:
-    """The leases of one userData folder."""
-
-    home: str
-    path: str
-    leases: list[Lease] = field(default_factory=list)
-    error: OSError | None = None
-
-
 def read_store(store: Store) -> Contents:
-    """Reads every row of `store`, and lists what lies beside them. Raises nothing for a bad file."""
+    """Read every row of `store` and list the files beside them. Raises nothing for a bad file."""
     contents = Contents(store)
     rows: list[os.DirEntry[str]] = []
     for entry in entries(store.path, contents.errors):
@@ -121,7 +98,7 @@ def read_store(store: Store) -> Contents:
 
 
 def list_rows(store: Store, errors: list[OSError]) -> tuple[list[str], set[str]]:
-    """The paths of the rows of `store`, and the ids of what the user deleted, without reading any file."""
+    """Return the paths of a store's rows, and the ids of what the user deleted, without reading any file."""
     rows: list[str] = []
     deleted: set[str] = set()
     for entry in entries(store.path, errors):
@@ -138,12 +115,12 @@ def _tombstone(name: str) -> str:
 
 
 def bare_id(name: str) -> str:
-    """A session's uuid, however it is spelt: `local_` in front or not, capitals or not."""
+    """Return a session's uuid in lower case, without a `local_` in front."""
     return name.removeprefix("local_").lower()
 
 
 def read_file(path: str, limit: int = MAX_SOURCE_SIZE) -> tuple[bytes, os.stat_result]:
-    """The first `limit` bytes of a regular file and what it was. Raises OSError, also for anything else."""
+    """Return the first `limit` bytes of a regular file, and its status. Raises OSError, also for others."""
     descriptor = os.open(path, _READ)
     try:
         status = os.fstat(descriptor)
@@ -154,60 +131,22 @@ def read_file(path: str, limit: int = MAX_SOURCE_SIZE) -> tuple[bytes, os.stat_r
         os.close(descriptor)
 
 
-def verdict(data: bytes, session_id: str, agent_mode: bool) -> tuple[str, int, int]:
-    """What the app would make of a row's bytes under the name `session_id`: the kind, and where it begins and
-    how long it is."""
+def classify_row(data: bytes, session_id: str, row_format: RowFormat) -> tuple[str, int, int]:
+    """Classify a row's bytes under the name `session_id`, as the app would.
+
+    Returns the state, and the offset and length in bytes of what is wrong.
+    """
     state = _core.classify_bytes(data, stem=session_id)
-    if agent_mode and state.kind == "ok":
-        fields = readable(data)
-        if not (isinstance(fields.get("processName"), str) and isinstance(fields.get("cwd"), str)):
+    if row_format.required and state.kind == "ok":
+        fields = readable_members(data)
+        if not all(isinstance(fields.get(name), str) for name in row_format.required):
             return "not-a-row", 0, len(data)
     return state.kind, state.offset, state.length
 
 
-def readable(data: bytes) -> dict[str, Any]:
-    """All members of a row, whole or damaged, that can be read from its beginning on."""
+def readable_members(data: bytes) -> dict[str, Any]:
+    """Return the members that can be read from the beginning of a row, whole or damaged."""
     return _core.row_prefix(data.removeprefix(BOM))
-
-
-def read_worktrees(user_data: str) -> Worktrees:
-    """The leases in `git-worktrees.json`; none where it is missing or not what it should be."""
-    found = Worktrees(user_data, str(Path(user_data, WORKTREES)))
-    try:
-        data, _ = read_file(found.path)
-        document = json.loads(data.decode("utf-8-sig", "replace"))
-    except FileNotFoundError:
-        return found
-    except OSError as error:
-        found.error = error
-        return found
-    except (ValueError, RecursionError):
-        return found
-    worktrees = document.get("worktrees") if isinstance(document, dict) else None
-    values: Iterable[Any] = ()
-    if isinstance(worktrees, dict):
-        values = worktrees.values()
-    elif isinstance(worktrees, list):
-        values = worktrees
-    for value in values:
-        if isinstance(value, dict):
-            owner, path, branch = value.get("leasedBy"), value.get("path"), value.get("branch")
-            if isinstance(owner, str) and owner and isinstance(path, str) and path:
-                since = max(_time(value.get("createdAt")), _time(value.get("pooledAt")))
-                found.leases.append(Lease(owner, path, branch if isinstance(branch, str) else None, since))
-    return found
-
-
-def _time(value: object) -> int:
-    """A time in epoch ms, given as a number or as text; 0 for anything else."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return int(value) if 0 < value < 1e15 else 0
-    if isinstance(value, str):
-        try:
-            return int(datetime.fromisoformat(value).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            return 0
-    return 0
 
 
 def _read_row(
@@ -216,7 +155,7 @@ def _read_row(
     parse: Callable[[bytes], Any],
     stats: dict[str, os.stat_result],
 ) -> Row | None:
-    """One row's verdict; None if it vanished."""
+    """Read one row; None if it vanished."""
     path = entry.path
     session_id = entry.name[:-5]
     try:
@@ -240,7 +179,7 @@ def _read_row(
     if not regular:
         stats[path] = status
         return Row(path, session_id, store, "not-a-row", size, mtime, error="it is no file")
-    fields = _healthy(data, session_id, store.agent_mode, parse) if len(data) == size else None
+    fields = _healthy(data, session_id, store.format, parse) if len(data) == size else None
     if fields is not None:
         return Row(path, session_id, store, "ok", size, mtime, 0, 0, fields)
     if size > MAX_ROW_SIZE:
@@ -250,18 +189,18 @@ def _read_row(
         except OSError:
             data = b""
     else:
-        kind, offset, length = verdict(data, session_id, store.agent_mode)
-    values = {} if kind in ("zero-filled", "empty") else readable(data)
+        kind, offset, length = classify_row(data, session_id, store.format)
+    values = {} if kind in ("zero-filled", "empty") else readable_members(data)
     if kind == "ok":
-        return Row(path, session_id, store, kind, size, mtime, 0, 0, kept(values))
+        return Row(path, session_id, store, kind, size, mtime, 0, 0, identifying_members(values))
     stats[path] = status
-    return Row(path, session_id, store, kind, size, mtime, offset, length, kept(values))
+    return Row(path, session_id, store, kind, size, mtime, offset, length, identifying_members(values))
 
 
 def _without_content(
     path: str, session_id: str, store: Store, error: OSError, stats: dict[str, os.stat_result]
 ) -> Row | None:
-    """What is there although it cannot be opened: a link made meanwhile, a socket, a forbidden file."""
+    """Describe a row that cannot be opened: a link made meanwhile, a socket, a forbidden file."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -278,7 +217,7 @@ def _without_content(
 
 
 def _parse(data: bytes) -> Any:
-    """What simdjson would take, for where there is none. Raises ValueError or RecursionError."""
+    """Parse as simdjson would, where there is none. Raises ValueError or RecursionError."""
     return json.loads(data.decode("utf-8"), parse_constant=_refuse)
 
 
@@ -297,9 +236,9 @@ def _read_all(descriptor: int, size: int) -> bytes:
 
 
 def _healthy(
-    data: bytes, session_id: str, agent_mode: bool, parse: Callable[[bytes], Any]
+    data: bytes, session_id: str, row_format: RowFormat, parse: Callable[[bytes], Any]
 ) -> dict[str, Any] | None:
-    """The fields of a row that is plainly healthy; None leaves the verdict to the core.
+    """Return the fields of a row that is plainly healthy; None leaves it to the core to classify it.
 
     simdjson takes a BOM, which the app does not, and the first of two equal keys, not the last as the app.
     """
@@ -311,19 +250,19 @@ def _healthy(
         return None
     names = list(document)
     present = set(names)
-    fields = {key: document[key] for key in KEYS if key in present}
+    fields = {key: document[key] for key in _KEYS if key in present}
     own = document["sessionId"] if "sessionId" in present else None
     if PRIOR in present:
         prior = document[PRIOR]
         fields[PRIOR] = list(prior) if type(prior) in _ARRAYS else None
         del prior
-    del document  # the parser is not free before its document is gone
+    del document  # the parser takes no other document while this one lives
     if (
         own != session_id
         or len(names) != len(present)
         or type(fields.get("createdAt")) not in (int, float)
         or type(fields.get("lastActivityAt")) not in (int, float)
-        or (agent_mode and not (type(fields.get("processName")) is str and type(fields.get("cwd")) is str))
+        or any(type(fields.get(name)) is not str for name in row_format.required)
     ):
         return None
     return fields
@@ -332,9 +271,9 @@ def _healthy(
 _ARRAYS: tuple[Any, ...] = (list,) if simdjson is None else (list, simdjson.Array)
 
 
-def kept(values: dict[str, Any]) -> dict[str, Any]:
-    """Those members that may say which session it is: the rest may be large and is read again later."""
-    kept = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
+def identifying_members(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the scalars and the former transcripts: the other members may be large, and are read later."""
+    found = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
     if isinstance(values.get(PRIOR), list):
-        kept[PRIOR] = values[PRIOR]
-    return kept
+        found[PRIOR] = values[PRIOR]
+    return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model import Store
-from ..stores.locate import REGISTRIES, folders_in, locate, user_data_places
+from ..stores.locate import REGISTRIES, folders_in, locate, user_data_folders
 
 Identity = tuple[int, int] | None
 """Device and inode of a folder; None where there is none."""
@@ -79,7 +79,7 @@ def find_places(named: Sequence[str] | None) -> Places:
 def _points(named: Sequence[str] | None, places: Places) -> Iterator[str]:
     """The folders under which stores are, or would be."""
     if named is None:
-        for place in user_data_places(sys.platform, os.environ, str(Path.home())):
+        for place in user_data_folders(sys.platform, os.environ, str(Path.home())):
             if place.endswith("*"):
                 parent = str(Path(place).parent)
                 yield parent

@@ -18,11 +18,11 @@ from typing import Literal
 from .. import _core
 from ..changes import journal
 from ..errors import SnapshotError
-from ..model import Finding, Store
+from ..model import Finding, RowFormat, Store
 from ..reconciliation.diagnose import STATES
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
-from ..stores.rows import bare_id, read_file, verdict
+from ..stores.rows import bare_id, classify_row, read_file
 
 SETTLE = 0.4
 """Seconds for which a row has to look damaged."""
@@ -185,7 +185,7 @@ class Ledger:
         folder, name = self._folders[os.path.dirname(path)], os.path.basename(path)  # noqa: PTH119, PTH120
         folder.rows.setdefault(name, None)
         try:
-            state, offset, length = _state(path, folder.store.agent_mode)
+            state, offset, length = _state(path, folder.store.format)
         except FileNotFoundError:
             self._due[path] = None
             return
@@ -353,12 +353,12 @@ def told_otherwise(finding: Finding, message: str) -> Finding:
     )
 
 
-def _state(path: str, agent_mode: bool) -> tuple[str, int, int]:
+def _state(path: str, row_format: RowFormat) -> tuple[str, int, int]:
     """What the app would make of a row. Raises OSError."""
     state = _core.classify(path)
-    if state.kind == "ok" and agent_mode:
+    if state.kind == "ok" and row_format.required:
         data, _ = read_file(path)
-        return verdict(data, Path(path).name.removesuffix(".json"), agent_mode)
+        return classify_row(data, Path(path).name.removesuffix(".json"), row_format)
     return state.kind, state.offset, state.length
 
 

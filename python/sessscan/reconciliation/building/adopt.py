@@ -7,7 +7,7 @@ from pathlib import Path
 from ... import _core
 from ...errors import UnbuildableError
 from ...model import Action, Evidence, Row, Store
-from ...stores.project_folder import normal
+from ...stores.project_folder import normalize
 from ..inventory import transcript_id
 from ..matching.lost_row import LOST, Case
 from ..matching.state import Docket
@@ -46,14 +46,16 @@ def _homes(docket: Docket) -> dict[str, set[str]]:
             for key in ("cwd", "originCwd"):
                 value = row.fields.get(key)
                 if isinstance(value, str) and value:
-                    homes.setdefault(normal(value), set()).add(contents.store.path)
+                    homes.setdefault(normalize(value), set()).add(contents.store.path)
     return homes
 
 
 def _store(docket: Docket, transcript: _core.Transcript, homes: dict[str, set[str]]) -> Store | None:
     """The store an orphan is from: the only one, or the only one with rows from its directory."""
-    stores = [contents.store for contents in docket.survey.contents if not contents.store.agent_mode]
+    stores = [
+        contents.store for contents in docket.survey.contents if contents.store.format.transcripts_in_projects
+    ]
     if len(stores) > 1 and transcript.cwd is not None:
-        paths = homes.get(normal(transcript.cwd), set())
+        paths = homes.get(normalize(transcript.cwd), set())
         stores = [store for store in stores if store.path in paths]
     return stores[0] if len(stores) == 1 else None

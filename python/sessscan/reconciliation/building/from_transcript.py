@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from ... import _core
-from ...stores.project_folder import in_folder
+from ...stores.project_folder import matches_key
 from ..inventory import folder_of, path_of, transcript_id
 
 WORKTREE_PART = re.compile(r"[/\\]\.claude[/\\]worktrees[/\\][^/\\]+")
@@ -87,10 +87,10 @@ def _directory(transcript: _core.Transcript, lines: dict[tuple[str, object], int
     """The session's own directory: the first whose key is the folder's name, else the first."""
     folder = folder_of(transcript)
     for (kind, value), line in lines.items():
-        if kind == "cwd" and isinstance(value, str) and in_folder(value, folder):
+        if kind == "cwd" and isinstance(value, str) and matches_key(value, folder):
             return value, f"cwd, line {line}"
     moved = transcript.relocated_cwd
-    if moved is not None and in_folder(moved, folder):
+    if moved is not None and matches_key(moved, folder):
         return moved, "relocated record"
     if transcript.cwd is None:
         return None

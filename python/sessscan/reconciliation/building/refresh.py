@@ -12,8 +12,8 @@ from typing import Any, TypeGuard
 
 from ... import _core
 from ...snapshots.store import Version
-from ...stores.json_members import changed
-from ...stores.rows import readable
+from ...stores.json_members import replace_members
+from ...stores.rows import readable_members
 from ..inventory import path_of
 from ..matching.lost_row import Case
 from .from_transcript import Fields, derive
@@ -26,7 +26,7 @@ def brought_up_to_date(
     case: Case, version: Version, data: bytes
 ) -> tuple[dict[str, Any], dict[str, str], bytes]:
     """The row, each field's provenance, and its bytes."""
-    fields = readable(data)
+    fields = readable_members(data)
     values: Fields = {}
     if case.transcript is not None and _has_moved_on(case.transcript, version):
         values = _since(case.transcript, case.session_id, fields)
@@ -38,10 +38,10 @@ def brought_up_to_date(
         values["cliSessionId"] = (case.cli_session_id, "the transcript's name")
     values = {key: value for key, value in values.items() if not _same(fields.get(key), value[0])}
     try:
-        content = changed(data, {key: _json(value) for key, (value, _) in values.items()})
+        content = replace_members(data, {key: _json(value) for key, (value, _) in values.items()})
     except (ValueError, RecursionError):  # nested more deeply than can be followed
         values, content = {}, data
-    row = readable(content)
+    row = readable_members(content)
     provenance = dict.fromkeys(row, "its snapshot") | {key: told for key, (_, told) in values.items()}
     return row, provenance, content
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...errors import UnbuildableError
 from ...model import Action, Fingerprint, Row
-from ...stores.rows import BOM, MAX_ROW_SIZE, bare_id, read_file, readable, verdict
+from ...stores.rows import BOM, MAX_ROW_SIZE, bare_id, classify_row, read_file, readable_members
 from ..inventory import path_of, transcript_id
 from ..matching.lost_row import Case, Witness, candidate
 from ..matching.remains import is_fresh
@@ -92,9 +92,11 @@ def adopt(case: Case) -> Action:
 
 def _restore(case: Case) -> Action:
     row, provenance, content, read = _content(case)
-    state, _, _ = verdict(content, case.session_id, case.row.store.agent_mode)
+    state, _, _ = classify_row(content, case.session_id, case.row.store.format)
     if state != "ok":
-        missing = " (an agent-mode row needs its processName)" if case.row.store.agent_mode else ""
+        row_format = case.row.store.format
+        needed = " and ".join(row_format.required)
+        missing = f" (a {row_format.name} row needs its {needed})" if needed else ""
         raise UnbuildableError(f"what can be known of it does not make a row that the app accepts{missing}")
     transcript = case.transcript
     return Action(
@@ -123,7 +125,7 @@ def _content(case: Case) -> tuple[dict[str, Any], dict[str, str], bytes, dict[st
         stripped = whole.removeprefix(BOM)
         if best.kind == "tmp" and is_fresh(case, best):
             return _verbatim(whole, "its .tmp", read)
-        if best.kind == "own" and verdict(stripped, case.session_id, case.row.store.agent_mode)[0] == "ok":
+        if best.kind == "own" and classify_row(stripped, case.session_id, case.row.store.format)[0] == "ok":
             return _verbatim(stripped, "the row itself", read)
     fields: Fields = {}
     for witness in case.base:
@@ -144,13 +146,13 @@ def _content(case: Case) -> tuple[dict[str, Any], dict[str, str], bytes, dict[st
 def _verbatim(
     content: bytes, origin: str, read: dict[str, bytes]
 ) -> tuple[dict[str, Any], dict[str, str], bytes, dict[str, bytes]]:
-    row = readable(content)
+    row = readable_members(content)
     return row, dict.fromkeys(row, origin), content, read
 
 
 def _members(witness: Witness, data: bytes) -> dict[str, Any]:
     """What a witness contributes to the row."""
-    members = readable(data)
+    members = readable_members(data)
     if witness.partial:
         members["cliSessionId"] = witness.cli_session_id
     if witness.kind in ("copy", "prefix"):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from ... import _core
 from ...model import Evidence
-from ...stores.project_folder import in_folder, normal
-from ...stores.rows import Lease, bare_id
+from ...stores.project_folder import matches_key, normalize
+from ...stores.rows import bare_id
+from ...stores.worktrees import Lease
 from ..inventory import Survey, folder_of, transcript_id
 from .candidates import DESKTOP, directories
 from .lineage import Lineage
@@ -34,7 +35,7 @@ class Leases:
             for lease in worktrees.leases:
                 self._leases.setdefault((worktrees.home, bare_id(lease.session_id)), []).append(lease)
                 self._files[worktrees.home] = worktrees.path
-                tenants = self._tenants.setdefault((worktrees.home, normal(lease.path)), set())
+                tenants = self._tenants.setdefault((worktrees.home, normalize(lease.path)), set())
                 tenants.add(bare_id(lease.session_id))
         places = {place for _, place in self._tenants}
         self._present: dict[str, list[_core.Transcript]] = {}
@@ -52,11 +53,11 @@ class Leases:
         leases = self._leases.get((home or "", bare_id(case.session_id)), [])
         if not leases:
             return None
-        if len({normal(lease.path) for lease in leases}) > 1:
+        if len({normalize(lease.path) for lease in leases}) > 1:
             case.remarks.append("several worktrees are leased to it at once")
             return None
         lease = leases[0]
-        if len(self._tenants[(home or "", normal(lease.path))]) > 1:
+        if len(self._tenants[(home or "", normalize(lease.path))]) > 1:
             case.remarks.append(f"{lease.path} is leased to it and to another session at once")
             return None
         present = self._in(lease.path)
@@ -93,9 +94,9 @@ class Leases:
         return bool(self._leases)
 
     def _in(self, path: str) -> list[_core.Transcript]:
-        found = list(self._present.get(normal(path), ()))
+        found = list(self._present.get(normalize(path), ()))
         # One whose lines name no directory may still lie under the directory's key.
-        found += [t for t in self._nowhere if t not in found and in_folder(path, folder_of(t))]
+        found += [t for t in self._nowhere if t not in found and matches_key(path, folder_of(t))]
         return [transcript for transcript in found if self._lineage.newer_copy(transcript) is None]
 
     def _objection(

@@ -24,7 +24,7 @@ from functools import cached_property
 
 from ... import _core
 from ...model import Candidate, Evidence, Row
-from ...stores.project_folder import normal
+from ...stores.project_folder import normalize
 from ..inventory import Survey, path_of, transcript_id
 from .candidates import is_desktop
 from .lineage import Lineage
@@ -224,9 +224,13 @@ class Clock:
             return False
         for witness in case.witnesses:
             cwd, created = witness.fields.get("cwd"), witness.fields.get("createdAt")
-            if isinstance(cwd, str) and transcript.cwd is not None and normal(cwd) != normal(transcript.cwd):
+            if (
+                isinstance(cwd, str)
+                and transcript.cwd is not None
+                and normalize(cwd) != normalize(transcript.cwd)
+            ):
                 worktree = transcript.worktree
-                if worktree is None or worktree.path is None or normal(cwd) != normal(worktree.path):
+                if worktree is None or worktree.path is None or normalize(cwd) != normalize(worktree.path):
                     return False
             if isinstance(created, int | float) and abs(created - self._born[position]) > AFTER:
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ... import _core
-from ...stores.project_folder import normal
+from ...stores.project_folder import normalize
 from ..inventory import Survey
 
 DESKTOP = "claude-desktop"
@@ -46,4 +46,4 @@ def directories(transcript: _core.Transcript) -> set[str]:
         transcript.relocated_cwd,
         worktree.path if worktree is not None else None,
     )
-    return {normal(name) for name in named if name}
+    return {normalize(name) for name in named if name}

@@ -17,7 +17,16 @@ from typing import Any
 from ... import _core
 from ...model import Row
 from ...stores.locate import REGISTRIES, folders_in
-from ...stores.rows import BOM, MAX_SOURCE_SIZE, Leftover, bare_id, kept, read_file, readable, verdict
+from ...stores.rows import (
+    BOM,
+    MAX_SOURCE_SIZE,
+    Leftover,
+    bare_id,
+    classify_row,
+    identifying_members,
+    read_file,
+    readable_members,
+)
 from ..inventory import UUID, Survey
 from .lost_row import Case, Witness, span
 
@@ -83,9 +92,9 @@ class Witnesses:
         if found is None:
             return None
         version, data = found
-        if verdict(data, case.session_id, case.row.store.agent_mode)[0] != "ok":
+        if classify_row(data, case.session_id, case.row.store.format)[0] != "ok":
             return None
-        fields = kept(readable(data))
+        fields = identifying_members(readable_members(data))
         path, status = str(version.database), os.stat_result((0,) * 10)
         return Witness("snapshot", path, status, fields, _id(fields), whole=True, version=version, data=data)
 
@@ -98,8 +107,8 @@ class Witnesses:
         except OSError as error:
             case.remarks.append(f"its .tmp cannot be read ({error.strerror or error})")
             return
-        kind, _, _ = verdict(data, case.session_id, case.row.store.agent_mode)
-        fields = kept(readable(data)) if kind in ("ok", *SALVAGE) else {}
+        kind, _, _ = classify_row(data, case.session_id, case.row.store.format)
+        fields = identifying_members(readable_members(data)) if kind in ("ok", *SALVAGE) else {}
         age = self._survey.now - status.st_mtime_ns // 1_000_000
         if kind == "id-mismatch":
             case.remarks.append("its .tmp holds another session")
@@ -123,7 +132,7 @@ class Witnesses:
         except OSError:
             return
         if row.state == "bom":
-            kind, _, _ = verdict(data[len(BOM) :], row.session_id, row.store.agent_mode)
+            kind, _, _ = classify_row(data[len(BOM) :], row.session_id, row.store.format)
             whole = kind in ("ok", "not-a-row", "id-mismatch")
         elif row.state == "oversize":
             whole = row.size <= MAX_SOURCE_SIZE and _is_object(data)
@@ -176,7 +185,7 @@ class Witnesses:
     def _copies(self, case: Case) -> Iterable[Witness]:
         found: list[Witness] = []
         for row in self._healthy.get(case.session_id, ()):
-            if row.store.agent_mode == case.row.store.agent_mode:
+            if row.store.format == case.row.store.format:
                 status = _stat(row.path)
                 if status is not None:
                     found.append(
@@ -190,8 +199,8 @@ class Witnesses:
                 data, status = read_file(path)
             except OSError:
                 continue
-            if verdict(data, case.session_id, case.row.store.agent_mode)[0] == "ok":
-                fields = kept(readable(data))
+            if classify_row(data, case.session_id, case.row.store.format)[0] == "ok":
+                fields = identifying_members(readable_members(data))
                 elsewhere = str(Path(path).parent) != folder
                 found.append(Witness("copy", path, status, fields, _id(fields), True, elsewhere=elsewhere))
         found.sort(key=lambda copy: (stated_at(copy), copy.mtime), reverse=True)
@@ -241,7 +250,7 @@ def _is_newer(case: Case, witness: Witness, snapshot: Witness) -> bool:
         data = read_file(witness.path)[0].removeprefix(BOM)
     except OSError:
         return False
-    return data != snapshot.data and verdict(data, case.session_id, case.row.store.agent_mode)[0] == "ok"
+    return data != snapshot.data and classify_row(data, case.session_id, case.row.store.format)[0] == "ok"
 
 
 def _id(fields: dict[str, Any]) -> str | None:
