@@ -1,10 +1,11 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, the markers, and the option `--seed`."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,41 @@ import pytest
 from sessscan.demo import make
 from support.store_factory import World
 from support.transcript_factory import new_id
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option `--seed`."""
+    parser.addoption("--seed", type=int, default=1, help="first seed of generated stores, histories and cuts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `quick` each test that is marked neither `full` nor `thorough`."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("full", "thorough")):
+            item.add_marker("quick")
+
+
+@pytest.fixture(autouse=True)
+def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run a test marked `alone` while no other process of pytest-xdist runs a test."""
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    folder = tmp_path_factory.getbasetemp().parent  # the one that the processes have in common
+    kind = fcntl.LOCK_SH if request.node.get_closest_marker("alone") is None else fcntl.LOCK_EX
+    with (folder / "running.lock").open("a") as running:
+        with (folder / "next.lock").open("a") as queue:
+            fcntl.flock(queue, fcntl.LOCK_EX)  # or others would overtake a test that waits to be alone
+            fcntl.flock(running, kind)
+        yield
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Return the option `--seed`."""
+    return int(request.config.getoption("seed"))
 
 
 @pytest.fixture

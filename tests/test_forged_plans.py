@@ -14,13 +14,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import PlanFileError, RefusedError
 from sessscan.render.reconciliation import print_outcome
 from support.plans import Document, document_of, everything, the, write
+from support.rounds import examples
 from support.store_factory import World
 from support.transcript_factory import new_id
 from test_truth import picture
@@ -201,12 +202,7 @@ def spots(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(
-    max_examples=int(os.environ.get("SESSSCAN_PLANS", "120")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(data=st.data())
+@examples(120, data=st.data(), thorough=400)
 def test_no_forged_plan_harms(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
 ) -> None:

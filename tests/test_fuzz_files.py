@@ -2,7 +2,7 @@
 
 A valid file is damaged, in its bytes or in its values, and read by whoever reads it. What it makes of it
 is its own tests' business; here it must say so in its own words, or go on, and never anything else.
-`SESSSCAN_FUZZ=N` tries N files of each kind (default 60).
+`pytest -m thorough` tries many more.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout, suppress
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from sessscan.changes import journal
 from sessscan.changes import plan_file as planfile
@@ -26,6 +27,7 @@ from sessscan.changes.undo import choose, undo
 from sessscan.errors import JournalError, PlanFileError
 from sessscan.render.runs import print_log
 from support.hostile_place import VICTIM, Place, compact, row
+from support.rounds import examples
 
 ODD = (
     None, True, False, 0, -1, 1 << 63, 1 << 200, -(1 << 200), 0.5, 1e308, float("inf"), float("nan"), "", "x",
@@ -34,11 +36,7 @@ ODD = (
 )  # fmt: skip
 """Values that are never meant."""
 
-fuzzed = settings(
-    max_examples=int(os.environ.get("SESSSCAN_FUZZ", "60")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+fuzzed = partial(examples, 60, thorough=500, ignore=(HealthCheck.too_slow, HealthCheck.data_too_large))
 
 
 def places_in(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -136,8 +134,7 @@ INDEX = {
 }
 
 
-@fuzzed
-@given(either(ROW))
+@fuzzed(either(ROW))
 def test_rows_and_what_lies_beside_them(content: bytes) -> None:
     with Ground() as ground:
         for suffix in (".json", ".json.tmp", ".json.bak"):
@@ -151,16 +148,14 @@ def test_rows_and_what_lies_beside_them(content: bytes) -> None:
         assert {path: path.read_bytes() for path in ground.place.store.iterdir()} == before
 
 
-@fuzzed
-@given(either(WORKTREES))
+@fuzzed(either(WORKTREES))
 def test_worktree_files(content: bytes) -> None:
     with Ground() as ground:
         (ground.place.user_data / "git-worktrees.json").write_bytes(content)
         ground.place.plan()
 
 
-@fuzzed
-@given(either(INDEX))
+@fuzzed(either(INDEX))
 def test_index_files(content: bytes) -> None:
     with Ground() as ground:
         index = ground.place.project / "sessions-index.json"
@@ -181,8 +176,7 @@ def a_plan() -> Any:
 PLAN = a_plan()
 
 
-@fuzzed
-@given(documents(PLAN), st.booleans())
+@fuzzed(documents(PLAN), st.booleans())
 def test_plans(document: Any, signed: bool) -> None:
     if signed and isinstance(document, dict):
         document.pop("sha256", None)
@@ -191,8 +185,7 @@ def test_plans(document: Any, signed: bool) -> None:
     read_plan(json.dumps(document).encode())
 
 
-@fuzzed
-@given(damaged(compact(PLAN)))
+@fuzzed(damaged(compact(PLAN)))
 def test_plans_whose_bytes_are_damaged(content: bytes) -> None:
     read_plan(content)
 
@@ -215,15 +208,13 @@ def a_journal() -> list[Any]:
 JOURNAL = a_journal()
 
 
-@fuzzed
-@given(documents(JOURNAL))
+@fuzzed(documents(JOURNAL))
 def test_journals(document: Any) -> None:
     lines = document if isinstance(document, list) else [document]
     read_journal(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
-@fuzzed
-@given(damaged(b"".join(compact(line) + b"\n" for line in JOURNAL)))
+@fuzzed(damaged(b"".join(compact(line) + b"\n" for line in JOURNAL)))
 def test_journals_whose_bytes_are_damaged(content: bytes) -> None:
     read_journal(content)
 

@@ -25,22 +25,21 @@ from sessscan.scan_cache import cache
 from sessscan.scan_cache import scan as index
 from support.histories import STEPS, TICK, History
 from support.program import run
+from support.rounds import rounds
 
-HISTORIES = int(os.environ.get("SESSSCAN_HISTORIES", "300"))
-SEED = int(os.environ.get("SESSSCAN_SEED", "1"))
 SIDE_BY_SIDE = 250
 STEPS_EACH = 8
 
 
-def test_every_history_ends_with_what_a_full_scan_says(tmp_path: Path) -> None:
-    """`SESSSCAN_HISTORIES`: how many; `SESSSCAN_SEED`: other ones."""
+@rounds(300, thorough=3_000)
+def test_every_history_ends_with_what_a_full_scan_says(tmp_path: Path, seed: int, rounds: int) -> None:
     read, whole, happened = 0, 0, Counter[str]()
-    for first in range(0, HISTORIES, SIDE_BY_SIDE):
+    for first in range(0, rounds, SIDE_BY_SIDE):
         batch = tmp_path / str(first)
         batch.mkdir()
-        numbers = range(first, min(first + SIDE_BY_SIDE, HISTORIES))
-        histories = [History.begin(batch / str(number), SEED, number) for number in numbers]
-        dice = Random(f"{SEED} {first}")
+        numbers = range(first, min(first + SIDE_BY_SIDE, rounds))
+        histories = [History.begin(batch / str(number), seed, number) for number in numbers]
+        dice = Random(f"{seed} {first}")
         strict = dice.random() < 0.3
         for step in range(STEPS_EACH + 1):
             if step:

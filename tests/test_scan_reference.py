@@ -1,7 +1,7 @@
-"""The core, held to the plain-Python scan of `support/reference.py` on inputs that nobody wrote by hand.
+"""Compare the core with the plain-Python scan of `support/reference.py` on generated transcripts.
 
-`SESSSCAN_THOROUGH=1` looks at thirty times as many. `SESSSCAN_CORPUS` names a folder of real transcripts;
-where it is set they are compared as well, whole and in thousands of damaged copies.
+`pytest -m thorough` compares four times as many. If the environment variable `SESSSCAN_CORPUS` names a folder
+of real transcripts, they are compared too: whole, and in thousands of damaged copies.
 """
 
 from __future__ import annotations
@@ -14,17 +14,11 @@ from typing import Any
 
 import pytest
 import sessscan
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from race import content, sessions
 from support import damage, reference, transcripts
+from support.rounds import examples, rounds
 from support.transcripts import told
-
-BUDGET = int(os.environ.get("SESSSCAN_THOROUGH", "1"))
-
-
-def examples(n: int) -> Any:
-    return settings(max_examples=n * BUDGET, deadline=None)
 
 
 def core(data: bytes, session_id: str | None = transcripts.SESSION, *, strict: bool) -> dict[str, Any]:
@@ -50,42 +44,35 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("transcripts") / f"{transcripts.SESSION}.jsonl"
 
 
-@examples(250)
-@given(transcripts.transcripts())
+@examples(250, transcripts.transcripts(), thorough=1_000)
 def test_undamaged(data: bytes) -> None:
     hold(data)
 
 
 @pytest.mark.parametrize("kind", damage.DAMAGES, ids=lambda kind: kind.__name__)
-def test_each_damage(kind: damage.Damage) -> None:
-    @examples(40)
-    @given(transcripts.damaged(kind))
-    def check(data: bytes) -> None:
-        hold(data)
-
-    check()
+@examples(40, data=st.data(), thorough=160)
+def test_each_damage(kind: damage.Damage, data: st.DataObject) -> None:
+    hold(data.draw(transcripts.damaged(kind)))
 
 
-@examples(150)
-@given(transcripts.damaged())
+@examples(150, transcripts.damaged(), thorough=600)
 def test_several_damages(data: bytes) -> None:
     hold(data)
 
 
-@examples(300)
-@given(transcripts.mutated())
+@examples(300, transcripts.mutated(), thorough=1_200)
 def test_arbitrary_bytes_changed(data: bytes) -> None:
     assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION)
 
 
-@examples(60)
-@given(transcripts.mutated(), st.sampled_from((None, transcripts.PARENT_SESSION, "")))
+@examples(60, transcripts.mutated(), st.sampled_from((None, transcripts.PARENT_SESSION, "")), thorough=240)
 def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
     assert core(data, session_id, strict=True) == reference.scan_bytes(data, session_id)
 
 
-@examples(80)
-@given(
+@examples(
+    80,
+    thorough=320,
     data=st.one_of(transcripts.transcripts(), transcripts.damaged()),
     kinds=st.sampled_from((("title", "cwd", "timestamp"), ("cwd",), ("timestamp", "title"), ())),
 )
@@ -137,8 +124,6 @@ CORPUS = Path(os.environ.get("SESSSCAN_CORPUS", ""))
 FILES = sorted(CORPUS.rglob("*.jsonl")) if os.environ.get("SESSSCAN_CORPUS") else []
 needs_corpus = pytest.mark.skipif(not FILES, reason="SESSSCAN_CORPUS names no folder with transcripts")
 
-COPIES = 2_000
-
 
 def excerpts(seed: int) -> Iterator[bytes]:
     """Some lines in a row of one real file after the other, for ever."""
@@ -162,14 +147,16 @@ def test_real_file(file: Path) -> None:
 
 
 @needs_corpus
-def test_mutated_copies_of_real_files() -> None:
-    for seed, excerpt in zip(range(COPIES * BUDGET // 4), excerpts(1), strict=False):
+@rounds(500, thorough=2_000)
+def test_mutated_copies_of_real_files(rounds: int) -> None:
+    for seed, excerpt in zip(range(rounds), excerpts(1), strict=False):
         for data in damage.mutated_copies(excerpt, seed, 4):
             assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION), seed
 
 
 @needs_corpus
-def test_damaged_copies_of_real_files() -> None:
-    for seed, excerpt in zip(range(COPIES * BUDGET // 4), excerpts(2), strict=False):
+@rounds(500, thorough=2_000)
+def test_damaged_copies_of_real_files(rounds: int) -> None:
+    for seed, excerpt in zip(range(rounds), excerpts(2), strict=False):
         for data in damage.damaged_copies(excerpt, seed, 4):
             hold(data)

@@ -1,6 +1,6 @@
 """Files that lose their bytes while they are scanned, and the signal that comes of it.
 
-`SESSSCAN_CUTS` says under how many running scans a file is cut (100 unless told otherwise).
+A file is cut under 100 running scans, under 1,000 with `pytest -m thorough`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from pathlib import Path
 
 import pytest
 import sessscan
+from support.rounds import rounds
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="no file is mapped there, and none can be cut"
 )
 
-CUTS = int(os.environ.get("SESSSCAN_CUTS", "100"))
-SEED = int(os.environ.get("SESSSCAN_SEED", "1"))
 HERE = Path(__file__).parent
 
 # None of ours: it would be enabled in the children as well.
@@ -32,21 +31,21 @@ ENVIRONMENT["PYTHONPATH"] = os.pathsep.join(path for path in (str(HERE), *sys.pa
 
 
 @pytest.mark.parametrize("when", ["before", "after", "never", "in turns"])
-def test_nothing_is_invented(tmp_path: Path, when: str) -> None:
-    cuts = -(-CUTS // 4)
+@rounds(25, thorough=250)
+def test_nothing_is_invented(tmp_path: Path, when: str, seed: int, rounds: int) -> None:
     command = [
         sys.executable,
         str(HERE / "support" / "changing_files.py"),
         "scan",
         str(tmp_path),
-        str(cuts),
-        str(SEED),
+        str(rounds),
+        str(seed),
         when,
     ]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60 + cuts)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60 + rounds)
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     told = json.loads(done.stdout)
-    assert told["hits"] >= cuts
+    assert told["hits"] >= rounds
     assert told["untrue"] == 0
     # Were there only errors, it would prove nothing.
     assert sum(count for what, count in told["seen"].items() if what.endswith(" answered")) > 5
@@ -73,14 +72,15 @@ with open(sys.argv[1], "w+b") as file:
 """
 
 
-def test_bytes_that_change_while_they_are_read(tmp_path: Path) -> None:
+@rounds(25, thorough=250)
+def test_bytes_that_change_while_they_are_read(tmp_path: Path, rounds: int) -> None:
     """Numbers turn into quotes and back: nobody knows what the file is then, but nothing may fail."""
     path = tmp_path / "a.jsonl"
     with subprocess.Popen([sys.executable, "-c", OVERWRITE, str(path)], stdout=subprocess.PIPE) as writer:
         try:
             assert writer.stdout is not None
             writer.stdout.readline()
-            deadline = time.monotonic() + CUTS / 40
+            deadline = time.monotonic() + rounds / 10
             scans = 0
             while time.monotonic() < deadline:
                 for strict in (False, True):
