@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 import sessscan
 from rich.cells import cell_len
-from sessscan.cli.moments import moment
 from sessscan.render.sessions import ago
 from sessscan.sessions.listing import Wanted, list_all
 from support.program import picture, places, run
@@ -228,36 +227,6 @@ def test_time_and_limit(env: dict[str, str], sample: Path) -> None:
     found = listed(env, sample, "--limit", 3)
     assert (found["sessions"], found["matched"]) == (everything[:3], len(everything))
     assert listed(env, sample, "-n", 2, "--until", bound)["sessions"] == everything[5:7]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("90min", NOW - 90 * 60_000),
-        ("12h", NOW - 12 * HOUR),
-        ("3d", NOW - 3 * DAY),
-        (" 2 w ", NOW - 14 * DAY),
-        ("2026-03-01T12:00:00Z", 1_772_366_400_000),
-        ("2026-03-01T13:00:00.250+01:00", 1_772_366_400_250),
-        ("2026-03-01T12:00", int(datetime(2026, 3, 1, 12).timestamp() * 1000)),
-        ("2026-03-01", int(datetime(2026, 3, 1).timestamp() * 1000)),
-    ],
-)
-def test_moments(text: str, expected: int) -> None:
-    assert moment(text, NOW) == expected
-
-
-def test_a_day_ends_with_its_last_millisecond() -> None:
-    assert moment("2026-03-01", NOW, end=True) == moment("2026-03-02", NOW) - 1
-    assert moment("2026-03-01T12:00:00Z", NOW, end=True) == moment("2026-03-01T12:00:00Z", NOW)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "soon", "3", "3m", "-3d", "2026-13-01", "0001-01-01T00:00:00+14:00x", "٣d"]
-)
-def test_no_moment(text: str) -> None:
-    with pytest.raises(ValueError, match="no time"):
-        moment(text, NOW)
 
 
 @pytest.mark.parametrize(

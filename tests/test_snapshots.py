@@ -516,30 +516,6 @@ def test_of_a_key_given_twice_the_last_changes() -> None:
 # --- which moment, which row, which difference
 
 
-@pytest.mark.parametrize(
-    ("text", "time"),
-    [
-        ("1795594017304", 1795594017304),
-        ("2026-11-25T08:06:57.304Z", 1795594017304),
-        ("2026-11-25 08:06:57.304", 1795594017304),
-        ("2026-11-25 08:06:57.304 UTC", 1795594017304),
-        ("2026-11-25T09:06:57.304123456+01:00", 1795594017304),
-        ("2026-11-25T08:06:57Z", 1795594017999),
-        ("2026-11-25T08:06", 1795594019999),
-        ("2026-11-25T08:06+00:00", 1795594019999),
-        ("2026-11-25", 1795651199999),
-    ],
-)
-def test_a_moment_is_its_end(text: str, time: int) -> None:
-    assert choice.moment(text) == time
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "12:00", "2026-11-25T25:00", "-5", "٣"])
-def test_what_is_no_moment(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time: give one such as"):
-        choice.moment(text)
-
-
 def test_the_version_that_stood_at_a_time(snapshots: Snapshots) -> None:
     def kept(taken: int, written: int) -> Version:
         return Version(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .moments import TIMES, parsed
 from .options import NoIndex, Projects, Stores
 
 
@@ -17,9 +18,6 @@ class ListForm(StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
-
-
-_TIME = "2026-03-01, 2026-03-01T12:00:00Z, or 12h, 3d, 2w ago."
 
 
 def list_(
@@ -35,10 +33,11 @@ def list_(
         ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help=f"Only those active at this time or later: {_TIME}")
+        str | None, typer.Option(metavar="TIME", help=f"Only those active at this time or later: {TIMES}")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only those active last at this time or before.")
+        str | None,
+        typer.Option(metavar="TIME", help="Only those active last at this time, day or minute, or before."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")
@@ -57,7 +56,7 @@ def list_(
     from ..sessions.listing import Wanted, list_all
     from .options import fail, folders
 
-    after, before = _moment("--since", since), _moment("--until", until, end=True)
+    after, before = parsed("--since", since), parsed("--until", until, end=True)
     if after is not None and before is not None and after > before:
         fail(f"--since {since} is later than --until {until}", 2)
     wanted = Wanted(folder or None, " ".join(text or ()), after, before)
@@ -69,17 +68,3 @@ def list_(
     print_listing(found, form.value, again)
     if found.errors:
         raise typer.Exit(4)
-
-
-def _moment(option: str, text: str | None, *, end: bool = False) -> int | None:
-    import time
-
-    from .moments import moment
-    from .options import fail
-
-    if text is None:
-        return None
-    try:
-        return moment(text, int(time.time() * 1000), end=end)
-    except ValueError as error:
-        fail(f"{option} {text}: {error}", 2)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .moments import TIMES, parsed
 from .options import Force, Form
 
 
@@ -18,8 +19,7 @@ def restore(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="As it was then: 2026-11-25T08:30:00Z, a date, or milliseconds since 1970; UTC unless it "
-            "says otherwise. Default: the newest snapshot.",
+            help=f"As it was at the end of this time, day or minute: {TIMES} Default: the newest snapshot.",
         ),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
@@ -31,17 +31,17 @@ def restore(
     from ..reconciliation.restore import restore as run
     from ..render.screen import remark
     from ..render.snapshots import print_restoration
-    from ..snapshots import select as choice
     from ..snapshots.store import Snapshots
     from .failure import usage
     from .options import fail
 
+    time = parsed("--at", at, end=True)
     store = Snapshots.existing()
     if store is None:
         fail("there are no snapshots yet: `sessscan snapshot` takes one", 2)
     with store:
         try:
-            found = run(store, row, None if at is None else choice.moment(at))
+            found = run(store, row, time)
         except ValueError as error:
             usage(error)
         for text in found.plan.remarks:

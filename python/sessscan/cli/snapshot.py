@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Form, Projects, Stores
+from .options import Form, Stores
 
 
 def snapshot(
     store: Stores = None,
-    projects: Projects = None,
     keep: Annotated[
         int | None,
         typer.Option(
@@ -30,7 +29,6 @@ def snapshot(
     from ..snapshots.store import Snapshots
     from .options import folders
 
-    folders(projects, "--projects")
     with Snapshots.open() as snapshots:
         if keep is not None:
             snapshots.limit(keep)

@@ -1,9 +1,8 @@
-"""Which row and which moment the user means."""
+"""Select the row and the version that the user names."""
 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +11,6 @@ from .store import Kept, Version
 
 _ENOUGH = 4
 """Characters by which a session may be called, if no other begins so."""
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
-_FRACTION = re.compile(r"(:\d\d)\.(\d{1,9})")
 
 
 def row(rows: Sequence[Kept], name: str) -> Kept:
@@ -38,41 +33,6 @@ def row(rows: Sequence[Kept], name: str) -> Kept:
         paths = ", ".join(kept.path for kept in found[:5])
         raise ValueError(f"{name} may be one of {len(found)} rows; give the path: {paths}")
     return found[0]
-
-
-def moment(text: str) -> int:
-    """The end of the moment that `text` names, epoch ms: a time of RFC 3339, a date, or epoch ms.
-
-    A time without a zone is UTC, as all times that are shown. A date is that whole day, a time without
-    seconds that whole minute. Raises `ValueError`.
-    """
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return int(text)
-    whole = datetime.timedelta(milliseconds=1)
-    if _DATE.fullmatch(text):
-        whole = datetime.timedelta(days=1)
-    elif not _FRACTION.search(text):
-        plain = _MINUTE.match(text)
-        whole = datetime.timedelta(minutes=1) if plain and text[plain.end() :][:1] != ":" else _SECOND
-    try:
-        time = datetime.datetime.fromisoformat(_FRACTION.sub(_six_digits, text.removesuffix(" UTC")))
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=datetime.UTC)
-        return (time + whole - _EPOCH) // datetime.timedelta(milliseconds=1) - 1
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f"{text!r} is no time: give one such as 2026-11-25T08:30:00Z, a date such as 2026-11-25, or "
-            "milliseconds since 1970"
-        ) from None
-
-
-_SECOND = datetime.timedelta(seconds=1)
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-def _six_digits(match: re.Match[str]) -> str:
-    return f"{match[1]}.{match[2][:6]}"
 
 
 def version(versions: Sequence[Version], at: int | None) -> Version:
