@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from sessscan.demo import make
 from sessscan.reconciliation import reconcile
-from sessscan.reconciliation.diagnose import STATES, diagnose
+from sessscan.reconciliation.diagnose import diagnose
 from sessscan.rules import BY_NAME, RULES, find
+from sessscan.stores.row_states import LOST_STATES
 from support.program import places, run
 from support.store_factory import NOW, build
 
@@ -29,7 +30,7 @@ def producible() -> set[str]:
     names = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
     told = {str(name.value) for name in names if isinstance(name, ast.Constant)}
     assert sum(not isinstance(name, ast.Constant) for name in names) == 1, "a row's own state"
-    return told | set(STATES)
+    return told | set(LOST_STATES)
 
 
 def test_each_rule_is_explained_and_each_explanation_has_a_rule() -> None:

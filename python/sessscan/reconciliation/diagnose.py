@@ -9,27 +9,15 @@ from collections.abc import Iterable, Iterator
 from .. import _core
 from ..model import Finding, Row, Severity
 from ..stores.project_folder import matches_key
+from ..stores.row_states import LOST_STATES, MISSING
 from ..stores.rows import Contents, bare_id
 from . import sessions_index as index
 from .inventory import Survey, folder_of, path_of, transcript_id
 from .matching.candidates import DESKTOP, is_conversation
-from .matching.lost_row import MISSING, Case
+from .matching.lost_row import Case
 from .matching.state import Docket
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
-
-STATES = {
-    "zero-filled": "every byte of it is zero: a crash or power cut came before its content reached the disk",
-    "empty": "it is empty: its content never reached the disk",
-    "truncated": "it ends in the middle: the rest of its content never reached the disk",
-    "not-json": "its content is damaged",
-    "not-a-row": "it lacks what the app needs (sessionId, createdAt, lastActivityAt)",
-    "id-mismatch": "it names another session id than its file name does",
-    "bom": "it begins with a byte order mark, which editors on Windows add and the app does not take",
-    "oversize": "it is larger than the 10 MiB that the app reads",
-    "linked": "it is a link, and the app reads no links",
-    "unreadable": "it cannot be read",
-}
 
 
 def diagnose(docket: Docket, orphans: list[_core.Transcript]) -> list[Finding]:
@@ -83,11 +71,10 @@ def _damaged_rows(docket: Docket) -> Iterator[Finding]:
 
 
 def _damaged_row(row: Row, case: Case | None) -> Finding:
-    what = STATES[row.state] if row.error is None else f"{STATES[row.state]} ({row.error})"
-    if row.state == "zero-filled":
-        what += f"; {row.size:,} bytes were meant to be there"
-    elif row.state == "truncated":
-        what += f"; {row.offset:,} of its bytes are still there"
+    state = LOST_STATES[row.state]
+    what = state.words if row.error is None else f"{state.words} ({row.error})"
+    if state.amount:
+        what += f"; {state.amount.format(size=row.size, offset=row.offset)}"
     deleted = case is None or case.deleted
     if deleted:
         what += ". The session was deleted, so nothing is lost"

@@ -13,8 +13,8 @@ from ..model import Action, Evidence, Finding, Fingerprint, Store
 from ..snapshots import select as choice
 from ..snapshots.store import Kept, Snapshots, Version
 from ..stores.locate import REGISTRIES
+from ..stores.row_states import LOST_STATES
 from ..stores.rows import bare_id, classify_row, read_file, read_store, readable_members
-from .diagnose import STATES
 from .inventory import UUID
 
 
@@ -55,7 +55,7 @@ def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restorati
     else:
         state, offset, length = classify_row(before, kept.session_id, store.format)
         if state != "ok":
-            message = f"The app cannot read this row: {STATES[state]}."
+            message = f"The app cannot read this row: {LOST_STATES[state].words}."
             findings.append(
                 Finding(state, "error", kept.path, message, kept.session_id, None, offset, length)
             )

@@ -16,6 +16,7 @@ from typing import Any
 from .. import _core
 from ..model import ROW_FORMATS, Row, RowFormat, Store
 from .locate import entries, is_file
+from .row_states import LOST_STATES
 
 try:
     import simdjson
@@ -190,9 +191,10 @@ def _read_row(
             data = b""
     else:
         kind, offset, length = classify_row(data, session_id, store.format)
-    values = {} if kind in ("zero-filled", "empty") else readable_members(data)
     if kind == "ok":
-        return Row(path, session_id, store, kind, size, mtime, 0, 0, identifying_members(values))
+        fields = identifying_members(readable_members(data))
+        return Row(path, session_id, store, kind, size, mtime, 0, 0, fields)
+    values = {} if LOST_STATES[kind].content == "none" else readable_members(data)
     stats[path] = status
     return Row(path, session_id, store, kind, size, mtime, offset, length, identifying_members(values))
 

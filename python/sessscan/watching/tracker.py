@@ -19,9 +19,9 @@ from .. import _core
 from ..changes import journal
 from ..errors import SnapshotError
 from ..model import Finding, RowFormat, Store
-from ..reconciliation.diagnose import STATES
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
+from ..stores.row_states import LOST_STATES
 from ..stores.rows import bare_id, classify_row, read_file
 
 SETTLE = 0.4
@@ -208,7 +208,7 @@ class Ledger:
             state,
             "error",
             path,
-            f"The app cannot read this row: {STATES[state]}{reason}. "
+            f"The app cannot read this row: {LOST_STATES[state].words}{reason}. "
             "So the session is missing from its list.",
             name.removesuffix(".json"),
             None,

@@ -8,8 +8,9 @@ from ... import _core
 from ...errors import UnbuildableError
 from ...model import Action, Evidence, Row, Store
 from ...stores.project_folder import normalize
+from ...stores.row_states import MISSING
 from ..inventory import transcript_id
-from ..matching.lost_row import LOST, Case
+from ..matching.lost_row import Case
 from ..matching.state import Docket
 from .row import adopt
 
@@ -29,7 +30,7 @@ def adoptions(docket: Docket, orphans: list[_core.Transcript]) -> list[Action]:
         if name in sought or store is None:
             continue
         path = str(Path(store.path, f"local_{name}.json"))
-        case = Case(Row(path, f"local_{name}", store, LOST, 0, 0), None)
+        case = Case(Row(path, f"local_{name}", store, MISSING, 0, 0), None)
         docket.give(case, transcript, Evidence("orphan", "it was born in the app, and no row names it"))
         try:
             actions.append(adopt(case))

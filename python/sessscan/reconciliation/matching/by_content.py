@@ -12,17 +12,13 @@ from dataclasses import replace
 from ... import _core
 from ...model import Evidence, Source
 from ...snapshots.store import Version
+from ...stores.row_states import LOST_STATES, MISSING
 from ...stores.rows import PRIOR
 from ..inventory import transcript_id
 from .candidates import DESKTOP
-from .lost_row import MISSING, Case, Witness, candidate, span
+from .lost_row import Case, Witness, candidate, span
 from .remains import SETTLING, Witnesses, is_fresh, stated_at
 from .state import Docket
-
-UNWRITABLE = {
-    "linked": "it is a link, which the app does not follow and sessscan does not touch",
-    "unreadable": "it cannot be read, so nothing says what it holds",
-}
 
 
 def hear(docket: Docket) -> None:
@@ -37,8 +33,9 @@ def hear(docket: Docket) -> None:
     cases = docket.undecided()
     wanting: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        if case.row.state in UNWRITABLE or case.row.error is not None:
-            case.hold(UNWRITABLE.get(case.row.state) or "something else than a file stands in its place")
+        untouchable = LOST_STATES[case.row.state].untouchable
+        if untouchable is not None or case.row.error is not None:
+            case.hold(untouchable or "something else than a file stands in its place")
             continue
         witnesses.call(case)
         agreeing, contradiction = newest(case)

@@ -25,6 +25,7 @@ from functools import cached_property
 from ... import _core
 from ...model import Candidate, Evidence, Row
 from ...stores.project_folder import normalize
+from ...stores.row_states import LOST_STATES
 from ..inventory import Survey, path_of, transcript_id
 from .candidates import is_desktop
 from .lineage import Lineage
@@ -59,9 +60,6 @@ FUTURE = 86_400_000
 """Ms a time may lie ahead of now before it counts as lost."""
 SHOWN = 5
 """Candidates named in a hold."""
-CRASHED = frozenset(("zero-filled", "empty", "truncated", "not-json"))
-"""What a crash makes of a row that the app was writing: only then is its time that of its last save. A row
-that reads as JSON was brought into its state by something else, at another time."""
 
 
 @dataclass
@@ -128,7 +126,7 @@ class Clock:
         held: list[tuple[Case, _Node | None, str]] = []
         for case in cases:
             doubt = self.distrust(case.row)
-            if case.foreign or case.row.state not in CRASHED:
+            if case.foreign or not LOST_STATES[case.row.state].from_crash:
                 doubt = "its content is no crash's work, so its time is not that of its last save"
             if doubt is None:
                 nodes.append(_Node(case.row.mtime, case))
@@ -151,7 +149,7 @@ class Clock:
     def fits(self, case: Case, transcript: _core.Transcript) -> bool:
         """Whether a transcript ends when a row was last written, as far as its time can be trusted."""
         last = transcript.last_activity_at
-        if case.foreign or case.row.state not in CRASHED:
+        if case.foreign or not LOST_STATES[case.row.state].from_crash:
             return False
         return last is not None and -SKEW <= case.row.mtime - last <= FIT and self.distrust(case.row) is None
 

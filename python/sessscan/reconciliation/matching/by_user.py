@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ... import _core
+from ...stores.row_states import LOST_STATES
 from ...stores.rows import bare_id
 from ..inventory import path_of, transcript_id
-from .by_content import UNWRITABLE
 from .candidates import is_conversation
 from .lost_row import Case
 from .state import Docket
@@ -76,7 +76,7 @@ def _case(docket: Docket, name: str) -> Case:
         raise ValueError(f"{name} is the name of several rows; give the path: {', '.join(paths)}")
     for case in docket.cases:
         if case.row.path == paths[0]:
-            if case.row.state in UNWRITABLE or case.row.error is not None:
+            if LOST_STATES[case.row.state].untouchable is not None or case.row.error is not None:
                 raise ValueError(f"{name} cannot be put back: it is {case.row.error or case.row.state}")
             return case
     row = next(row for row in docket.survey.rows() if row.path == paths[0])

@@ -9,14 +9,9 @@ from typing import Any, Literal
 from ... import _core
 from ...model import Candidate, Evidence, Row, Source
 from ...snapshots.store import Version
+from ...stores.row_states import LOST_STATES
 
 WitnessKind = Literal["snapshot", "tmp", "own", "prefix", "copy"]
-
-
-LOST = "leftover-tmp"
-"""The state of a row that is not there, but for its `.tmp`."""
-MISSING = "missing"
-"""The state of a row that is not there, and was when the last snapshot was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class Case:
     @property
     def lost(self) -> bool:
         """Whether there is no row at all, only a `.tmp` of one, or a snapshot."""
-        return self.row.state in (LOST, MISSING)
+        return not LOST_STATES[self.row.state].has_file
 
     @property
     def open(self) -> bool:

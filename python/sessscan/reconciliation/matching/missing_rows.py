@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ...changes import journal
 from ...model import Row
+from ...stores.row_states import MISSING
 from ...stores.rows import Contents, bare_id
 from ..inventory import Survey
-from .lost_row import MISSING, Case
+from .lost_row import Case
 
 
 def gone(survey: Survey, contents: Contents, present: Collection[str]) -> Iterator[Case]:

@@ -17,6 +17,7 @@ from typing import Any
 from ... import _core
 from ...model import Row
 from ...stores.locate import REGISTRIES, folders_in
+from ...stores.row_states import LOST_STATES
 from ...stores.rows import (
     BOM,
     MAX_SOURCE_SIZE,
@@ -39,9 +40,9 @@ the uuids random or, as in version 7, led by 48 bits of time."""
 SETTLING = 2_000
 """Ms. Two files whose times differ by less were written in the same moment: FAT counts in steps of 2 s."""
 
-SALVAGE = frozenset(("truncated", "not-json"))
+SALVAGE = frozenset(name for name, state in LOST_STATES.items() if state.content == "beginning")
 """States in which what can be read from the beginning on is what was written there."""
-REFUSED = frozenset(("bom", "not-a-row", "id-mismatch", "oversize"))
+REFUSED = frozenset(name for name, state in LOST_STATES.items() if state.content == "whole")
 """States in which the whole content can be read, by everyone but the app."""
 
 

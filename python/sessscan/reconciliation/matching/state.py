@@ -10,10 +10,11 @@ from pathlib import Path
 from ... import _core
 from ...model import Candidate, Evidence, Row
 from ...snapshots.store import Version
+from ...stores.row_states import LEFTOVER_TMP
 from ...stores.rows import bare_id
 from ..inventory import Survey, transcript_id
 from .lineage import Lineage
-from .lost_row import LOST, Case, WitnessKind, candidate
+from .lost_row import Case, WitnessKind, candidate
 from .missing_rows import gone
 
 WHERE: Mapping[WitnessKind, str] = {
@@ -135,7 +136,7 @@ def _cases(survey: Survey) -> list[Case]:
                     continue
                 target = str(Path(leftover.path).with_suffix(""))
                 mtime = status.st_mtime_ns // 1_000_000
-                row = Row(target, leftover.session_id, leftover.store, LOST, status.st_size, mtime)
+                row = Row(target, leftover.session_id, leftover.store, LEFTOVER_TMP, status.st_size, mtime)
                 cases.append(Case(row, None))
                 names.add(leftover.session_id)
         cases += gone(survey, contents, names)

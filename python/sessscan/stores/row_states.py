@@ -1,0 +1,78 @@
+"""List the states in which a row is lost, with what each means and what can be done about it.
+
+A new state is one entry in this list, and one rule of the same name that explains it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LEFTOVER_TMP = "leftover-tmp"
+MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class LostState:
+    """A state in which the app cannot read a row."""
+
+    name: str
+    """The name of the finding as well."""
+    words: str
+    """What is wrong with the row, as the second half of a sentence."""
+    amount: str = ""
+    """How much of it is, to be formatted with the row's `size` and `offset`."""
+    from_crash: bool = False
+    """Whether a crash makes it. Only then is the file's time that of the app's last write of the row: a row
+    that reads as JSON was brought into its state by something else, at another time."""
+    content: Literal["none", "beginning", "whole"] = "none"
+    """What of the row can be read, by everyone but the app."""
+    untouchable: str | None = None
+    """Why no row can be written in its place."""
+    has_file: bool = True
+
+
+_STATES = (
+    LostState(
+        "zero-filled",
+        "every byte of it is zero: a crash or power cut came before its content reached the disk",
+        amount="{size:,} bytes were meant to be there",
+        from_crash=True,
+    ),
+    LostState("empty", "it is empty: its content never reached the disk", from_crash=True),
+    LostState(
+        "truncated",
+        "it ends in the middle: the rest of its content never reached the disk",
+        amount="{offset:,} of its bytes are still there",
+        from_crash=True,
+        content="beginning",
+    ),
+    LostState("not-json", "its content is damaged", from_crash=True, content="beginning"),
+    LostState(
+        "not-a-row",
+        "it lacks what the app needs (sessionId, createdAt, lastActivityAt)",
+        content="whole",
+    ),
+    LostState("id-mismatch", "it names another session id than its file name does", content="whole"),
+    LostState(
+        "bom",
+        "it begins with a byte order mark, which editors on Windows add and the app does not accept",
+        content="whole",
+    ),
+    LostState("oversize", "it is larger than the 10 MiB that the app reads", content="whole"),
+    LostState(
+        "linked",
+        "it is a link, which the app does not follow",
+        untouchable="it is a link, which the app does not follow and sessscan does not touch",
+    ),
+    LostState(
+        "unreadable",
+        "it cannot be read",
+        untouchable="it cannot be read, so nothing says what it holds",
+    ),
+    LostState(MISSING, "it is not there, although a snapshot of it was taken", has_file=False),
+    LostState(LEFTOVER_TMP, "it is not there, only the app's unfinished save of it", has_file=False),
+)
+
+LOST_STATES = {state.name: state for state in _STATES}
+"""The states by name. A row in any other state, `ok`, can be read by the app."""
