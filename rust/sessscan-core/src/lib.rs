@@ -5,8 +5,9 @@
 // Tests make the files that they then look at.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-mod buffer;
+mod bytes;
 mod event;
+mod extent;
 mod grammar;
 mod index;
 mod line;

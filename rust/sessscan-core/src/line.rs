@@ -3,8 +3,8 @@
 //! This is DESIGN's reading of a line, on the byte-by-byte automaton of [`crate::grammar`]; the fast scanner
 //! hands every line here that it cannot prove to be one plain record.
 
+use crate::bytes::STRIDE;
 use crate::grammar::{Machine, Step, Strictness};
-use crate::plain::STRIDE;
 use crate::record::{Key, Record, View};
 use crate::text;
 use memchr::memmem;

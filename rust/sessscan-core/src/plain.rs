@@ -23,18 +23,14 @@
 //! All bytes are read through [`crate::record::View`], once each: those of a mapped file may change meanwhile, and then the
 //! proof may hold of no single moment; what is taken from it is copied before it is looked at.
 
-mod extent;
 mod keys;
-mod region;
 mod repeated;
-mod values;
 
-pub(crate) use region::{AHEAD, Region, STRIDE};
-pub(crate) use values::Plain;
-
+use crate::bytes::{AHEAD, Region, STRIDE};
+use crate::extent::{container, string};
 use crate::record::{Key, Record, RecordBytes};
 use crate::structure::{BLOCK, Block, Isa, Scalar};
-use extent::{container, string};
+use crate::value::Plain;
 use keys::KeyMemory;
 use repeated::RepeatedMembers;
 
@@ -50,7 +46,7 @@ pub(crate) struct PlainReader {
 impl PlainReader {
     /// A region whose lines this reader proves to be plain.
     pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> RecordBytes<'a> {
-        RecordBytes { view: region.view(), plain: Some(Plain { region, isa: self.isa }) }
+        RecordBytes { view: region.view(), plain: Some(Plain::new(region, self.isa)) }
     }
 
     pub(crate) fn new(isa: Isa) -> PlainReader {

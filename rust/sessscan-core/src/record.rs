@@ -1,6 +1,6 @@
 //! A record: one complete object of a line, and where the values of the keys that count stand in it.
 
-use crate::plain::Plain;
+use crate::value::Plain;
 use std::marker::PhantomData;
 use std::ops::Range;
 

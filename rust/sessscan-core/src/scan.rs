@@ -220,7 +220,7 @@ impl Sink for Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plain::STRIDE;
+    use crate::bytes::STRIDE;
     use proptest::prelude::*;
     use std::fs::OpenOptions;
     use std::io::Write;

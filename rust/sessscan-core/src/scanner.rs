@@ -1,9 +1,9 @@
 //! Bytes, in pieces cut anywhere, to records and defects with their places in the file.
 
-use crate::buffer::Buffer;
+use crate::bytes::{Buffer, Region, STRIDE};
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
-use crate::plain::{PlainReader, Region, STRIDE};
+use crate::plain::PlainReader;
 use crate::record::{Record, RecordBytes, View};
 use crate::structure::Isa;
 use crate::transcript::Defect;

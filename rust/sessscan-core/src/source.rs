@@ -1,8 +1,8 @@
 //! Where the bytes of a scan come from: a file that is mapped, one that is read, or memory. The only mmap.
 
-use crate::open;
 #[cfg(unix)]
-use crate::plain::Region;
+use crate::bytes::Region;
+use crate::open;
 #[cfg(unix)]
 use crate::record::View;
 use crate::record::{Record, RecordBytes};

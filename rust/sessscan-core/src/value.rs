@@ -3,6 +3,10 @@
 //! A value that turns out not to be what its extent promised (possible below depth 1, where
 //! [`Strictness::Structure`](crate::Strictness) checks brackets only) reads as absent.
 
+mod plain;
+
+pub(crate) use plain::Plain;
+
 use crate::text;
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! The keys of lines seen so far: the next line's are very likely among them, in the same order.
 
-use super::region::Region;
+use crate::bytes::Region;
 use crate::record::Key;
 use crate::structure::{Block, Text};
 

@@ -4,8 +4,8 @@
 //! What is compared with is a copy of our own that was proved for itself, so that no other process can have changed it
 //! between the two.
 
-use super::{AHEAD, PlainReader, Region};
-use crate::buffer::Buffer;
+use super::PlainReader;
+use crate::bytes::{AHEAD, Buffer, Region};
 use crate::record::{Key, Record, View};
 use crate::structure::{BLOCK, Block, Isa};
 use std::ops::Range;

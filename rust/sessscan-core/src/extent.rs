@@ -1,12 +1,12 @@
 //! Where a string or a container ends, found a block at a time and proved on the way: what is inside is text, its brackets
 //! match in kind.
 
-use super::region::Region;
+use crate::bytes::Region;
 use crate::structure::{BLOCK, Block, escaped};
 
 /// The end of the string whose opening quote is at `at`, and whether it is known to have no escapes.
 #[inline(always)]
-pub(super) fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool)> {
+pub(crate) fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool)> {
     let from = at + 1;
     let stop = region.block::<B>(from).stops();
     // Where a quote comes before anything else, neither end nor escape is in doubt.
@@ -35,7 +35,7 @@ fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
 /// What a block looks like is hard to foresee, so there are few branches here: whether a string goes on all
 /// through it, whether brackets stand in it, whether the container ends.
 #[inline(always)]
-pub(super) fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
+pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
     // All ones while a string is open at the block's start.
     let mut open_string = 0_u64;
     let mut open_brackets = Brackets::default();

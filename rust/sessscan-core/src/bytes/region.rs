@@ -45,20 +45,20 @@ impl<'a> Region<'a> {
         Region { cancelled: Some(cancelled), ..self }
     }
 
-    pub(super) fn is_cancelled(self) -> bool {
+    pub(crate) fn is_cancelled(self) -> bool {
         self.cancelled.is_some_and(|cancelled| cancelled())
     }
 
     /// How far a value that begins at `from` is looked at before anything is given back.
     #[inline(always)]
-    pub(super) fn limit(self, from: usize) -> usize {
+    pub(crate) fn limit(self, from: usize) -> usize {
         self.readable.min(from + STRIDE)
     }
 
     /// The next such place, once blocks up to `at` were looked at; None if no more can be loaded, or shall be.
     #[cold]
     #[inline(never)]
-    pub(super) fn next_limit(self, at: usize) -> Option<usize> {
+    pub(crate) fn next_limit(self, at: usize) -> Option<usize> {
         if at + BLOCK > self.readable || self.is_cancelled() {
             return None;
         }
@@ -114,7 +114,7 @@ impl<'a> Region<'a> {
 
     /// The byte at `at`, which is known to be readable.
     #[inline(always)]
-    pub(super) fn byte(self, at: usize) -> u8 {
+    pub(crate) fn byte(self, at: usize) -> u8 {
         debug_assert!(at < self.readable);
         // SAFETY: within `readable`, as each caller has checked.
         unsafe { self.view.start().add(at).read() }
@@ -130,7 +130,7 @@ impl<'a> Region<'a> {
 
     /// Whether this text is at `at`, from where so many bytes are known to be readable.
     #[inline(always)]
-    pub(super) fn spells<B: Block>(self, at: usize, text: &Text) -> bool {
+    pub(crate) fn spells<B: Block>(self, at: usize, text: &Text) -> bool {
         debug_assert!(at + Text::LENGTH <= self.readable);
         // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
         unsafe { B::spells(self.view.start().add(at), text) }
@@ -138,7 +138,7 @@ impl<'a> Region<'a> {
 
     /// The eight bytes from `at`, which are known to be readable.
     #[inline(always)]
-    pub(super) fn word(self, at: usize) -> u64 {
+    pub(crate) fn word(self, at: usize) -> u64 {
         debug_assert!(at + 8 <= self.readable);
         // SAFETY: within `readable`, as each caller has checked.
         u64::from_le(unsafe { self.view.start().add(at).cast::<u64>().read_unaligned() })

@@ -1,6 +1,6 @@
 //! Bytes in memory of our own, laid out so that the fast reader can take them.
 
-use crate::plain::{AHEAD, Region};
+use super::region::{AHEAD, Region};
 use crate::record::View;
 use crate::structure::BLOCK;
 use std::alloc::{self, Layout};

@@ -1,20 +1,24 @@
 //! Looking into a value of a line that was proved to be plain, at the fast reader's pace.
 
-use super::extent::{container, string};
-use super::region::{AHEAD, Region, STRIDE};
+use super::Values;
+use crate::bytes::{AHEAD, Region, STRIDE};
+use crate::extent::{container, string};
 use crate::structure::{Block, Isa, Scalar};
 use crate::text;
-use crate::value::Values;
 use std::ops::Range;
 
 /// Bytes of lines that were proved to be plain.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
-    pub(super) region: Region<'a>,
-    pub(super) isa: Isa,
+    region: Region<'a>,
+    isa: Isa,
 }
 
 impl<'a> Plain<'a> {
+    pub(crate) fn new(region: Region<'a>, isa: Isa) -> Plain<'a> {
+        Plain { region, isa }
+    }
+
     /// To look into a value that ends at `end`, if blocks can be loaded from all of it.
     pub(crate) fn values(self, end: usize) -> Option<PlainValues<'a>> {
         (end + AHEAD < self.region.readable()).then_some(PlainValues { bytes: self, end })

@@ -1,0 +1,9 @@
+//! Raw memory that the scanner reads: views of it, regions that can be read a block at a time, and buffers of our own.
+//!
+//! Nothing here knows of JSON, keys or records.
+
+mod buffer;
+mod region;
+
+pub(crate) use buffer::Buffer;
+pub(crate) use region::{AHEAD, Region, STRIDE};
