@@ -1,6 +1,7 @@
 //! What one record says: its type, whether a human wrote it, and the events it stands for.
 
-use crate::record::{Key, Record, RecordBytes, View};
+use crate::bytes::View;
+use crate::record::{Key, Record, RecordBytes};
 use crate::text::{self, Folded};
 use crate::time;
 use crate::value::{self, Values};

@@ -3,9 +3,9 @@
 //! This is DESIGN's reading of a line, on the byte-by-byte automaton of [`crate::grammar`]; the fast scanner
 //! hands every line here that it cannot prove to be one plain record.
 
-use crate::bytes::STRIDE;
+use crate::bytes::{STRIDE, View};
 use crate::grammar::{Machine, Step, Strictness};
-use crate::record::{Key, Record, View};
+use crate::record::{Key, Record};
 use crate::text;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};

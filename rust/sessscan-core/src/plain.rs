@@ -26,13 +26,13 @@
 mod keys;
 mod repeated;
 
-use crate::bytes::{AHEAD, Region, STRIDE};
+use crate::bytes::{AHEAD, Buffer, Region, STRIDE};
 use crate::extent::{container, string};
 use crate::record::{Key, Record, RecordBytes};
 use crate::structure::{BLOCK, Block, Isa, Scalar};
-use crate::value::Plain;
+use crate::value::plain::PlainRegion;
 use keys::KeyMemory;
-use repeated::RepeatedMembers;
+use repeated::{RepeatedMembers, Values};
 
 /// Reads plain lines. Remembers which keys follow which, since the next lines will be alike.
 pub(crate) struct PlainReader {
@@ -46,11 +46,11 @@ pub(crate) struct PlainReader {
 impl PlainReader {
     /// A region whose lines this reader proves to be plain.
     pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> RecordBytes<'a> {
-        RecordBytes { view: region.view(), plain: Some(Plain::new(region, self.isa)) }
+        RecordBytes { view: region.view(), plain: Some(PlainRegion::new(region, self.isa)) }
     }
 
     pub(crate) fn new(isa: Isa) -> PlainReader {
-        PlainReader { repeated: Some(RepeatedMembers::new(isa)), ..PlainReader::without_repeated(isa) }
+        PlainReader { repeated: Some(RepeatedMembers::new(prove, isa)), ..PlainReader::without_repeated(isa) }
     }
 
     pub(crate) fn without_repeated(isa: Isa) -> PlainReader {
@@ -251,6 +251,26 @@ impl PlainReader {
         self.keys.follows(last, place);
         Some((key, colon + 1, place))
     }
+}
+
+/// The values that count of members that are a line, or its end, with its brackets put round them.
+fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Values> {
+    let mut line = Buffer::new();
+    line.append(b"{");
+    line.append(if ends_line { members } else { members.strip_suffix(b",")? });
+    line.append(if ends_line { b"" } else { b"}\n" });
+    let whole = line.bytes().len();
+    // So that blocks can be loaded behind its end.
+    line.append(&[b' '; AHEAD]);
+    let mut values = None;
+    let end = PlainReader::without_repeated(isa).read_lines(line.region(), 0, |record, _, _| {
+        let value = |key| {
+            let range = record.range(key)?;
+            Some((key, range.start - 1..range.end - 1, record.is_plain(key)))
+        };
+        values = Some(Key::ALL.into_iter().filter_map(value).collect());
+    });
+    values.filter(|_| end == whole)
 }
 
 /// The place of the first byte from `at` on that is no blank, if so much can be read from there.

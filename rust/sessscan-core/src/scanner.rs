@@ -1,10 +1,10 @@
 //! Bytes, in pieces cut anywhere, to records and defects with their places in the file.
 
-use crate::bytes::{Buffer, Region, STRIDE};
+use crate::bytes::{Buffer, Region, STRIDE, View};
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::PlainReader;
-use crate::record::{Record, RecordBytes, View};
+use crate::record::{Record, RecordBytes};
 use crate::structure::Isa;
 use crate::transcript::Defect;
 use std::cell::RefCell;

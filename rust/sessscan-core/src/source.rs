@@ -2,9 +2,9 @@
 
 #[cfg(unix)]
 use crate::bytes::Region;
-use crate::open;
 #[cfg(unix)]
-use crate::record::View;
+use crate::bytes::View;
+use crate::open;
 use crate::record::{Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
 #[cfg(unix)]

@@ -1,8 +1,9 @@
 //! Records folded into what is known of one session.
 
+use crate::bytes::View;
 use crate::event::{self, Input, RecordType, TitleSource};
 use crate::line::DefectKind;
-use crate::record::{Key, Record, RecordBytes, View};
+use crate::record::{Key, Record, RecordBytes};
 use crate::text;
 use crate::value;
 use serde::{Deserialize, Serialize};

@@ -3,9 +3,7 @@
 //! A value that turns out not to be what its extent promised (possible below depth 1, where
 //! [`Strictness::Structure`](crate::Strictness) checks brackets only) reads as absent.
 
-mod plain;
-
-pub(crate) use plain::Plain;
+pub(crate) mod plain;
 
 use crate::text;
 use std::ops::Range;

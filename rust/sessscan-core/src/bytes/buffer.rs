@@ -1,7 +1,7 @@
 //! Bytes in memory of our own, laid out so that the fast reader can take them.
 
 use super::region::{AHEAD, Region};
-use crate::record::View;
+use super::view::View;
 use crate::structure::BLOCK;
 use std::alloc::{self, Layout};
 use std::io::{self, Read};

@@ -4,6 +4,8 @@
 
 mod buffer;
 mod region;
+mod view;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use region::{AHEAD, Region, STRIDE};
+pub(crate) use view::View;

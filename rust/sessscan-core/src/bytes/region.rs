@@ -1,6 +1,6 @@
 //! Bytes that the fast reader reads, a block at a time, and how far it may.
 
-use crate::record::View;
+use super::view::View;
 use crate::structure::{BLOCK, Block, Text};
 use std::ops::Range;
 

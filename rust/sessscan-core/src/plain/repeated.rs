@@ -4,9 +4,8 @@
 //! What is compared with is a copy of our own that was proved for itself, so that no other process can have changed it
 //! between the two.
 
-use super::PlainReader;
-use crate::bytes::{AHEAD, Buffer, Region};
-use crate::record::{Key, Record, View};
+use crate::bytes::{AHEAD, Region, View};
+use crate::record::{Key, Record};
 use crate::structure::{BLOCK, Block, Isa};
 use std::ops::Range;
 
@@ -50,13 +49,19 @@ impl LineMembers {
     }
 }
 
+/// The values of the keys that count: where each begins and ends, and whether it is a string without escapes.
+pub(crate) type Values = Vec<(Key, Range<usize>, bool)>;
+
+/// Proves members to be plain, and gives their values; whether they end their line is said too.
+pub(crate) type Prove = fn(&[u8], bool, Isa) -> Option<Values>;
+
 /// Members that were proved to be plain.
 #[repr(align(64))]
 struct Run {
     bytes: [u8; LONGEST],
     len: usize,
     /// The values that count: where each begins and ends, and whether it is a string without escapes.
-    values: Vec<(Key, Range<usize>, bool)>,
+    values: Values,
     /// The place of the last member's key.
     last: u8,
     ends_line: bool,
@@ -76,6 +81,7 @@ pub(crate) struct RepeatedMembers {
     /// Lines until they are looked at again for what they have in common, and how many those shall be then.
     pause: u32,
     next_pause: u32,
+    prove: Prove,
     isa: Isa,
 }
 
@@ -97,7 +103,7 @@ impl RepeatedMembers {
     /// After so many that were not, none is learned that begins with the same key.
     const PATIENCE: u8 = 4;
 
-    pub(crate) fn new(isa: Isa) -> RepeatedMembers {
+    pub(crate) fn new(prove: Prove, isa: Isa) -> RepeatedMembers {
         RepeatedMembers {
             numbers: [0; 256],
             failures: [0; 256],
@@ -106,6 +112,7 @@ impl RepeatedMembers {
             here: Box::new(LineMembers::new()),
             pause: RepeatedMembers::PAUSES.start,
             next_pause: RepeatedMembers::PAUSES.start,
+            prove,
             isa,
         }
     }
@@ -229,7 +236,7 @@ impl RepeatedMembers {
         let range = first.start..self.here.range(members.end - 1).end;
         let mut copy = Vec::new();
         view.copy(range, &mut copy);
-        let Some(values) = prove(&copy, ends_line, self.isa) else { return false };
+        let Some(values) = (self.prove)(&copy, ends_line, self.isa) else { return false };
         let mut run = Run {
             bytes: [0; LONGEST],
             len: copy.len(),
@@ -247,24 +254,4 @@ impl RepeatedMembers {
         }
         true
     }
-}
-
-/// The values that count of members that are a line, or its end, with its brackets put round them.
-fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Vec<(Key, Range<usize>, bool)>> {
-    let mut line = Buffer::new();
-    line.append(b"{");
-    line.append(if ends_line { members } else { members.strip_suffix(b",")? });
-    line.append(if ends_line { b"" } else { b"}\n" });
-    let whole = line.bytes().len();
-    // So that blocks can be loaded behind its end.
-    line.append(&[b' '; AHEAD]);
-    let mut values = None;
-    let end = PlainReader::without_repeated(isa).read_lines(line.region(), 0, |record, _, _| {
-        let value = |key| {
-            let range = record.range(key)?;
-            Some((key, range.start - 1..range.end - 1, record.is_plain(key)))
-        };
-        values = Some(Key::ALL.into_iter().filter_map(value).collect());
-    });
-    values.filter(|_| end == whole)
 }

@@ -1,6 +1,7 @@
 //! Sixty-four bytes as two AVX2 registers.
 
-use super::{BLOCK, Block, Text, utf8};
+use super::block::{BLOCK, Block, Text};
+use super::utf8;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]

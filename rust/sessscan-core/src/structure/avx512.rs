@@ -1,7 +1,8 @@
 //! Sixty-four bytes as one AVX-512 register, whose comparisons give masks at once.
 
 use super::avx2::{avx2_spells, clmul_prefix_xor};
-use super::{BLOCK, Block, Text, utf8};
+use super::block::{BLOCK, Block, Text};
+use super::utf8;
 use std::arch::x86_64::*;
 
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Sixty-four bytes as four NEON registers.
 
-use super::Block;
+use super::block::Block;
 use std::arch::aarch64::*;
 
 #[derive(Clone, Copy)]

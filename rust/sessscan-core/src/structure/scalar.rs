@@ -1,6 +1,6 @@
 //! Sixty-four bytes on any processor: eight words of eight.
 
-use super::Block;
+use super::block::Block;
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;

@@ -9,14 +9,14 @@ use std::ops::Range;
 
 /// Bytes of lines that were proved to be plain.
 #[derive(Clone, Copy)]
-pub(crate) struct Plain<'a> {
+pub(crate) struct PlainRegion<'a> {
     region: Region<'a>,
     isa: Isa,
 }
 
-impl<'a> Plain<'a> {
-    pub(crate) fn new(region: Region<'a>, isa: Isa) -> Plain<'a> {
-        Plain { region, isa }
+impl<'a> PlainRegion<'a> {
+    pub(crate) fn new(region: Region<'a>, isa: Isa) -> PlainRegion<'a> {
+        PlainRegion { region, isa }
     }
 
     /// To look into a value that ends at `end`, if blocks can be loaded from all of it.
@@ -27,7 +27,7 @@ impl<'a> Plain<'a> {
 
 /// A value of a plain line, and those inside it, to be passed over as the fast reader does.
 pub(crate) struct PlainValues<'a> {
-    bytes: Plain<'a>,
+    bytes: PlainRegion<'a>,
     end: usize,
 }
 
@@ -48,7 +48,7 @@ impl Values for PlainValues<'_> {
             }
         }
 
-        let Plain { region, isa } = self.bytes;
+        let PlainRegion { region, isa } = self.bytes;
         let end = match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {
