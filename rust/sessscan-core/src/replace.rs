@@ -21,8 +21,14 @@
 //! name tells [`sweep`] whether it can go (see `temporary`).
 
 mod append;
+mod backup;
+mod error;
+mod expected;
 mod fs;
+mod install;
+mod name;
 mod place;
+mod remove;
 mod sweep;
 mod temporary;
 #[cfg(unix)]
@@ -37,70 +43,16 @@ use unix as native;
 #[cfg(windows)]
 use windows as native;
 
+pub use error::ReplaceError;
+pub use expected::{Digest, Expected};
+
 use fs::Fs;
 use native::Native;
 use place::{Old, Place};
-use sha2::{Digest as _, Sha256};
+use remove::remove_in;
 use std::io;
 use std::path::{Path, PathBuf};
 use temporary::Temporary;
-
-/// A SHA-256 digest.
-pub type Digest = [u8; 32];
-
-/// What a file must be for a change to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected<'a> {
-    /// Whatever it is, if it is there at all.
-    Anything,
-    /// It must not exist.
-    Absent,
-    /// It must have exactly this content.
-    Content(&'a [u8]),
-    /// Its content must have this digest.
-    Digest(Digest),
-}
-
-impl Expected<'_> {
-    /// The digest that the file must have, if it must have one.
-    pub fn digest(&self) -> Option<Digest> {
-        match self {
-            Expected::Anything | Expected::Absent => None,
-            Expected::Content(content) => Some(Sha256::digest(content).into()),
-            Expected::Digest(digest) => Some(*digest),
-        }
-    }
-}
-
-/// Why a file was not changed, or perhaps not for good.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplaceError {
-    /// The file is not what it was expected to be. It was left as it is, nothing was written.
-    #[error("{}: {reason}; it was left as it is", path.display())]
-    Conflict {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        reason: &'static str,
-    },
-    /// The change is made, but may not survive a power cut.
-    #[error("{}: changed, but the disk would not confirm it: {source}", path.display())]
-    Unconfirmed {
-        /// The file.
-        path: PathBuf,
-        /// What the disk said.
-        source: io::Error,
-    },
-    /// The system refused. The file is what it was, unless the refusal is about our own temporary name: then that
-    /// one holds what an owner wrote in the meantime, and could not be brought back.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file that the refusal is about: the target, the backup or our temporary one.
-        path: PathBuf,
-        /// The refusal.
-        source: io::Error,
-    },
-}
 
 /// Replaces a file's content, or creates the file, durably and in one step.
 ///
@@ -179,12 +131,6 @@ fn replace_in<F: Fs>(
         }
     }
     place.confirm()
-}
-
-fn remove_in<F: Fs>(fs: &F, path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
-    let place = Place::open(fs, path)?;
-    place.expect(Expected::Digest(*expected), false)?;
-    Temporary::take(&place, expected)
 }
 
 #[cfg(all(test, unix))]

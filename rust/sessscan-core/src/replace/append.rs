@@ -1,6 +1,6 @@
 //! Appending to files that are sessscan's own: a journal.
 
-use super::ReplaceError;
+use super::error::ReplaceError;
 use super::fs::{Fs, Kind, write_all};
 use super::place::{Place, not_a_file, parent};
 use std::io;

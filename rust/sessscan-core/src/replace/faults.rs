@@ -3,6 +3,7 @@
 use super::fs::{Fs, Rename, Stat};
 use super::unix::Native;
 use super::*;
+use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! Clearing up after runs that were interrupted.
 
 use super::fs::{Fs, Kind};
+use super::name::Name;
 use super::place::{Found, Place};
-use super::temporary::Name;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};

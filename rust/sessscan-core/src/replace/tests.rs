@@ -1,5 +1,6 @@
-use super::temporary::Name;
+use super::name::Name;
 use super::*;
+use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::fs;
 
