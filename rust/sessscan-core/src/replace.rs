@@ -27,9 +27,9 @@ mod expected;
 mod fs;
 mod install;
 mod name;
-mod place;
 mod remove;
 mod sweep;
+mod target;
 mod temporary;
 #[cfg(unix)]
 #[allow(clippy::disallowed_methods)] // here, and in its twin, is where files are changed
@@ -48,10 +48,10 @@ pub use expected::{Digest, Expected};
 
 use fs::Fs;
 use native::Native;
-use place::{Old, Place};
 use remove::remove_in;
 use std::io;
 use std::path::{Path, PathBuf};
+use target::{Old, Target};
 use temporary::Temporary;
 
 /// Replaces a file's content, or creates the file, durably and in one step.
@@ -103,34 +103,34 @@ fn replace_in<F: Fs>(
     expected: Expected<'_>,
     backup: Option<&Path>,
 ) -> Result<(), ReplaceError> {
-    let place = Place::open(fs, path)?;
-    let backup = backup.map(|backup| place.beside(backup)).transpose()?;
-    let present = place.expect(expected, backup.is_some())?;
-    let mut new = Temporary::write(&place, data, present.as_ref().map(|old| &old.file))?;
+    let target = Target::open(fs, path)?;
+    let backup = backup.map(|backup| target.beside(backup)).transpose()?;
+    let present = target.expect(expected, backup.is_some())?;
+    let mut new = Temporary::write(&target, data, present.as_ref().map(|old| &old.file))?;
     match present {
-        None if expected == Expected::Anything && backup.is_none() => place.rename_over(&mut new)?,
-        None => place.appear(&mut new)?,
+        None if expected == Expected::Anything && backup.is_none() => target.rename_over(&mut new)?,
+        None => target.appear(&mut new)?,
         Some(Old { digest: None, file, .. }) => {
             drop(file); // on Windows a file that is open, be it by us, may not be replaced
-            place.rename_over(&mut new)?;
+            target.rename_over(&mut new)?;
         }
         Some(Old { digest: Some(digest), file, stamp }) => {
             if let Some(backup) = &backup {
-                place.keep(&file, &stamp, &digest, backup)?;
+                target.keep(&file, &stamp, &digest, backup)?;
             }
             drop(file); // as above
-            if let Err(error) = place.exchange(&mut new, &digest) {
+            if let Err(error) = target.exchange(&mut new, &digest) {
                 // Only where the old file is certainly still in place is a second one of no use.
                 let in_place =
-                    matches!(error, ReplaceError::Conflict { .. }) || place.is_there(&new) == Some(false);
+                    matches!(error, ReplaceError::Conflict { .. }) || target.is_there(&new) == Some(false);
                 if let Some(backup) = backup.filter(|_| in_place) {
-                    let _ = fs.unlink(&place.dir, backup.name);
+                    let _ = fs.unlink(&target.dir, backup.name);
                 }
                 return Err(error);
             }
         }
     }
-    place.confirm()
+    target.confirm()
 }
 
 #[cfg(all(test, unix))]

@@ -2,23 +2,23 @@
 
 use super::error::ReplaceError;
 use super::fs::{Fs, Kind, write_all};
-use super::place::{Place, not_a_file, parent};
+use super::target::{Target, not_a_file, parent};
 use std::io;
 use std::path::Path;
 
 pub(super) fn append_in<F: Fs>(fs: &F, path: &Path, data: &[u8]) -> Result<(), ReplaceError> {
-    let place = Place::open(fs, path)?;
-    append(&place, data).map_err(|error| place.io(error))
+    let target = Target::open(fs, path)?;
+    append(&target, data).map_err(|error| target.io(error))
 }
 
-fn append<F: Fs>(place: &Place<'_, F>, data: &[u8]) -> io::Result<()> {
-    let fs = place.fs;
+fn append<F: Fs>(target: &Target<'_, F>, data: &[u8]) -> io::Result<()> {
+    let fs = target.fs;
     let (mut file, created) = loop {
-        match fs.open_append(&place.dir, place.name) {
+        match fs.open_append(&target.dir, target.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             file => break (file?, false),
         }
-        match fs.create(&place.dir, place.name) {
+        match fs.create(&target.dir, target.name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             file => break (file?, true),
         }
@@ -29,8 +29,8 @@ fn append<F: Fs>(place: &Place<'_, F>, data: &[u8]) -> io::Result<()> {
     }
     // An empty one may be of somebody who was killed before its name was durable.
     if created || stat.stamp.size == 0 {
-        fs.sync_dir(&place.dir)?;
-        sync_above(fs, parent(place.path))?;
+        fs.sync_dir(&target.dir)?;
+        sync_above(fs, parent(target.path))?;
     }
     if let Err(error) = write_all(fs, &mut file, data) {
         // Half a record would be glued to the next one.

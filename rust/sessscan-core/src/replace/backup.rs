@@ -3,7 +3,7 @@
 use super::error::ReplaceError;
 use super::expected::Digest;
 use super::fs::{Fs, Stamp, finish, write_all};
-use super::place::{Found, Place, parent};
+use super::target::{Found, Target, parent};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io;
@@ -15,7 +15,7 @@ pub(super) struct Backup<'a> {
     path: &'a Path,
 }
 
-impl<F: Fs> Place<'_, F> {
+impl<F: Fs> Target<'_, F> {
     /// The name of a backup, which must be in the same directory.
     pub(super) fn beside<'b>(&self, backup: &'b Path) -> Result<Backup<'b>, ReplaceError> {
         match backup.file_name() {

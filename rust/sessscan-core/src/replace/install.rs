@@ -3,11 +3,11 @@
 use super::error::ReplaceError;
 use super::expected::Digest;
 use super::fs::{Fs, Rename};
-use super::place::{Found, Place};
+use super::target::{Found, Target};
 use super::temporary::Temporary;
 use std::io;
 
-impl<F: Fs> Place<'_, F> {
+impl<F: Fs> Target<'_, F> {
     /// Step 5 where whatever is there may go.
     pub(super) fn rename_over(&self, new: &mut Temporary<'_, F>) -> Result<(), ReplaceError> {
         let renamed = self.fs.rename(&self.dir, &new.name, self.name, Rename::Over);

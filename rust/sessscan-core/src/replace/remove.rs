@@ -4,52 +4,52 @@ use super::error::ReplaceError;
 use super::expected::{Digest, Expected};
 use super::fs::{Fs, Rename};
 use super::name;
-use super::place::Place;
+use super::target::Target;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
 pub(super) fn remove_in<F: Fs>(fs: &F, path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
-    let place = Place::open(fs, path)?;
-    place.expect(Expected::Digest(*expected), false)?;
-    take(&place, expected)
+    let target = Target::open(fs, path)?;
+    target.expect(Expected::Digest(*expected), false)?;
+    take(&target, expected)
 }
 
 /// Takes the target out of its place and, if it has this digest, away; a conflict otherwise, and it is back.
-pub(super) fn take<F: Fs>(place: &Place<'_, F>, expected: &Digest) -> Result<(), ReplaceError> {
-    let (fs, dir) = (place.fs, &place.dir);
+pub(super) fn take<F: Fs>(target: &Target<'_, F>, expected: &Digest) -> Result<(), ReplaceError> {
+    let (fs, dir) = (target.fs, &target.dir);
     let mut name = name::random();
     name.push(name::mark(0, expected));
-    match fs.rename(dir, place.name, &name, Rename::Over) {
-        // Reported as failed, and yet it happened: see `Place::settle`.
+    match fs.rename(dir, target.name, &name, Rename::Over) {
+        // Reported as failed, and yet it happened: see `Target::settle`.
         Err(_) if fs.stat_at(dir, &name).is_ok() => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(place.conflict("is not there any more"));
+            return Err(target.conflict("is not there any more"));
         }
-        done => done.map_err(|error| place.io(error))?,
+        done => done.map_err(|error| target.io(error))?,
     }
-    match place.holds(&name, expected) {
+    match target.holds(&name, expected) {
         Ok(true) => {
             // Away only when the other name's end is durable: never are both to be missing by accident.
-            let confirmed = place.confirm();
+            let confirmed = target.confirm();
             let _ = fs.unlink(dir, &name);
             confirmed
         }
         other => {
-            put_back(place, &name)
-                .map_err(|source| ReplaceError::Io { path: place.path.with_file_name(&name), source })?;
-            Err(other.map_or_else(|error| place.io(error), |_| place.conflict("was changed meanwhile")))
+            put_back(target, &name)
+                .map_err(|source| ReplaceError::Io { path: target.path.with_file_name(&name), source })?;
+            Err(other.map_or_else(|error| target.io(error), |_| target.conflict("was changed meanwhile")))
         }
     }
 }
 
 /// Puts a file back under the target's name, unless the owner has made a new one meanwhile: that one stays.
-fn put_back<F: Fs>(place: &Place<'_, F>, name: &OsStr) -> io::Result<()> {
-    let (fs, dir) = (place.fs, &place.dir);
-    let back = match fs.rename(dir, name, place.name, Rename::New) {
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => match fs.stat_at(dir, place.name) {
+fn put_back<F: Fs>(target: &Target<'_, F>, name: &OsStr) -> io::Result<()> {
+    let (fs, dir) = (target.fs, &target.dir);
+    let back = match fs.rename(dir, name, target.name, Rename::New) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => match fs.stat_at(dir, target.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs.rename(dir, name, place.name, Rename::Over)
+                fs.rename(dir, name, target.name, Rename::Over)
             }
             _ => fs.unlink(dir, name),
         },

@@ -2,7 +2,7 @@
 
 use super::fs::{Fs, Kind};
 use super::name::Name;
-use super::place::{Found, Place};
+use super::target::{Found, Target};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,22 +16,22 @@ pub(super) fn sweep_in<F: Fs>(
     directory: &Path,
     is_alive: impl Fn(u32) -> bool,
 ) -> io::Result<Vec<PathBuf>> {
-    let place = Place { fs, dir: fs.open_dir(directory)?, name: OsStr::new(""), path: directory };
+    let target = Target { fs, dir: fs.open_dir(directory)?, name: OsStr::new(""), path: directory };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let idle_since = now.saturating_sub(IDLE).as_nanos() as i128;
     let mut swept = Vec::new();
-    for file_name in fs.list(&place.dir)? {
+    for file_name in fs.list(&target.dir)? {
         let Some(name) = Name::parse(&file_name) else { continue };
-        let Ok(stat) = fs.stat_at(&place.dir, &file_name) else { continue };
+        let Ok(stat) = fs.stat_at(&target.dir, &file_name) else { continue };
         let abandoned = stat.changed < idle_since || !is_alive(name.process);
-        let digest = || match place.find(&file_name) {
-            Ok(Found::File(mut file, stamp)) => place.digest(&mut file, &stamp).ok(),
+        let digest = || match target.find(&file_name) {
+            Ok(Found::File(mut file, stamp)) => target.digest(&mut file, &stamp).ok(),
             _ => None,
         };
         if stat.kind == Kind::File
             && abandoned
             && name.is_spare(stat.stamp.inode, stat.links, digest)
-            && fs.unlink(&place.dir, &file_name).is_ok()
+            && fs.unlink(&target.dir, &file_name).is_ok()
         {
             swept.push(directory.join(&file_name));
         }

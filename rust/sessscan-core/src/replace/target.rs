@@ -25,19 +25,19 @@ pub(super) enum Found<File> {
 }
 
 /// The file that is to be changed: a name in an open directory.
-pub(super) struct Place<'a, F: Fs> {
+pub(super) struct Target<'a, F: Fs> {
     pub(super) fs: &'a F,
     pub(super) dir: F::Dir,
     pub(super) name: &'a OsStr,
     pub(super) path: &'a Path,
 }
 
-impl<'a, F: Fs> Place<'a, F> {
+impl<'a, F: Fs> Target<'a, F> {
     pub(super) fn open(fs: &'a F, path: &'a Path) -> Result<Self, ReplaceError> {
         let open = || {
             let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
             let dir = fs.open_dir(parent(path))?;
-            Ok(Place { fs, dir, name, path })
+            Ok(Target { fs, dir, name, path })
         };
         open().map_err(|source| ReplaceError::Io { path: path.to_owned(), source })
     }
