@@ -1,5 +1,6 @@
-"""Does anything notice? Each sync, the exclusive create, the backup and each check is taken away in turn, in
-a copy of the tree, and one of the lanes must then fail.
+"""Remove each sync, check and backup of the writer in turn, and verify that a test fails.
+
+Each mutant is one edit in a copy of the source tree. It must make its lane fail.
 
     python mutants.py COPY
 """
@@ -21,12 +22,14 @@ PYTHON = "python/sessscan/changes"
 
 @dataclass(frozen=True)
 class Mutant:
+    """A check or safeguard to remove, and the lane that must then fail."""
+
     title: str
     lane: str
-    """What has to notice: `core` (the seam's tests), `power` (power cuts on ext4), `python` (tests)."""
+    """The tests that must fail: `core` (the writer in Rust), `power` (power cuts on ext4) or `python`."""
     file: str
     old: str
-    """Occurs once in the file."""
+    """The text to replace; it must occur once in the file."""
     new: str = ""
 
 
@@ -36,11 +39,11 @@ def core(title: str, file: str, old: str, new: str = "") -> Mutant:
 
 MUTANTS = (
     core("the new file's sync", "fs.rs", "    fs.sync(file)?;\n"),
-    core("the old file's sync", "backup.rs", "self.fs.sync(old).map(", "Ok(()).map("),
+    core("the old file's sync", "backup.rs", "fs.sync(old).map(", "Ok(()).map("),
     core(
         "the folder's sync after the backup",
         "backup.rs",
-        "Ok(true) => self.fs.sync_dir(&self.dir).map_err(failed)",
+        "Ok(true) => fs.sync_dir(dir).map_err(failed)",
         "Ok(true) => Ok(())",
     ),
     core(
@@ -49,33 +52,33 @@ MUTANTS = (
         "self.fs.sync_dir(&self.dir).map_err(unconfirmed)",
         "Ok(()).map_err(unconfirmed)",
     ),
-    core("the folder's sync after swapping back", "install.rs", "let _ = self.fs.sync_dir(&self.dir);"),
-    core("the folder's sync after putting back", "remove.rs", "let _ = fs.sync_dir(dir);"),
+    core("the folder's sync after exchanging back", "install.rs", "let _ = target.fs.sync_dir(&target.dir);"),
+    core("the folder's sync after moving back", "remove.rs", "let _ = fs.sync_dir(dir);"),
     core("the journal's sync", "append.rs", "    fs.sync(&file)\n", "    Ok(())\n"),
     core("the sync of the journal's folder", "append.rs", "fs.sync_dir(&target.dir)?;"),
-    core("the sync of the folders above it", "append.rs", "sync_above(fs, parent(target.path))?;"),
-    core("the folder's sync after a kill", "append.rs", " || stat.stamp.size == 0"),
+    core("the sync of the folders above the journal's", "append.rs", "sync_above(fs, parent(target.path))?;"),
+    core("the folder's sync for an empty journal", "append.rs", " || stat.stamp.size == 0"),
     core("the exclusive create", "unix.rs", "OFlags::CREATE | OFlags::EXCL |", "OFlags::CREATE |"),
     core("the backup", "backup.rs", "linked.map_err(failed)?;", "return Ok(());"),
-    core("the file's size looked at", "fs.rs", "if stamp.size == size", "if true"),
+    core("the check of the new file's size", "fs.rs", "if stamp.size == size", "if true"),
     core(
-        "what came out looked at",
+        "the check of what the exchange gave",
         "install.rs",
-        "let looked = self.holds(&new.name, before);",
-        "let looked = Ok(true);",
+        "let as_expected = target.has_digest(&self.name, before);",
+        "let as_expected = Ok(true);",
     ),
-    core("the target compared before it", "target.rs", "wanted.is_some() && wanted != digest", "false"),
+    core("the check of the target's content", "target.rs", "wanted.is_some() && wanted != digest", "false"),
     core(
         "the rename that never replaces",
         "install.rs",
-        "&new.name, self.name, Rename::New",
-        "&new.name, self.name, Rename::Over",
+        "&self.name, target.name, Rename::New",
+        "&self.name, target.name, Rename::Over",
     ),
-    core("half a record taken back", "append.rs", "let _ = fs.truncate(&file, stat.stamp.size);"),
+    core("the truncation of half a record", "append.rs", "let _ = fs.truncate(&file, stat.stamp.size);"),
     core(
-        "what a sweep spares",
+        "the check of what a sweep removes",
         "name.rs",
-        "digest().is_some_and(|digest| short(&digest) == expected)",
+        "digest().is_some_and(|digest| first_half(&digest) == expected)",
         "digest().is_some() || !expected.is_empty()",
     ),
     Mutant(
@@ -93,39 +96,39 @@ MUTANTS = (
         "fn sync_dir(&self, _: &OwnedFd) -> io::Result<()> {\n        Ok(())",
     ),
     Mutant(
-        "the backup asked for",
+        "the backup in the call of the writer",
         "python",
         f"{PYTHON}/apply.py",
         "backup=backup,\n            )\n        except",
         ")\n        except",
     ),
     Mutant(
-        "what the row is expected to be",
+        "the expected content in the call of the writer",
         "python",
         f"{PYTHON}/apply.py",
         "expected=_core.ABSENT if before is None else before.sha256",
         "expected=None",
     ),
     Mutant(
-        "the intent in the journal",
+        "the backup's name in the journal",
         "python",
         f"{PYTHON}/apply.py",
         "backup=backup,\n        )\n        doubt",
         "backup=None,\n        )\n        doubt",
     ),
-    Mutant("undo's look at all files", "python", f"{PYTHON}/undo.py", "        _check(due)\n"),
-    Mutant("the torn record cut off", "python", f"{PYTHON}/journal.py", "records[: run.length]", "records"),
+    Mutant("undo's check of all files", "python", f"{PYTHON}/undo.py", "        _check(due)\n"),
+    Mutant("the cut of a torn record", "python", f"{PYTHON}/journal.py", "records[: run.length]", "records"),
 )
 
 
 def command(copy: Path, lane: str, target: Path) -> list[list[str]]:
-    """What is run, one after the other; the last one is the judge."""
+    """Return the commands of a lane, in order. The last one tells whether the lane passes."""
     if lane == "core":
         tests = [
             "replace::tests",
             "replace::crash_tests",
             "replace::faults",
-            "replace::race_tests::the_owner_acts_once",
+            "replace::race_tests::one_owner_change_is_not_lost",
         ]
         return [["cargo", "test", "-q", "-p", "sessscan-core", "--lib", "--", *tests]]
     if lane == "python":
@@ -139,8 +142,8 @@ def command(copy: Path, lane: str, target: Path) -> list[list[str]]:
     ]
 
 
-def judge(copy: Path, lane: str) -> tuple[bool, str]:
-    """Whether the lane passes, and the end of what it says."""
+def run_lane(copy: Path, lane: str) -> tuple[bool, str]:
+    """Run a lane; return whether it passes, and its output."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "mutants"
     environment = os.environ | {
         "CARGO_TARGET_DIR": str(target),
@@ -169,19 +172,19 @@ def main() -> int:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy / name)
-    # The tests in Python run with the extension that is installed: no mutant of theirs is in the core.
+    # The Python tests use the installed extension, because none of their mutants is in Rust.
     from sessscan import _core
 
     shutil.copy(str(_core.__file__), copy / "python/sessscan")
 
     skipped = set()
     for lane in dict.fromkeys(mutant.lane for mutant in MUTANTS):
-        passes, output = judge(copy, lane)
+        passes, output = run_lane(copy, lane)
         if output.startswith("SKIP"):
             skipped.add(lane)
             print(f"{lane}: {output.strip()}")
         elif not passes:
-            print(f"FAILED: without any mutant, {lane} fails:\n{output[-3000:]}")
+            print(f"FAILED: {lane} fails without any mutant:\n{output[-3000:]}")
             return 1
     tried = survived = 0
     for mutant in MUTANTS:
@@ -190,11 +193,11 @@ def main() -> int:
         path = copy / mutant.file
         original = path.read_text()
         if original.count(mutant.old) != 1:
-            print(f"FAILED: {mutant.title}: its place in {mutant.file} is not to be found")
+            print(f"FAILED: {mutant.title}: its text does not occur once in {mutant.file}")
             return 1
         path.write_text(original.replace(mutant.old, mutant.new))
         try:
-            passes, _ = judge(copy, mutant.lane)
+            passes, _ = run_lane(copy, mutant.lane)
         finally:
             path.write_text(original)
         tried += 1

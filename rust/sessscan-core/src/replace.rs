@@ -1,24 +1,29 @@
-//! The only writer: a file is replaced as a whole, or stays what it was, whatever happens meanwhile.
+//! Replace, create, remove and append to files so that a file is always either old or new, after any crash.
+//!
+//! A replacement takes eight steps:
 //!
 //! ```text
-//!  1  look at the target: is it what the caller expects?                     no: conflict
-//!  2  create a file of our own beside it, exclusively, readable by us alone
-//!  3  write all; copy mode, owner and attributes of the target; sync; check its size
+//!  1  check that the target has the expected content                         else: conflict
+//!  2  create a temporary file beside it, exclusively, readable by its owner only
+//!  3  write the data; copy mode, owner and attributes of the target; sync; check the size
 //!  4  keep the target under the backup's name; sync it; sync the directory
-//!  5  exchange the two files in one step, and look at what came out
-//!  6  not what step 1 saw: exchange them back                                conflict
-//!  7  sync the directory                                                     failed: unconfirmed
-//!  8  remove our own name
+//!  5  exchange the two files in one step, and check what came out
+//!  6  if it is not what step 1 saw: exchange them back                       conflict
+//!  7  sync the directory                                                     if it fails: unconfirmed
+//!  8  remove the temporary name
 //! ```
 //!
-//! Departures from it: where nothing is expected and nothing kept, step 5 is a plain rename and 6 falls away;
-//! where there is no target, it is a rename that never replaces; where the file system cannot exchange, the
-//! target is compared once more and then renamed over, which leaves a short moment in which an owner's
-//! update can be lost. A sync that failed is never tried again: the kernel has dropped the data, and the second
-//! call would say that all is well.
+//! Three situations take another path:
+//! - Nothing is expected and no backup is wanted: step 5 is a plain rename and step 6 falls away.
+//! - There is no target: step 5 is a rename that never replaces a file.
+//! - The file system cannot exchange files: the target is compared once more and renamed over. Between the
+//!   two is a short moment in which an update by the file's owner can be lost.
 //!
-//! Between the steps 5 and 8 our name holds what was the target. A crash there may leave it behind; the
-//! name tells [`sweep`] whether it can go (see `temporary`).
+//! A failed sync is not retried: the kernel has dropped the data by then, and a second call would report
+//! success.
+//!
+//! Between steps 5 and 8 the temporary name holds the old target. A crash there may leave it behind; its name
+//! tells [`sweep`] whether it can be removed (see `name`).
 
 mod append;
 mod backup;
@@ -32,10 +37,10 @@ mod sweep;
 mod target;
 mod temporary;
 #[cfg(unix)]
-#[allow(clippy::disallowed_methods)] // here, and in its twin, is where files are changed
+#[allow(clippy::disallowed_methods)] // this module and its twin for Windows make the calls that change files
 mod unix;
 #[cfg(windows)]
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods)] // see `unix`
 mod windows;
 
 #[cfg(unix)]
@@ -46,18 +51,20 @@ use windows as native;
 pub use error::ReplaceError;
 pub use expected::{Digest, Expected};
 
+use backup::Backup;
 use fs::Fs;
 use native::Native;
 use remove::remove_in;
 use std::io;
 use std::path::{Path, PathBuf};
-use target::{Old, Target};
+use target::{Existing, Target};
 use temporary::Temporary;
 
-/// Replaces a file's content, or creates the file, durably and in one step.
+/// Replace a file's content, or create the file, durably and in one step.
 ///
-/// A link is not followed: it, a folder and whatever else is no regular file is an error ([`Expected::Anything`])
-/// or a conflict. With `backup` the file that is replaced is kept under that name beside it, which must not exist.
+/// Links are not followed. If the target is a link, a folder or anything else but a regular file, the result
+/// is a conflict, or an error with [`Expected::Anything`]. With `backup`, the replaced file is kept under
+/// that name, which must be in the same folder and must not exist.
 ///
 /// # Errors
 /// See [`ReplaceError`].
@@ -70,7 +77,7 @@ pub fn replace(
     replace_in(&Native, path, data, expected, backup)
 }
 
-/// Removes a file, durably, if its content has this digest.
+/// Remove a file durably if its content has this digest.
 ///
 /// # Errors
 /// See [`ReplaceError`].
@@ -78,20 +85,22 @@ pub fn remove(path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
     remove_in(&Native, path, expected)
 }
 
-/// Appends to a file of our own, which is created if it is not there (readable by its owner only), and makes
-/// the addition durable.
+/// Append data durably to one of sessscan's own files; create the file, readable by its owner only, if it is
+/// missing.
 ///
 /// # Errors
-/// [`ReplaceError::Io`]; part of the data may have been appended only if taking it back failed as well.
+/// [`ReplaceError::Io`]. Part of the data stays in the file if truncating it to its old size fails as well.
 pub fn append_durable(path: &Path, data: &[u8]) -> Result<(), ReplaceError> {
     append::append_in(&Native, path, data)
 }
 
-/// Removes what interrupted runs left in a directory: our temporary files of processes that are gone, or that
-/// nothing happened to for a minute. Those that may hold the only copy of something stay.
+/// Remove the temporary files that interrupted runs left in a directory, and return their paths.
+///
+/// A temporary file is left behind if its process has ended or if nothing has changed it for 60 s. One that
+/// may hold the only copy of somebody's data is not removed.
 ///
 /// # Errors
-/// The directory cannot be read. A file that cannot be removed is passed over.
+/// The directory cannot be read. A file that cannot be removed is skipped.
 pub fn sweep(directory: &Path) -> io::Result<Vec<PathBuf>> {
     sweep::sweep_in(&Native, directory, native::is_alive)
 }
@@ -104,33 +113,33 @@ fn replace_in<F: Fs>(
     backup: Option<&Path>,
 ) -> Result<(), ReplaceError> {
     let target = Target::open(fs, path)?;
-    let backup = backup.map(|backup| target.beside(backup)).transpose()?;
-    let present = target.expect(expected, backup.is_some())?;
-    let mut new = Temporary::write(&target, data, present.as_ref().map(|old| &old.file))?;
-    match present {
-        None if expected == Expected::Anything && backup.is_none() => target.rename_over(&mut new)?,
-        None => target.appear(&mut new)?,
-        Some(Old { digest: None, file, .. }) => {
-            drop(file); // on Windows a file that is open, be it by us, may not be replaced
-            target.rename_over(&mut new)?;
+    let backup = backup.map(|backup| Backup::beside(&target, backup)).transpose()?;
+    let existing = target.check(expected, backup.is_some())?;
+    let mut new = Temporary::write(&target, data, existing.as_ref().map(|existing| &existing.file))?;
+    match existing {
+        None if expected == Expected::Anything && backup.is_none() => new.rename_over()?,
+        None => new.rename_to_free_name()?,
+        Some(Existing { digest: None, file, .. }) => {
+            drop(file); // Windows does not replace a file that is open, not even by this process.
+            new.rename_over()?;
         }
-        Some(Old { digest: Some(digest), file, stamp }) => {
+        Some(Existing { digest: Some(digest), file, stamp }) => {
             if let Some(backup) = &backup {
-                target.keep(&file, &stamp, &digest, backup)?;
+                backup.create(&file, &stamp, &digest)?;
             }
-            drop(file); // as above
-            if let Err(error) = target.exchange(&mut new, &digest) {
-                // Only where the old file is certainly still in place is a second one of no use.
-                let in_place =
-                    matches!(error, ReplaceError::Conflict { .. }) || target.is_there(&new) == Some(false);
-                if let Some(backup) = backup.filter(|_| in_place) {
-                    let _ = fs.unlink(&target.dir, backup.name);
+            drop(file); // Windows does not replace a file that is open, not even by this process.
+            if let Err(error) = new.exchange(&digest) {
+                // The backup is needless only if the old file is certainly still in place.
+                let old_in_place =
+                    matches!(error, ReplaceError::Conflict { .. }) || new.is_at_target() == Some(false);
+                if let Some(backup) = backup.filter(|_| old_in_place) {
+                    backup.remove();
                 }
                 return Err(error);
             }
         }
     }
-    target.confirm()
+    target.sync_directory()
 }
 
 #[cfg(all(test, unix))]

@@ -1,8 +1,8 @@
-//! What state a registry file's bytes are in: can the app read this row, and if not, what is wrong where?
+//! Classify registry rows: can the app read this file, and if not, what is wrong and where?
 //!
-//! The verdicts, in the order in which they are looked for, are those of [`RowKind`]. The answer takes constant
-//! memory: only a file that the app would read as well (at most 10 MiB) is read whole, and holes in a sparse
-//! file are not read at all.
+//! The states, in the order in which they are checked, are those of [`RowKind`]. Memory does not grow with
+//! the file: at most 10 MiB, the largest row that the app reads, are held at a time, and holes in a sparse
+//! file are skipped.
 
 mod json;
 
@@ -19,37 +19,38 @@ pub const MAX_ROW: u64 = 10 << 20;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Fits the second-level cache, so that looking for a byte that is not zero costs no second trip to memory.
+/// The bytes that are read at a time. A block fits the second-level cache, where it is searched for a byte
+/// that is not zero.
 const BLOCK: usize = 256 << 10;
 
-/// What is wrong with a row's bytes, by the name of the finding.
+/// What is wrong with a row's bytes, named after the finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowKind {
-    /// The app reads it.
+    /// The app can read the row.
     Ok,
-    /// A symbolic link, which the app does not follow; neither do we.
+    /// A symbolic link, which the app does not follow.
     Linked,
-    /// No bytes at all.
+    /// The file has no bytes.
     Empty,
     /// Every byte is 0x00: the length reached the disk, the data did not.
     ZeroFilled,
     /// Larger than [`MAX_ROW`].
     Oversize,
-    /// It begins with a UTF-8 byte order mark.
+    /// The file begins with a UTF-8 byte order mark.
     Bom,
-    /// A JSON document that was cut off, or is followed by nothing but NUL bytes.
+    /// A JSON document that was cut off; NUL bytes may follow.
     Truncated,
-    /// No JSON, nor the beginning of it.
+    /// Neither JSON nor the beginning of it.
     NotJson,
-    /// JSON, but no object, or without a `sessionId`, `createdAt` and `lastActivityAt` of the right types; or
-    /// no regular file.
+    /// JSON that is not an object or lacks a `sessionId`, `createdAt` or `lastActivityAt` of the right type;
+    /// or not a regular file.
     NotARow,
     /// Its `sessionId` is not the file's stem.
     IdMismatch,
 }
 
 impl RowKind {
-    /// The finding's name.
+    /// Return the finding's name.
     pub fn name(self) -> &'static str {
         match self {
             RowKind::Ok => "ok",
@@ -69,13 +70,13 @@ impl RowKind {
 /// The state of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowState {
-    /// What is wrong, if anything.
+    /// What is wrong, or `Ok`.
     pub kind: RowKind,
     /// The file's size in bytes.
     pub size: u64,
-    /// Where that which is wrong begins. For `Truncated`: where the readable part ends.
+    /// Where the damage begins, in bytes. For `Truncated`: where the readable part ends.
     pub offset: u64,
-    /// How far it goes. For `Truncated`: how many NUL bytes follow the readable part.
+    /// The damage's length in bytes. For `Truncated`: the number of NUL bytes after the readable part.
     pub length: u64,
 }
 
@@ -85,7 +86,7 @@ impl RowState {
     }
 }
 
-/// Classifies a file. Links are not followed; what is no regular file (a FIFO, a device) is not opened.
+/// Classify a file, without following a link or opening anything but a regular file.
 ///
 /// # Errors
 /// The file is missing or cannot be read.
@@ -98,7 +99,7 @@ pub fn classify(path: &Path) -> io::Result<RowState> {
         return Ok(RowState::new(RowKind::NotARow, 0, 0..0));
     }
     let Some(mut file) = open::regular(path)? else {
-        // It became something else since it was looked at.
+        // It was replaced by something else after the check above.
         return Ok(RowState::new(RowKind::NotARow, 0, 0..0));
     };
     let size = file.metadata()?.len();
@@ -107,7 +108,7 @@ pub fn classify(path: &Path) -> io::Result<RowState> {
     }
     match first_data(&mut file, size)? {
         None => {
-            // It may have been cut short while it was read; nothing is said of bytes that were not.
+            // If the file was cut short meanwhile, only the bytes that remain are reported.
             let size = size.min(file.metadata()?.len());
             let kind = if size == 0 { RowKind::Empty } else { RowKind::ZeroFilled };
             Ok(RowState::new(kind, size, 0..size))
@@ -116,7 +117,7 @@ pub fn classify(path: &Path) -> io::Result<RowState> {
         Some(_) => {
             file.seek(SeekFrom::Start(0))?;
             let mut data = Vec::with_capacity(size as usize + 1);
-            // One byte more than a row may have: the file may have grown since.
+            // Read one byte more than a row may have, in case the file has grown.
             file.take(MAX_ROW + 1).read_to_end(&mut data)?;
             Ok(classify_bytes(&data, path.file_stem().map(|stem| stem.as_encoded_bytes())))
         }
@@ -152,7 +153,7 @@ pub fn classify_many<P: AsRef<Path> + Sync>(paths: &[P]) -> Vec<io::Result<RowSt
     done.into_iter().map(|(_, state)| state).collect()
 }
 
-/// Classifies a row's bytes. `stem` is the file's name without `.json`, if its `sessionId` is to be held to it.
+/// Classify a row's bytes. With `stem`, the file's name without `.json`, the `sessionId` must be equal to it.
 pub fn classify_bytes(data: &[u8], stem: Option<&[u8]>) -> RowState {
     let size = data.len() as u64;
     let state = |kind, wrong: Range<usize>| RowState::new(kind, size, wrong.start as u64..wrong.end as u64);
@@ -168,24 +169,24 @@ pub fn classify_bytes(data: &[u8], stem: Option<&[u8]>) -> RowState {
     if data.starts_with(BOM) {
         return state(RowKind::Bom, 0..BOM.len());
     }
-    let mut fields = Fields::default();
+    let mut fields = RequiredFields::default();
     match json::walk(data, |member| fields.note(data, member)) {
         End::Whole { object: true } => match fields.wrong(data, stem) {
             None => state(RowKind::Ok, 0..0),
             Some((kind, wrong)) => state(kind, wrong),
         },
         End::Whole { object: false } => state(RowKind::NotARow, 0..data.len()),
-        End::Cut => state(RowKind::Truncated, data.len()..data.len()),
-        End::Bad(at) | End::Trailing { at, .. } if at > 0 && is_zero(&data[at..]) => {
+        End::Incomplete => state(RowKind::Truncated, data.len()..data.len()),
+        End::Invalid(at) | End::Trailing { at, .. } if at > 0 && is_zero(&data[at..]) => {
             state(RowKind::Truncated, at..data.len())
         }
-        End::Bad(at) | End::Trailing { at, .. } => state(RowKind::NotJson, at..data.len()),
+        End::Invalid(at) | End::Trailing { at, .. } => state(RowKind::NotJson, at..data.len()),
     }
 }
 
-/// The members of a row, or of what is left of one, that are complete: raw keys and values, in order.
+/// Return the complete members of a row or of the readable part of one: raw keys and values, in order.
 ///
-/// A byte order mark in front is passed over. What is no object has none.
+/// A byte order mark in front is skipped. Without an object there are no members.
 pub fn prefix_members(data: &[u8]) -> Vec<(&[u8], &[u8])> {
     let data = data.strip_prefix(BOM).unwrap_or(data);
     let mut members = Vec::new();
@@ -193,15 +194,15 @@ pub fn prefix_members(data: &[u8]) -> Vec<(&[u8], &[u8])> {
     members
 }
 
-/// Where the values stand that the app insists on. Of a key given twice the last one counts.
+/// The positions of the values that the app requires. Of a key given twice the last one counts.
 #[derive(Default)]
-struct Fields {
+struct RequiredFields {
     session_id: Option<Range<usize>>,
     created_at: Option<Range<usize>>,
     last_activity_at: Option<Range<usize>>,
 }
 
-impl Fields {
+impl RequiredFields {
     fn note(&mut self, data: &[u8], member: Member) {
         let Some(key) = decode(data, &member.key) else { return };
         match &*key {
@@ -231,21 +232,22 @@ impl Fields {
     }
 }
 
-/// The text of a string whose extent, quotes included, is known.
+/// Decode the string at this position, which includes the quotes.
 fn decode<'a>(data: &'a [u8], string: &Range<usize>) -> Option<std::borrow::Cow<'a, str>> {
     text::decode(&data[string.start + 1..string.end - 1])
 }
 
-/// Where a file holds its first byte that is not zero, or an offset shortly before it.
+/// Return the offset of a file's first byte that is not zero, or of the block that holds it; None if all are
+/// zero.
 fn first_data(file: &mut std::fs::File, size: u64) -> io::Result<Option<u64>> {
     let mut block = vec![0; BLOCK.min(size as usize)];
     let mut at = 0;
     while at < size {
-        // Asked once a block, it costs nothing against the reading, and a hole of any size is one step.
+        // One such call a block costs little beside the reading, and skips a hole of any size.
         let Some(data) = open::next_data(file, at)? else { return Ok(None) };
         at = file.seek(SeekFrom::Start(data))?;
         let read = match file.read(&mut block) {
-            Ok(0) => break, // cut short meanwhile
+            Ok(0) => break, // The file was cut short meanwhile.
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -258,9 +260,9 @@ fn first_data(file: &mut std::fs::File, size: u64) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Whether every byte is 0x00; stops soon after the first that is not.
+/// Return whether every byte is 0x00, stopping soon after the first that is not.
 fn is_zero(data: &[u8]) -> bool {
-    // A fold without a way out inside is what the compiler turns into vector instructions.
+    // The compiler vectorises a fold that has no early exit.
     let or = |bytes: &[u8]| bytes.iter().fold(0, |all, &byte| all | byte);
     let mut chunks = data.chunks_exact(256);
     chunks.by_ref().all(|chunk| or(chunk) == 0) && or(chunks.remainder()) == 0

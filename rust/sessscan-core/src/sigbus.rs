@@ -1,11 +1,11 @@
-//! A file cut short under its map becomes a cut in what is read, not the end of the process.
+//! Survive the SIGBUS that reading a mapped file raises after the file was cut short.
 //!
-//! To touch a mapped page that its file no longer has raises SIGBUS. The handler here maps zeros over the rest
-//! of the map, in one call (page by page takes 9 µs each, and ends at the system's limit of mappings), notes
-//! where it began, and lets the reader go on. A SIGBUS that is none of ours goes to whoever handled it before.
+//! The handler maps zeros over the rest of the map in one call (page by page takes 9 µs each and ends at the
+//! system's limit of mappings), records where the zeros begin, and lets the reader go on. A SIGBUS at any
+//! other address goes to the handler that was installed before.
 //!
-//! What the handler may do is little: it looks at atomics and calls `mmap`, both of which POSIX or the
-//! kernel allow there.
+//! A signal handler may do little. This one uses atomics, which POSIX allows there, and calls `mmap`, which
+//! Linux and macOS allow.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -14,47 +14,51 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 
-/// So many maps can be guarded at a time; who finds no place reads instead. One per scanning thread is needed.
-const PLACES: usize = 256;
+/// The number of maps that can be guarded at a time; each scanning thread needs one. Without a free slot the
+/// file is read instead of mapped.
+const SLOTS: usize = 256;
 
-/// A guarded map.
-struct Place {
-    /// 0: free. 1: being taken.
+/// A place in the table of guarded maps.
+struct Slot {
+    /// The map's address; 0: the slot is free; 1: the slot is being filled.
     start: AtomicUsize,
+    /// The address of the end of the map's last page.
     end: AtomicUsize,
-    /// The first byte that the handler replaced, from the start.
+    /// The offset in the map of the first byte that the handler replaced; `usize::MAX`: none.
     cut: AtomicUsize,
 }
 
-static GUARDED: [Place; PLACES] = [const {
-    Place { start: AtomicUsize::new(0), end: AtomicUsize::new(0), cut: AtomicUsize::new(usize::MAX) }
-}; PLACES];
+static GUARDED: [Slot; SLOTS] = [const {
+    Slot { start: AtomicUsize::new(0), end: AtomicUsize::new(0), cut: AtomicUsize::new(usize::MAX) }
+}; SLOTS];
 
-/// Who handled the signal before. Never freed: the handler may be reading it.
-static BEFORE: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
+/// The handler that was installed before. It is leaked, because a running handler may be reading it.
+static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
 
+/// The page size in bytes.
 static PAGE: AtomicUsize = AtomicUsize::new(0);
 
-/// While this lives, a map may lose its file.
-pub(crate) struct Guard(&'static Place);
+/// A guard for one map: while it lives, the map's file may be cut short.
+pub(crate) struct Guard(&'static Slot);
 
 impl Guard {
-    /// Guards `len` bytes from `start` on, which are mapped, and the rest of their last page. An error if that cannot be
-    /// done now.
+    /// Guard the `len` mapped bytes at `start` and the rest of their last page.
+    ///
+    /// Return an error if all slots are taken, or if the handler cannot be installed now.
     pub(crate) fn new(start: *const u8, len: usize) -> io::Result<Guard> {
         install()?;
         let free =
-            |place: &&Place| place.start.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        let place = GUARDED.iter().find(free).ok_or(io::ErrorKind::ResourceBusy)?;
-        // The last page as a whole: what is behind the bytes may be loaded with them.
+            |slot: &&Slot| slot.start.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        let slot = GUARDED.iter().find(free).ok_or(io::ErrorKind::ResourceBusy)?;
+        // The whole last page, because vector loads may reach beyond the last byte.
         let end = (start.addr() + len).next_multiple_of(PAGE.load(Ordering::Relaxed));
-        place.end.store(end, Ordering::Relaxed);
-        place.cut.store(usize::MAX, Ordering::Relaxed);
-        place.start.store(start.addr(), Ordering::Release);
-        Ok(Guard(place))
+        slot.end.store(end, Ordering::Relaxed);
+        slot.cut.store(usize::MAX, Ordering::Relaxed);
+        slot.start.store(start.addr(), Ordering::Release);
+        Ok(Guard(slot))
     }
 
-    /// From where on the bytes are not the file's, if it was cut.
+    /// Return the offset from which on the bytes are zeros instead of the file's, if it was cut short.
     pub(crate) fn cut(&self) -> Option<usize> {
         Some(self.0.cut.load(Ordering::Acquire)).filter(|cut| *cut != usize::MAX)
     }
@@ -66,28 +70,29 @@ impl Drop for Guard {
     }
 }
 
-/// Sees to it that the handler is in place: others may have put theirs there since, as `faulthandler` does.
+/// Install the handler unless it is the current one: other code, such as `faulthandler`, may have installed
+/// its own since.
 fn install() -> io::Result<()> {
     static INSTALLING: Mutex<()> = Mutex::new(());
 
-    // SAFETY: only asks.
-    let current = unsafe { ask() }?;
+    let current = current_action()?;
     if current.sa_sigaction == handler_address() {
         return Ok(());
     }
-    // Never to wait: in a child that was forked while another thread held it, it is held for ever.
+    // Not `lock`: in a child that was forked while another thread held the mutex, it stays locked for good.
     let _installing = match INSTALLING.try_lock() {
         Ok(held) => held,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
     };
-    // SAFETY: `sysconf` reads; the rest installs a handler that keeps to what a handler may do, on the stack that the
-    // process has set aside for handlers, if it has.
+    // SAFETY: `sysconf` only reads. `ours` is zeroed, which is valid for `sigaction`, and then filled.
+    // `handle` has the signature that SA_SIGINFO asks for and makes only the calls that the module's comment
+    // lists. The leaked previous action is stored before the handler is installed that reads it.
     unsafe {
         PAGE.store(libc::sysconf(libc::_SC_PAGESIZE) as usize, Ordering::Relaxed);
-        let current = ask()?;
+        let current = current_action()?;
         if current.sa_sigaction != handler_address() {
-            BEFORE.store(Box::into_raw(Box::new(current)), Ordering::Release);
+            PREVIOUS.store(Box::into_raw(Box::new(current)), Ordering::Release);
             let mut ours: libc::sigaction = std::mem::zeroed();
             ours.sa_sigaction = handler_address();
             ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
@@ -103,9 +108,11 @@ fn handler_address() -> usize {
     (handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)) as usize
 }
 
-unsafe fn ask() -> io::Result<libc::sigaction> {
+/// Return the current action for SIGBUS.
+fn current_action() -> io::Result<libc::sigaction> {
     let mut current = MaybeUninit::uninit();
-    // SAFETY: with no new action, the call only writes the current one.
+    // SAFETY: with a null new action, `sigaction` changes nothing and, where it returns 0, has filled
+    // `current`.
     unsafe {
         if libc::sigaction(libc::SIGBUS, ptr::null(), current.as_mut_ptr()) != 0 {
             return Err(io::Error::last_os_error());
@@ -115,38 +122,39 @@ unsafe fn ask() -> io::Result<libc::sigaction> {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel hands in a valid `siginfo_t`.
+    // SAFETY: SA_SIGINFO is set in `install`, so the kernel passes a valid `siginfo_t`.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr().addr()) };
-    if code != libc::BUS_ADRERR || !cover(address) {
+    if code != libc::BUS_ADRERR || !map_zeros(address) {
         pass_on(signal, info, context);
     }
 }
 
-/// Maps zeros from the page of this address to the end of the guarded map that it is in; false if it is in none.
-fn cover(address: usize) -> bool {
-    let holds = |place: &&Place| {
-        let start = place.start.load(Ordering::Acquire);
-        start > 1 && (start..place.end.load(Ordering::Relaxed)).contains(&address)
+/// Map zeros from the page of this address to the end of its guarded map; return false if it is in none.
+fn map_zeros(address: usize) -> bool {
+    let holds = |slot: &&Slot| {
+        let start = slot.start.load(Ordering::Acquire);
+        start > 1 && (start..slot.end.load(Ordering::Relaxed)).contains(&address)
     };
-    let Some(place) = GUARDED.iter().find(holds) else { return false };
+    let Some(slot) = GUARDED.iter().find(holds) else { return false };
     let page = address & !(PAGE.load(Ordering::Relaxed) - 1);
-    let len = place.end.load(Ordering::Relaxed) - page;
+    let len = slot.end.load(Ordering::Relaxed) - page;
     let flags = libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: what is replaced is the rest of a map of our own, which is only read, through raw pointers.
+    // SAFETY: `page..end` is a part of the map in `slot`, whose `Guard` lives while the map is read, and the
+    // map is read through raw pointers only (`Guard::new`), so no reference into the replaced pages exists.
     unsafe {
         let errno = std::io::Error::last_os_error().raw_os_error();
         let start = ptr::without_provenance_mut(page);
-        let covered = libc::mmap(start, len, libc::PROT_READ, flags, -1, 0) != libc::MAP_FAILED;
+        let mapped = libc::mmap(start, len, libc::PROT_READ, flags, -1, 0) != libc::MAP_FAILED;
         set_errno(errno.unwrap_or(0));
-        if covered {
-            place.cut.fetch_min(page - place.start.load(Ordering::Relaxed), Ordering::Release);
+        if mapped {
+            slot.cut.fetch_min(page - slot.start.load(Ordering::Relaxed), Ordering::Release);
         }
-        covered
+        mapped
     }
 }
 
 unsafe fn set_errno(errno: c_int) {
-    // SAFETY: the calling thread's own errno.
+    // SAFETY: both functions return a valid pointer to the calling thread's errno.
     unsafe {
         #[cfg(any(target_os = "linux", target_os = "emscripten"))]
         libc::__errno_location().write(errno);
@@ -163,24 +171,29 @@ unsafe fn set_errno(errno: c_int) {
     }
 }
 
-/// So often the same access is passed on to who was there before: after that, nothing is going to come of it. Much more
-/// than anybody needs who does something about it, and over in no time for who does not.
-const PATIENCE: usize = 1_000;
+/// How many times in a row a fault at the same address is passed to the previous handler before it ends the
+/// process. A handler that repairs the fault needs far fewer, and for one that does nothing the end comes
+/// soon enough.
+const MAX_REPEATS: usize = 1_000;
 
-/// Not ours: to whoever was there before.
+/// Pass a signal that is not about a guarded map to the previous handler.
 fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    /// The thread that passes one on. Those before may in turn pass it back to us, if we were put in place before them
-    /// and again after.
+    /// The thread that is passing a signal on. A previous handler passes it back here if this handler was
+    /// installed both before and after it.
     static PASSING: AtomicUsize = AtomicUsize::new(0);
+    /// The address of the last fault.
     static LAST: AtomicUsize = AtomicUsize::new(0);
-    static TIMES: AtomicUsize = AtomicUsize::new(0);
+    /// How many times in a row it was passed on.
+    static REPEATS: AtomicUsize = AtomicUsize::new(0);
 
-    // SAFETY: the pointer is null or was leaked by `install`; a handler is called as its flags say it wants to be.
+    // SAFETY: the kernel passes a valid `info`. `PREVIOUS` is null or was leaked by `install`. `action` is
+    // neither SIG_DFL nor SIG_IGN where it is called (the branch that returns before), so it is a function,
+    // with the signature that its SA_SIGINFO flag tells.
     unsafe {
-        // Somebody's `kill` or `raise`, not an access to memory.
+        // The signal comes from `kill` or `raise`, not from an access to memory.
         let sent = (*info).si_code <= 0;
-        let before = BEFORE.load(Ordering::Acquire);
-        let action = if before.is_null() { libc::SIG_DFL } else { (*before).sa_sigaction };
+        let previous = PREVIOUS.load(Ordering::Acquire);
+        let action = if previous.is_null() { libc::SIG_DFL } else { (*previous).sa_sigaction };
         if sent && action == libc::SIG_IGN {
             return;
         }
@@ -188,14 +201,15 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         let hopeless = if sent {
             PASSING.load(Ordering::Acquire) == thread
         } else if LAST.swap((*info).si_addr().addr(), Ordering::AcqRel) == (*info).si_addr().addr() {
-            // Who was there before may do nothing and return, as `faulthandler` once it is disabled: for ever.
-            TIMES.fetch_add(1, Ordering::AcqRel) >= PATIENCE
+            // A previous handler that returns without a repair, as `faulthandler` does once it is disabled,
+            // would be called without end.
+            REPEATS.fetch_add(1, Ordering::AcqRel) >= MAX_REPEATS
         } else {
-            TIMES.store(0, Ordering::Release);
+            REPEATS.store(0, Ordering::Release);
             false
         };
         if hopeless || action == libc::SIG_DFL || action == libc::SIG_IGN {
-            // The faulting instruction runs again, or the signal is raised anew, and ends the process.
+            // The faulting instruction runs again, or the signal is raised again, and ends the process.
             libc::signal(signal, libc::SIG_DFL);
             if sent {
                 libc::raise(signal);
@@ -203,7 +217,7 @@ fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
             return;
         }
         PASSING.store(thread, Ordering::Release);
-        if (*before).sa_flags & libc::SA_SIGINFO != 0 {
+        if (*previous).sa_flags & libc::SA_SIGINFO != 0 {
             let call: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = std::mem::transmute(action);
             call(signal, info, context);
         } else {

@@ -1,4 +1,4 @@
-//! Appending to files that are sessscan's own: a journal.
+//! Append to sessscan's own files, such as a journal.
 
 use super::error::ReplaceError;
 use super::fs::{Fs, Kind, write_all};
@@ -27,7 +27,7 @@ fn append<F: Fs>(target: &Target<'_, F>, data: &[u8]) -> io::Result<()> {
     if stat.kind != Kind::File {
         return Err(not_a_file(stat.kind));
     }
-    // An empty one may be of somebody who was killed before its name was durable.
+    // An empty file may come from a process that was killed before it had synced the file's name.
     if created || stat.stamp.size == 0 {
         fs.sync_dir(&target.dir)?;
         sync_above(fs, parent(target.path))?;
@@ -40,9 +40,10 @@ fn append<F: Fs>(target: &Target<'_, F>, data: &[u8]) -> io::Result<()> {
     fs.sync(&file)
 }
 
-/// The folders above a new file are often new as well, and a file in a folder that is not there is lost. Those
-/// that were there before cost little; those that cannot be opened, or are of a kind that knows no sync, are
-/// not ours.
+/// Sync the folders above a new file's folder.
+///
+/// They are often new as well, and a file is lost if a folder above it is. Syncing a folder that is older
+/// costs little. A folder that cannot be opened or synced was not made by us, so the walk ends there.
 fn sync_above<F: Fs>(fs: &F, folder: &Path) -> io::Result<()> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     for above in folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {

@@ -1,78 +1,78 @@
-//! The copy that is kept of a file that is replaced.
+//! Keep the file that is replaced, under a second name beside it.
 
 use super::error::ReplaceError;
 use super::expected::Digest;
-use super::fs::{Fs, Stamp, finish, write_all};
+use super::fs::{Fs, Stamp, sync_and_check_size, write_all};
 use super::target::{Found, Target, parent};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-/// The name that a replaced file is kept under.
-pub(super) struct Backup<'a> {
-    pub(super) name: &'a OsStr,
+/// The name under which a replaced file is kept.
+pub(super) struct Backup<'a, F: Fs> {
+    target: &'a Target<'a, F>,
+    name: &'a OsStr,
     path: &'a Path,
 }
 
-impl<F: Fs> Target<'_, F> {
-    /// The name of a backup, which must be in the same directory.
-    pub(super) fn beside<'b>(&self, backup: &'b Path) -> Result<Backup<'b>, ReplaceError> {
-        match backup.file_name() {
-            Some(name) if parent(backup) == parent(self.path) && name != self.name => {
-                Ok(Backup { name, path: backup })
+impl<'a, F: Fs> Backup<'a, F> {
+    /// Check that the backup's path is in the target's folder and is not the target's own.
+    pub(super) fn beside(target: &'a Target<'a, F>, path: &'a Path) -> Result<Self, ReplaceError> {
+        match path.file_name() {
+            Some(name) if parent(path) == parent(target.path) && name != target.name => {
+                Ok(Backup { target, name, path })
             }
-            _ => {
-                Err(ReplaceError::Io { path: backup.to_owned(), source: io::ErrorKind::InvalidInput.into() })
-            }
+            _ => Err(ReplaceError::Io { path: path.to_owned(), source: io::ErrorKind::InvalidInput.into() }),
         }
     }
 
-    /// Step 4. A second name for the old file costs no space and cannot be torn; elsewhere a copy has to do.
-    pub(super) fn keep(
-        &self,
-        old: &F::File,
-        stamp: &Stamp,
-        digest: &Digest,
-        backup: &Backup,
-    ) -> Result<(), ReplaceError> {
-        let failed = |source| ReplaceError::Io { path: backup.path.to_owned(), source };
-        let same = match self.fs.link(&self.dir, self.name, backup.name) {
+    /// Step 4: give the old file a second name and make it durable.
+    ///
+    /// A hard link takes no space and cannot be torn. Where there are none, the file is copied.
+    pub(super) fn create(&self, old: &F::File, stamp: &Stamp, digest: &Digest) -> Result<(), ReplaceError> {
+        let (fs, dir) = (self.target.fs, &self.target.dir);
+        let failed = |source| ReplaceError::Io { path: self.path.to_owned(), source };
+        let same = match fs.link(dir, self.target.name, self.name) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                let copy = self.fs.create(&self.dir, backup.name).map_err(failed)?;
+                let copy = fs.create(dir, self.name).map_err(failed)?;
                 self.copy(copy, digest)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(self.conflict("is not there any more"));
+                return Err(self.target.conflict("does not exist any more"));
             }
             linked => {
                 linked.map_err(failed)?;
-                let second = self.fs.stat_at(&self.dir, backup.name);
-                second.and_then(|second| self.fs.sync(old).map(|()| second.stamp.same_file(stamp)))
+                let second = fs.stat_at(dir, self.name);
+                second.and_then(|second| fs.sync(old).map(|()| second.stamp.same_file(stamp)))
             }
         };
         let kept = match same {
-            Ok(true) => self.fs.sync_dir(&self.dir).map_err(failed),
-            Ok(false) => Err(self.conflict("was replaced meanwhile")),
+            Ok(true) => fs.sync_dir(dir).map_err(failed),
+            Ok(false) => Err(self.target.conflict("was replaced meanwhile")),
             Err(error) => Err(failed(error)),
         };
-        kept.inspect_err(|_| {
-            let _ = self.fs.unlink(&self.dir, backup.name);
-        })
+        kept.inspect_err(|_| self.remove())
     }
 
-    /// Copies the target; whether what was copied has this digest.
+    /// Remove the backup, best effort.
+    pub(super) fn remove(&self) {
+        let _ = self.target.fs.unlink(&self.target.dir, self.name);
+    }
+
+    /// Copy the target; return whether the copied content has this digest.
     fn copy(&self, mut copy: F::File, digest: &Digest) -> io::Result<bool> {
-        let Found::File(mut file, _) = self.find(self.name)? else { return Ok(false) };
+        let target = self.target;
+        let Found::File(mut file, _) = target.find(target.name)? else { return Ok(false) };
         let mut hash = Sha256::new();
         let mut size = 0;
-        self.read(&mut file, |block| {
+        target.read(&mut file, |block| {
             hash.update(block);
             size += block.len() as u64;
-            write_all(self.fs, &mut copy, block)
+            write_all(target.fs, &mut copy, block)
         })?;
-        self.fs.copy_attributes(&file, &copy);
-        finish(self.fs, &copy, size)?;
+        target.fs.copy_attributes(&file, &copy);
+        sync_and_check_size(target.fs, &copy, size)?;
         Ok(Digest::from(hash.finalize()) == *digest)
     }
 }

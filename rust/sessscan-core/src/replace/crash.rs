@@ -1,9 +1,9 @@
-//! A disk in memory, and every state that a power cut may leave it in.
+//! Simulate a disk in memory, and enumerate every state that a power cut may leave it in.
 //!
-//! What is written stays in the cache until it is synced. A crash then keeps each such write, or drops it, or
-//! tears it, or leaves the length of it without the bytes; and it keeps or undoes each change of a directory that
-//! was not synced, in every combination. A sync that fails leaves what was written in doubt for good: the next one
-//! says that all is well and does nothing about it, as Linux does.
+//! A write stays in the cache until it is synced. A crash keeps each unsynced write, drops it, tears it, or
+//! keeps only the length that it gave the file; and it keeps or undoes each unsynced change of a directory,
+//! in every combination. After a failed sync the writes before it stay uncertain for good: the next sync
+//! reports success without writing them, as Linux does.
 
 use super::fs::{Fs, Kind, Rename, Stamp, Stat};
 use std::cell::RefCell;
@@ -13,22 +13,22 @@ use std::io;
 use std::path::Path;
 
 const ROOT: u64 = 1;
-/// How much one write takes: contents then consist of several.
-const WRITE: usize = 8;
+/// The most bytes that one write takes, so that a content needs several writes.
+const WRITE_LIMIT: usize = 8;
 
 type Names = BTreeMap<OsString, u64>;
 
-/// What one file or directory consists of.
+/// The content of a file or directory.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     File(Vec<u8>),
     Dir(Names),
 }
 
-/// Everything on the disk, by inode.
+/// All files and directories of the disk, by inode.
 pub(super) type Tree = BTreeMap<u64, Node>;
 
-/// A change that is in doubt until it is synced.
+/// A change that a crash may undo until it is synced.
 #[derive(Clone, Debug)]
 enum Change {
     Write { at: usize, data: Vec<u8> },
@@ -39,33 +39,36 @@ enum Change {
     Remove(OsString),
 }
 
-/// What a crash makes of one change.
+/// The effect of a crash on one unsynced change.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum CrashEffect {
     Dropped,
     Kept,
     Torn,
-    /// The file is as long as the write made it; the bytes are zero.
+    /// The file has the length that the write gave it, but the bytes are zero.
     Zeros,
 }
 
 impl Change {
-    fn fates(&self) -> &'static [Fate] {
+    fn effects(&self) -> &'static [CrashEffect] {
         match self {
-            Change::Write { .. } => &[Fate::Dropped, Fate::Kept, Fate::Torn, Fate::Zeros],
-            _ => &[Fate::Dropped, Fate::Kept],
+            Change::Write { .. } => {
+                &[CrashEffect::Dropped, CrashEffect::Kept, CrashEffect::Torn, CrashEffect::Zeros]
+            }
+            _ => &[CrashEffect::Dropped, CrashEffect::Kept],
         }
     }
 
-    /// A change of a name that is not there any more, because one before it was undone, is undone with it.
-    fn apply(&self, node: &mut Node, fate: Fate) {
-        match (self, node, fate) {
-            (_, _, Fate::Dropped) => {}
-            (Change::Write { at, data }, Node::File(content), fate) => {
-                let data = if matches!(fate, Fate::Torn) { &data[..data.len() / 2] } else { data };
+    /// Apply the change. A change to a name that does not exist, because an earlier change was undone, does
+    /// nothing.
+    fn apply(&self, node: &mut Node, effect: CrashEffect) {
+        match (self, node, effect) {
+            (_, _, CrashEffect::Dropped) => {}
+            (Change::Write { at, data }, Node::File(content), effect) => {
+                let data = if matches!(effect, CrashEffect::Torn) { &data[..data.len() / 2] } else { data };
                 let end = at + data.len();
                 content.resize(content.len().max(end), 0);
-                if !matches!(fate, Fate::Zeros) {
+                if !matches!(effect, CrashEffect::Zeros) {
                     content[*at..end].copy_from_slice(data);
                 }
             }
@@ -88,12 +91,13 @@ impl Change {
     }
 }
 
-/// Whether a change is on the disk.
+/// Whether a crash may undo a change.
 #[derive(Clone, Copy, PartialEq)]
-enum Doubt {
-    None,
+enum Durability {
+    Durable,
     Pending,
-    Forever,
+    /// A sync failed: no later sync makes the change durable.
+    Uncertain,
 }
 
 #[derive(Clone, Debug)]
@@ -104,14 +108,14 @@ enum Event {
     SyncFailed(u64),
 }
 
-/// What goes wrong.
+/// Which calls fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
     None,
-    /// The call of this number, from 0, fails.
+    /// The call with this number, counted from 0.
     Once(usize),
-    /// It and all that follow: the process is killed.
-    On(usize),
+    /// The call with this number and all after it: the process is killed.
+    From(usize),
 }
 
 struct State {
@@ -121,26 +125,26 @@ struct State {
     calls: usize,
 }
 
-/// What somebody else does just before the call of a number.
-pub(super) type Deed = (usize, fn(&Disk));
+/// A change that another program makes just before the call with this number.
+pub(super) type Interference = (usize, fn(&Disk));
 
-/// The disk.
+/// A simulated disk.
 pub(super) struct Disk {
     state: RefCell<State>,
     pub(super) fault: Fault,
     pub(super) exchange: bool,
     pub(super) link: bool,
-    pub(super) meanwhile: Option<Deed>,
+    pub(super) meanwhile: Option<Interference>,
 }
 
 impl Disk {
-    /// A disk on which all this is durable.
+    /// Make a disk on which this tree is durable.
     pub(super) fn new(tree: Tree) -> Disk {
         let state = State { durable: tree.clone(), tree, events: Vec::new(), calls: 0 };
         Disk { state: state.into(), fault: Fault::None, exchange: true, link: true, meanwhile: None }
     }
 
-    /// One on which there is nothing.
+    /// Make an empty disk.
     pub(super) fn empty() -> Disk {
         Disk::new(Tree::from([(ROOT, Node::Dir(Names::new()))]))
     }
@@ -149,19 +153,20 @@ impl Disk {
         self.state.borrow().calls
     }
 
-    /// How many events there were: a crash may come after each.
+    /// Return the number of events so far. A crash may come after each.
     pub(super) fn events(&self) -> usize {
         self.state.borrow().events.len()
     }
 
-    /// Makes all that there is durable, as time does.
-    pub(super) fn settle(&self) {
+    /// Make all changes durable.
+    pub(super) fn make_durable(&self) {
         let state = &mut *self.state.borrow_mut();
         state.durable = state.tree.clone();
         state.events.clear();
     }
 
-    /// A new file with this content, or a directory, nothing of it durable.
+    /// Create a file with this content, or a directory if there is none, without syncing it; return its
+    /// inode.
     pub(super) fn make(&self, path: &Path, content: Option<&[u8]>) -> u64 {
         let dir = self.find(path.parent().unwrap()).unwrap();
         let node = match content {
@@ -176,14 +181,14 @@ impl Disk {
         inode
     }
 
-    /// Renames one over the other.
-    pub(super) fn put(&self, from: &Path, to: &Path) {
+    /// Rename a file over another one.
+    pub(super) fn rename_over(&self, from: &Path, to: &Path) {
         let dir = self.find(from.parent().unwrap()).unwrap();
         let [from, to] = [from, to].map(|path| path.file_name().unwrap().to_owned());
         self.state.borrow_mut().change(dir, Change::Move(from, to));
     }
 
-    /// How often files changed places.
+    /// Return how many times files were exchanged.
     pub(super) fn exchanges(&self) -> usize {
         let exchange = |event: &&Event| matches!(event, Event::Changed(_, Change::Exchange(..)));
         self.state.borrow().events.iter().filter(exchange).count()
@@ -197,33 +202,37 @@ impl Disk {
         find(&self.state.borrow().tree, path)
     }
 
-    /// Calls `each` with every state that a crash after the first `events` events can leave. Returns their number.
+    /// Call `each` with every state that a crash after the first `events` events can leave; return their
+    /// number.
     pub(super) fn crashes(&self, events: usize, mut each: impl FnMut(&Tree)) -> usize {
         let state = self.state.borrow();
         let mut tree = state.durable.clone();
-        let mut changes: Vec<(u64, &Change, Doubt)> = Vec::new();
+        let mut changes: Vec<(u64, &Change, Durability)> = Vec::new();
         for event in &state.events[..events] {
-            let settle = |changes: &mut Vec<(u64, &Change, Doubt)>, synced: &u64, doubt| {
-                let pending = |it: &&mut (u64, &Change, Doubt)| it.0 == *synced && it.2 == Doubt::Pending;
-                changes.iter_mut().filter(pending).for_each(|it| it.2 = doubt);
+            let mark = |changes: &mut Vec<(u64, &Change, Durability)>, synced: &u64, durability| {
+                let pending =
+                    |it: &&mut (u64, &Change, Durability)| it.0 == *synced && it.2 == Durability::Pending;
+                changes.iter_mut().filter(pending).for_each(|it| it.2 = durability);
             };
             match event {
                 Event::Made(inode, node) => drop(tree.insert(*inode, node.clone())),
-                Event::Changed(inode, change) => changes.push((*inode, change, Doubt::Pending)),
-                Event::Synced(synced) => settle(&mut changes, synced, Doubt::None),
-                Event::SyncFailed(synced) => settle(&mut changes, synced, Doubt::Forever),
+                Event::Changed(inode, change) => changes.push((*inode, change, Durability::Pending)),
+                Event::Synced(synced) => mark(&mut changes, synced, Durability::Durable),
+                Event::SyncFailed(synced) => mark(&mut changes, synced, Durability::Uncertain),
             }
         }
-        let fates =
-            |change: &Change, doubt| if doubt == Doubt::None { &[Fate::Kept][..] } else { change.fates() };
-        let total: usize = changes.iter().map(|(_, change, doubt)| fates(change, *doubt).len()).product();
+        let effects = |change: &Change, durability| {
+            if durability == Durability::Durable { &[CrashEffect::Kept][..] } else { change.effects() }
+        };
+        let total: usize =
+            changes.iter().map(|(_, change, durability)| effects(change, *durability).len()).product();
         assert!(total <= 1 << 16, "{total} states of one crash");
         for mut number in 0..total {
             let mut tree = tree.clone();
-            for (inode, change, doubt) in &changes {
-                let fates = fates(change, *doubt);
-                change.apply(tree.get_mut(inode).unwrap(), fates[number % fates.len()]);
-                number /= fates.len();
+            for (inode, change, durability) in &changes {
+                let effects = effects(change, *durability);
+                change.apply(tree.get_mut(inode).unwrap(), effects[number % effects.len()]);
+                number /= effects.len();
             }
             each(&tree);
         }
@@ -233,14 +242,14 @@ impl Disk {
     fn call<T>(&self, call: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let number = self.calls();
         self.state.borrow_mut().calls += 1;
-        if let Some((at, deed)) = self.meanwhile
+        if let Some((at, change)) = self.meanwhile
             && at == number
         {
-            deed(self);
+            change(self);
         }
         match self.fault {
             Fault::Once(at) if number == at => Err(rustix::io::Errno::IO.into()),
-            Fault::On(at) if number >= at => Err(rustix::io::Errno::IO.into()),
+            Fault::From(at) if number >= at => Err(rustix::io::Errno::IO.into()),
             _ => call(&mut self.state.borrow_mut()),
         }
     }
@@ -251,7 +260,8 @@ impl Disk {
         match (&synced, self.fault, &state.tree[&inode]) {
             (Ok(()), ..) => state.events.push(Event::Synced(inode)),
             (Err(_), Fault::Once(_), Node::File(_)) => state.events.push(Event::SyncFailed(inode)),
-            // Who is killed syncs nothing; and rather than forget names a file system lets nobody write any more.
+            // A killed process syncs nothing. After a failed sync of a directory, file systems become
+            // read-only rather than lose names.
             _ => {}
         }
         synced
@@ -274,7 +284,7 @@ impl State {
     }
 
     fn change(&mut self, inode: u64, change: Change) {
-        change.apply(self.tree.get_mut(&inode).unwrap(), Fate::Kept);
+        change.apply(self.tree.get_mut(&inode).unwrap(), CrashEffect::Kept);
         self.events.push(Event::Changed(inode, change));
     }
 
@@ -305,13 +315,13 @@ impl State {
             Node::Dir(names) => Some(names.values().filter(|&&named| named == inode).count() as u64),
             Node::File(_) => None,
         });
-        // Times tell the writer nothing that these tests are about.
+        // These tests do not depend on times.
         let stamp = Stamp { device: 1, inode, size, modified: 0 };
         Stat { kind, stamp, changed: 0, links: all.sum() }
     }
 }
 
-/// An open file, and where in it the next read or write is.
+/// An open file and the position of the next read or write.
 pub(super) struct Handle {
     inode: u64,
     at: usize,
@@ -355,7 +365,7 @@ impl Fs for Disk {
     }
     fn write(&self, file: &mut Handle, data: &[u8]) -> io::Result<usize> {
         self.call(|state| {
-            let data = &data[..data.len().min(WRITE)];
+            let data = &data[..data.len().min(WRITE_LIMIT)];
             state.change(file.inode, Change::Write { at: file.at, data: data.to_vec() });
             file.at += data.len();
             Ok(data.len())
@@ -391,14 +401,14 @@ impl Fs for Disk {
             Ok(())
         })
     }
-    fn rename(&self, dir: &u64, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
-        if how != Rename::Over && !self.exchange {
+    fn rename(&self, dir: &u64, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()> {
+        if mode != Rename::Over && !self.exchange {
             return Err(io::ErrorKind::Unsupported.into());
         }
         self.call(|state| {
             state.lookup(*dir, from)?;
             let (from, to) = (from.to_owned(), to.to_owned());
-            let change = match how {
+            let change = match mode {
                 Rename::Over => Change::Move(from, to),
                 Rename::New => {
                     state.absent(*dir, &to)?;

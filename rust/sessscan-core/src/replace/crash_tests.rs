@@ -1,27 +1,29 @@
-//! A power cut after every step, in every state it can leave: old or new, and what was acknowledged is there.
+//! Test the writer with a power cut after every step, in every state that the cut can leave.
+//!
+//! The target is old or new, and every change that was acknowledged is there.
 
 use super::crash::{Disk, Fault, Node, Tree, find};
 use super::faults::{NEW, OLD, sha};
 use super::*;
 
-const OWNERS: &[u8] = b"what the owner wrote";
+const OWNERS: &[u8] = b"owner's version";
 
-/// The inode of a name in a tree, and what it holds.
-fn held<'a>(tree: &'a Tree, path: &str) -> Option<(u64, &'a [u8])> {
+/// Return the inode of a file in a tree, and its content.
+fn inode_and_content<'a>(tree: &'a Tree, path: &str) -> Option<(u64, &'a [u8])> {
     let inode = find(tree, Path::new(path))?;
     let Node::File(content) = &tree[&inode] else { panic!("{path} is no file") };
     Some((inode, content))
 }
 
 fn content<'a>(tree: &'a Tree, path: &str) -> Option<&'a [u8]> {
-    held(tree, path).map(|(_, content)| content)
+    inode_and_content(tree, path).map(|(_, content)| content)
 }
 
-/// The same tree after the next run has swept it.
+/// Return the tree after the sweep of the next run.
 fn swept(tree: &Tree) -> Tree {
     let disk = Disk::new(tree.clone());
     sweep::sweep_in(&disk, Path::new("/d"), |_| false).unwrap();
-    disk.settle();
+    disk.make_durable();
     let mut after = None;
     disk.crashes(0, |tree| after = Some(tree.clone()));
     after.unwrap()
@@ -35,18 +37,18 @@ fn names(tree: &Tree) -> Vec<String> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Case {
+struct Setup {
     present: bool,
     expected: Expected<'static>,
     backup: bool,
     exchange: bool,
     link: bool,
-    /// Whether what is to be replaced was durable itself.
-    settled: bool,
+    /// Whether the file that is to be replaced is durable.
+    old_is_durable: bool,
 }
 
-fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
+fn setups() -> Vec<Setup> {
+    let mut setups = Vec::new();
     for (exchange, link) in [(true, true), (false, true), (true, false), (false, false)] {
         for (present, expected) in [
             (false, Expected::Absent),
@@ -54,70 +56,71 @@ fn cases() -> Vec<Case> {
             (true, Expected::Anything),
             (true, Expected::Content(OLD)),
         ] {
-            for (backup, settled) in [(false, true), (true, true), (true, false)] {
-                if present || settled {
-                    cases.push(Case { present, expected, backup, exchange, link, settled });
+            for (backup, old_is_durable) in [(false, true), (true, true), (true, false)] {
+                if present || old_is_durable {
+                    setups.push(Setup { present, expected, backup, exchange, link, old_is_durable });
                 }
             }
         }
     }
-    cases
+    setups
 }
 
-/// A disk with the target, and its inode.
-fn disk(case: Case) -> (Disk, Option<u64>) {
+/// Make a disk with the target; return the target's inode too.
+fn disk(setup: Setup) -> (Disk, Option<u64>) {
     let mut disk = Disk::empty();
-    (disk.exchange, disk.link) = (case.exchange, case.link);
+    (disk.exchange, disk.link) = (setup.exchange, setup.link);
     disk.make(Path::new("/d"), None);
-    disk.settle();
-    let old = case.present.then(|| disk.make(Path::new("/d/target"), Some(OLD)));
-    if case.settled {
-        disk.settle();
+    disk.make_durable();
+    let old = setup.present.then(|| disk.make(Path::new("/d/target"), Some(OLD)));
+    if setup.old_is_durable {
+        disk.make_durable();
     }
     (disk, old)
 }
 
-fn run(disk: &Disk, case: Case) -> Result<(), ReplaceError> {
-    let backup = case.backup.then(|| Path::new("/d/backup"));
-    replace_in(disk, Path::new("/d/target"), NEW, case.expected, backup)
+fn run(disk: &Disk, setup: Setup) -> Result<(), ReplaceError> {
+    let backup = setup.backup.then(|| Path::new("/d/backup"));
+    replace_in(disk, Path::new("/d/target"), NEW, setup.expected, backup)
 }
 
-/// What holds in every state after every crash; `over`: the writer had come back with this.
+/// Check a state of the disk after a crash. `result` is the writer's result if it had returned by then.
 fn check(
     tree: &Tree,
-    case: Case,
+    setup: Setup,
     old: Option<u64>,
-    over: Option<&Result<(), ReplaceError>>,
+    result: Option<&Result<(), ReplaceError>>,
     context: &dyn Fn() -> String,
 ) {
-    let target = held(tree, "/d/target");
+    let target = inode_and_content(tree, "/d/target");
     let replaced = target.is_some_and(|(inode, _)| Some(inode) != old);
     match target {
         Some((_, content)) if replaced => assert_eq!(content, NEW, "{}", context()),
-        Some((_, content)) if case.settled => assert_eq!(content, OLD, "{}", context()),
-        None if case.settled => assert!(!case.present, "the file is gone: {}", context()),
-        // Never durable before we came: it is for whoever wrote it to answer.
+        Some((_, content)) if setup.old_is_durable => assert_eq!(content, OLD, "{}", context()),
+        None if setup.old_is_durable => assert!(!setup.present, "the file is missing: {}", context()),
+        // The old file was not durable, so the writer does not answer for it.
         _ => {}
     }
-    if replaced && case.present && case.backup {
+    if replaced && setup.present && setup.backup {
         assert_eq!(content(tree, "/d/backup"), Some(OLD), "{}", context());
     }
-    match over {
-        Some(Ok(())) => assert!(replaced, "acknowledged, and not there: {}", context()),
+    match result {
+        Some(Ok(())) => assert!(replaced, "acknowledged but not there: {}", context()),
         Some(Err(ReplaceError::Io { .. } | ReplaceError::Conflict { .. })) => {
-            assert!(!replaced, "reported as not written, and there: {}", context());
+            assert!(!replaced, "reported as not written but there: {}", context());
         }
         Some(Err(ReplaceError::Unconfirmed { .. })) | None => {}
     }
     let after = swept(tree);
-    assert_eq!(held(&after, "/d/target"), target, "{}", context());
-    assert_eq!(held(&after, "/d/backup"), held(tree, "/d/backup"), "{}", context());
+    assert_eq!(inode_and_content(&after, "/d/target"), target, "{}", context());
+    assert_eq!(inode_and_content(&after, "/d/backup"), inode_and_content(tree, "/d/backup"), "{}", context());
     let left: Vec<_> = names(&after).into_iter().filter(|name| name.starts_with('.')).collect();
-    // What was never durable is no more what it was expected to be: it is not for us to remove.
-    assert!(left.is_empty() || !case.settled, "{left:?} {}", context());
+    // A file that was not durable may have lost its expected content; a sweep must not remove it then.
+    assert!(left.is_empty() || !setup.old_is_durable, "{left:?} {}", context());
 }
 
-/// Crashes after each of the events from `first` on, and when all is over.
+/// Call `check` for each crash after each event from `first` on; after the last event, with the writer's
+/// result.
 fn crash(
     disk: &Disk,
     first: usize,
@@ -127,22 +130,22 @@ fn crash(
     let events = disk.events();
     let mut states = 0;
     for event in first..=events {
-        let over = (event == events).then_some(result);
-        states += disk.crashes(event, |tree| check(tree, over, event));
+        let result = (event == events).then_some(result);
+        states += disk.crashes(event, |tree| check(tree, result, event));
     }
     states
 }
 
 #[test]
-fn a_power_cut_at_any_moment() {
+fn a_power_cut_after_any_step_leaves_the_old_or_the_new_file() {
     let mut states = 0;
-    for case in cases() {
-        let (disk, old) = disk(case);
+    for setup in setups() {
+        let (disk, old) = disk(setup);
         let first = disk.events();
-        let result = run(&disk, case);
+        let result = run(&disk, setup);
         result.as_ref().unwrap();
-        states += crash(&disk, first, &result, |tree, over, event| {
-            check(tree, case, old, over, &|| format!("{case:?}, event {event}: {tree:?}"));
+        states += crash(&disk, first, &result, |tree, acknowledged, event| {
+            check(tree, setup, old, acknowledged, &|| format!("{setup:?}, event {event}: {tree:?}"));
         });
     }
     eprintln!("power cut at any moment: {states} states, violations: 0");
@@ -150,25 +153,25 @@ fn a_power_cut_at_any_moment() {
 }
 
 #[test]
-fn a_call_fails_and_then_the_power() {
+fn a_power_cut_after_a_failed_call_leaves_the_old_or_the_new_file() {
     let (mut states, mut faults) = (0, 0);
-    for case in cases() {
+    for setup in setups() {
         for kill in [false, true] {
             for at in 0.. {
-                let (mut disk, old) = disk(case);
+                let (mut disk, old) = disk(setup);
                 let first = disk.events();
-                disk.fault = if kill { Fault::On(at) } else { Fault::Once(at) };
-                let result = run(&disk, case);
+                disk.fault = if kill { Fault::From(at) } else { Fault::Once(at) };
+                let result = run(&disk, setup);
                 if disk.calls() <= at {
                     break;
                 }
                 faults += 1;
-                // Who is killed tells nobody how it ended.
-                states += crash(&disk, disk.events().max(first), &result, |tree, over, event| {
-                    let over = over.filter(|_| !kill);
-                    check(tree, case, old, over, &|| {
+                // A killed process reports no result.
+                states += crash(&disk, disk.events().max(first), &result, |tree, acknowledged, event| {
+                    let acknowledged = acknowledged.filter(|_| !kill);
+                    check(tree, setup, old, acknowledged, &|| {
                         format!(
-                            "{case:?}, call {at} fails (kill: {kill}), event {event}: {result:?} {tree:?}"
+                            "{setup:?}, call {at} fails (kill: {kill}), event {event}: {result:?} {tree:?}"
                         )
                     });
                 });
@@ -179,21 +182,21 @@ fn a_call_fails_and_then_the_power() {
     assert!(faults > 1_000 && states > 5_000, "only {faults} faults, {states} states");
 }
 
-/// An owner saves the file as apps do, without a sync, just before one of our calls.
+/// The owner saves the file as apps do, without a sync, just before one of the writer's calls.
 #[test]
-fn the_owner_writes_and_then_the_power_fails() {
+fn a_power_cut_after_an_owners_write_keeps_that_write() {
     let save = |disk: &Disk| {
         disk.make(Path::new("/d/theirs"), Some(OWNERS));
-        disk.put(Path::new("/d/theirs"), Path::new("/d/target"));
+        disk.rename_over(Path::new("/d/theirs"), Path::new("/d/target"));
     };
     let (mut states, mut swaps) = (0, 0);
     for (backup, link) in [(false, true), (true, true), (true, false)] {
         let expected = Expected::Content(OLD);
-        let case = Case { present: true, expected, backup, exchange: true, link, settled: true };
+        let setup = Setup { present: true, expected, backup, exchange: true, link, old_is_durable: true };
         for at in 0.. {
-            let (mut disk, _) = disk(case);
+            let (mut disk, _) = disk(setup);
             disk.meanwhile = Some((at, save));
-            let result = run(&disk, case);
+            let result = run(&disk, setup);
             if disk.calls() <= at {
                 break;
             }
@@ -204,7 +207,7 @@ fn the_owner_writes_and_then_the_power_fails() {
             let theirs = disk.find(Path::new("/d/target"));
             states += disk.crashes(disk.events(), |tree| {
                 if swapped {
-                    // It has been in our hands: it is put back for good.
+                    // The writer moved the owner's file, so its return must be durable.
                     assert_eq!(find(tree, Path::new("/d/target")), theirs, "{}", context(tree));
                 }
                 let kept = |tree: &Tree| {
@@ -219,13 +222,13 @@ fn the_owner_writes_and_then_the_power_fails() {
 }
 
 #[test]
-fn removing_and_then_the_power_fails() {
+fn a_power_cut_during_a_removal_leaves_the_file_or_nothing() {
     let mut states = 0;
-    for fault in [Fault::None].into_iter().chain((0..20).map(Fault::Once)).chain((0..20).map(Fault::On)) {
+    for fault in [Fault::None].into_iter().chain((0..20).map(Fault::Once)).chain((0..20).map(Fault::From)) {
         let mut disk = Disk::empty();
         disk.make(Path::new("/d"), None);
         disk.make(Path::new("/d/target"), Some(OLD));
-        disk.settle();
+        disk.make_durable();
         disk.fault = fault;
         let result = remove_in(&disk, Path::new("/d/target"), &sha(OLD));
         for event in 0..=disk.events() {
@@ -234,11 +237,11 @@ fn removing_and_then_the_power_fails() {
                 let there = content(tree, "/d/target");
                 assert!(there.is_none_or(|content| content == OLD), "{}", context());
                 if event == disk.events() && result.is_ok() {
-                    assert_eq!(there, None, "acknowledged, and still there: {}", context());
+                    assert_eq!(there, None, "acknowledged but still there: {}", context());
                 }
                 let io = matches!(result, Err(ReplaceError::Io { .. }));
-                if event == disk.events() && io && !matches!(fault, Fault::On(_)) {
-                    assert!(there.is_some(), "reported as not removed, and gone: {}", context());
+                if event == disk.events() && io && !matches!(fault, Fault::From(_)) {
+                    assert!(there.is_some(), "reported as not removed but missing: {}", context());
                 }
                 assert_eq!(content(&swept(tree), "/d/target"), there, "{}", context());
                 assert!(names(&swept(tree)).len() <= 1, "{}", context());
@@ -252,7 +255,7 @@ fn removing_and_then_the_power_fails() {
 const JOURNAL: &str = "/d/runs/journal";
 const RECORDS: [&[u8]; 3] = [b"{\"one\":1}\n", b"{\"two\":22}\n", b"{\"three\":333}\n"];
 
-/// A disk on which the journal's folder is, but only in the cache.
+/// Make a disk on which the journal's folder exists but is not synced.
 fn journal_disk() -> Disk {
     let disk = Disk::empty();
     disk.make(Path::new("/d"), None);
@@ -264,13 +267,13 @@ fn append(disk: &Disk, record: &[u8]) -> Result<(), ReplaceError> {
     append::append_in(disk, Path::new(JOURNAL), record)
 }
 
-/// The journal, empty where it or a folder above it is not there.
+/// Return the journal's content, or nothing if it or a folder above it does not exist.
 fn journal(tree: &Tree) -> &[u8] {
     content(tree, JOURNAL).unwrap_or_default()
 }
 
 #[test]
-fn what_is_appended_is_there() {
+fn an_acknowledged_append_survives_a_power_cut() {
     let disk = journal_disk();
     let mut acknowledged = Vec::new();
     let mut states = 0;
@@ -296,9 +299,9 @@ fn what_is_appended_is_there() {
 }
 
 #[test]
-fn what_is_appended_after_a_failure_is_there() {
+fn an_append_after_a_failed_one_survives_a_power_cut() {
     let mut states = 0;
-    for fault in (0..20).flat_map(|at| [Fault::Once(at), Fault::On(at)]) {
+    for fault in (0..20).flat_map(|at| [Fault::Once(at), Fault::From(at)]) {
         let mut disk = journal_disk();
         disk.fault = fault;
         let first = append(&disk, RECORDS[0]);

@@ -1,34 +1,34 @@
-//! Why a change was not made.
+//! The ways in which a change to a file can fail.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file was not changed, or perhaps not for good.
+/// Why a file was not changed, or may not stay changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
-    /// The file is not what it was expected to be. It was left as it is, nothing was written.
-    #[error("{}: {reason}; it was left as it is", path.display())]
+    /// The file does not have the expected content. Nothing was written.
+    #[error("{}: {reason}; nothing was written", path.display())]
     Conflict {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What was found instead.
         reason: &'static str,
     },
     /// The change is made, but may not survive a power cut.
-    #[error("{}: changed, but the disk would not confirm it: {source}", path.display())]
+    #[error("{}: changed, but the disk did not confirm it: {source}", path.display())]
     Unconfirmed {
         /// The file.
         path: PathBuf,
-        /// What the disk said.
+        /// The error of the sync.
         source: io::Error,
     },
-    /// The system refused. The file is what it was, unless the refusal is about our own temporary name: then that
-    /// one holds what an owner wrote in the meantime, and could not be brought back.
+    /// A system call failed. The target is unchanged, unless `path` is the temporary file: then that one
+    /// holds what the file's owner wrote in the meantime and could not be moved back.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file that the refusal is about: the target, the backup or our temporary one.
+        /// The file that the error is about: the target, the backup or the temporary file.
         path: PathBuf,
-        /// The refusal.
+        /// The error of the call.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! What a file must be for a change to be made.
+//! The precondition of a change: what the file must be.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,18 +8,18 @@ pub type Digest = [u8; 32];
 /// What a file must be for a change to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected<'a> {
-    /// Whatever it is, if it is there at all.
+    /// Any content, or no file at all.
     Anything,
-    /// It must not exist.
+    /// The file must not exist.
     Absent,
-    /// It must have exactly this content.
+    /// The file must have exactly this content.
     Content(&'a [u8]),
-    /// Its content must have this digest.
+    /// The file's content must have this digest.
     Digest(Digest),
 }
 
 impl Expected<'_> {
-    /// The digest that the file must have, if it must have one.
+    /// Return the digest that the file must have, or None if it need not have one.
     pub fn digest(&self) -> Option<Digest> {
         match self {
             Expected::Anything | Expected::Absent => None,

@@ -1,4 +1,5 @@
-//! A file system that fails on demand, and what the writer makes of it: old or new, nothing lost, nothing left.
+//! Test the writer on a file system that fails on demand: the target is old or new, and nothing is lost or
+//! left behind.
 
 use super::fs::{Fs, Rename, Stat};
 use super::unix::Native;
@@ -9,38 +10,40 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-/// The real file system, except for what is wrong with it. Syncs are counted, not made: nobody pulls the plug.
+/// The real file system with faults. Syncs are logged but not made, because these tests cut no power.
 pub(super) struct Faulty {
     pub(super) fault: Fault,
-    /// The number of the call that fails, from 0.
+    /// The number of the call that fails, counted from 0.
     pub(super) at: usize,
     pub(super) error: rustix::io::Errno,
-    /// What it cannot do.
+    /// Whether it can exchange files.
     pub(super) exchange: bool,
+    /// Whether it can rename without replacing.
     pub(super) new: bool,
+    /// Whether it has hard links.
     pub(super) link: bool,
-    /// How much a write takes.
+    /// The most bytes that one write takes.
     pub(super) write: usize,
-    /// What somebody else does just before the call of this number, in the order of the numbers.
-    pub(super) meanwhile: RefCell<Vec<(usize, Deed)>>,
+    /// Changes that another program makes just before the call with this number, in the order of the numbers.
+    pub(super) meanwhile: RefCell<Vec<(usize, Interference)>>,
     pub(super) log: RefCell<Vec<&'static str>>,
 }
 
-/// What somebody else does.
-type Deed = Box<dyn FnOnce()>;
+/// A change that another program makes.
+type Interference = Box<dyn FnOnce()>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
     None,
-    /// Call `at` fails.
+    /// The call `at` fails.
     Once,
-    /// It and all that follow: a disk that is gone, or a process that is.
-    On,
-    /// It is done and reported as failed.
+    /// The call `at` and all after it fail: the disk has vanished or the process is killed.
+    From,
+    /// The call is made and reported as failed.
     Reported,
-    /// The same, and the next call, which would have shown what happened, fails too.
+    /// The same, and the next call, which would show what happened, fails too.
     Hidden,
-    /// If it is a write: it is not done and reported as done.
+    /// If the call is a write, it is not made and reported as made.
     Lost,
 }
 
@@ -68,15 +71,15 @@ impl Faulty {
         }
         match self.fault {
             Fault::Once if number == self.at => Err(self.error.into()),
-            Fault::On if number >= self.at => Err(self.error.into()),
+            Fault::From if number >= self.at => Err(self.error.into()),
             Fault::Reported | Fault::Hidden if number == self.at => call().and(Err(self.error.into())),
             Fault::Hidden if number == self.at + 1 => Err(self.error.into()),
             _ => call(),
         }
     }
 
-    fn can<T>(can: bool, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        if can { call() } else { Err(io::ErrorKind::Unsupported.into()) }
+    fn if_supported<T>(supported: bool, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if supported { call() } else { Err(io::ErrorKind::Unsupported.into()) }
     }
 }
 
@@ -114,7 +117,7 @@ impl Fs for Faulty {
         self.call("stat_at", || Native.stat_at(dir, name))
     }
     fn copy_attributes(&self, from: &File, to: &File) {
-        // Whether each of its steps works is nobody's condition.
+        // The writer does not depend on the result of this call.
         let _ = self.call("copy_attributes", || {
             Native.copy_attributes(from, to);
             Ok(())
@@ -127,15 +130,15 @@ impl Fs for Faulty {
         self.call("sync_dir", || Ok(()))
     }
     fn link(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        self.call("link", || Self::can(self.link, || Native.link(dir, from, to)))
+        self.call("link", || Self::if_supported(self.link, || Native.link(dir, from, to)))
     }
-    fn rename(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
-        let (name, can) = match how {
+    fn rename(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()> {
+        let (name, supported) = match mode {
             Rename::Over => ("rename", true),
             Rename::New => ("rename_new", self.new),
             Rename::Exchange => ("exchange", self.exchange),
         };
-        self.call(name, || Self::can(can, || Native.rename(dir, from, to, how)))
+        self.call(name, || Self::if_supported(supported, || Native.rename(dir, from, to, mode)))
     }
     fn unlink(&self, dir: &OwnedFd, name: &OsStr) -> io::Result<()> {
         self.call("unlink", || Native.unlink(dir, name))
@@ -145,12 +148,12 @@ impl Fs for Faulty {
     }
 }
 
-pub(super) const OLD: &[u8] = b"what was there";
-pub(super) const NEW: &[u8] = b"what is to be there";
+pub(super) const OLD: &[u8] = b"old content";
+pub(super) const NEW: &[u8] = b"new content";
 
-/// What is to be done, and what the file system can do.
+/// A call of the writer, and what the file system supports.
 #[derive(Clone, Copy, Debug)]
-struct Case {
+struct Setup {
     present: bool,
     expected: Expected<'static>,
     backup: bool,
@@ -159,8 +162,8 @@ struct Case {
     new: bool,
 }
 
-fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
+fn setups() -> Vec<Setup> {
+    let mut setups = Vec::new();
     for (exchange, link, new) in [
         (true, true, true),
         (false, true, true),
@@ -176,39 +179,39 @@ fn cases() -> Vec<Case> {
             (true, Expected::Digest(sha(OLD))),
         ] {
             for backup in [false, true] {
-                cases.push(Case { present, expected, backup, exchange, link, new });
+                setups.push(Setup { present, expected, backup, exchange, link, new });
             }
         }
     }
-    cases
+    setups
 }
 
 pub(super) fn sha(content: &[u8]) -> Digest {
     Sha256::digest(content).into()
 }
 
-/// A folder in memory, where there is one: thousands are made.
+/// Make a folder in memory if possible, because the tests make thousands.
 pub(super) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// A folder with the target, and everything one may want to know of it afterwards.
-struct Scene {
-    folder: tempfile::TempDir,
-    case: Case,
+/// A folder with the target, and the checks after a call.
+struct TestFolder {
+    directory: tempfile::TempDir,
+    setup: Setup,
 }
 
-impl Scene {
-    fn new(case: Case) -> Scene {
-        let scene = Scene { folder: scratch(), case };
-        if case.present {
-            std::fs::write(scene.path("target"), OLD).unwrap();
+impl TestFolder {
+    fn new(setup: Setup) -> TestFolder {
+        let folder = TestFolder { directory: scratch(), setup };
+        if setup.present {
+            std::fs::write(folder.path("target"), OLD).unwrap();
         }
-        scene
+        folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn content(&self, name: &str) -> Option<Vec<u8>> {
@@ -216,21 +219,21 @@ impl Scene {
     }
 
     fn run(&self, fs: &mut Faulty) -> Result<(), ReplaceError> {
-        (fs.exchange, fs.link, fs.new) = (self.case.exchange, self.case.link, self.case.new);
-        let backup = self.case.backup.then(|| self.path("backup"));
-        replace_in(fs, &self.path("target"), NEW, self.case.expected, backup.as_deref())
+        (fs.exchange, fs.link, fs.new) = (self.setup.exchange, self.setup.link, self.setup.new);
+        let backup = self.setup.backup.then(|| self.path("backup"));
+        replace_in(fs, &self.path("target"), NEW, self.setup.expected, backup.as_deref())
     }
 
     fn leftovers(&self) -> Vec<PathBuf> {
-        let names = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let names = std::fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path());
         names.filter(|path| !path.ends_with("target") && !path.ends_with("backup")).collect()
     }
 
     fn before(&self) -> Option<Vec<u8>> {
-        self.case.present.then(|| OLD.to_vec())
+        self.setup.present.then(|| OLD.to_vec())
     }
 
-    /// What holds after any fault whatsoever.
+    /// Check what holds after any fault.
     fn check(&self, result: &Result<(), ReplaceError>, context: &str) {
         let target = self.content("target");
         let replaced = target.as_deref() == Some(NEW);
@@ -241,38 +244,38 @@ impl Scene {
             Err(ReplaceError::Io { .. }) => {}
         }
         let backup = self.content("backup");
-        if self.case.backup && self.case.present && replaced {
+        if self.setup.backup && self.setup.present && replaced {
             assert_eq!(backup.as_deref(), Some(OLD), "{context}");
         }
         assert!(backup.is_none_or(|backup| !replaced || backup == OLD), "{context}");
     }
 
-    /// What the next run does about what is left.
+    /// Sweep the folder as the next run does.
     fn sweep(&self) {
-        sweep::sweep_in(&Native, self.folder.path(), |_| false).unwrap();
+        sweep::sweep_in(&Native, self.directory.path(), |_| false).unwrap();
     }
 }
 
-/// Runs every case with the fault at every call, until a run is through before it comes to it.
+/// Run each setup with the fault at each of its calls in turn; return the number of faults.
 fn at_every_call(
     fault: Fault,
     error: rustix::io::Errno,
-    check: impl Fn(&Scene, &Faulty, Result<(), ReplaceError>, &str),
+    check: impl Fn(&TestFolder, &Faulty, Result<(), ReplaceError>, &str),
 ) -> usize {
     let mut faults = 0;
-    for case in cases() {
+    for setup in setups() {
         for at in 0.. {
-            let scene = Scene::new(case);
+            let folder = TestFolder::new(setup);
             let mut fs = Faulty::new(fault, at);
             fs.error = error;
-            let result = scene.run(&mut fs);
+            let result = folder.run(&mut fs);
             if fs.log.borrow().len() <= at {
-                assert!(result.is_ok(), "{case:?}: {result:?}");
+                assert!(result.is_ok(), "{setup:?}: {result:?}");
                 break;
             }
             let log = fs.log.borrow().clone();
-            let context = format!("{fault:?} {error} at {at} ({}) of {case:?}, {log:?}", log[at]);
-            check(&scene, &fs, result, &context);
+            let context = format!("{fault:?} {error} at {at} ({}) of {setup:?}, {log:?}", log[at]);
+            check(&folder, &fs, result, &context);
             faults += 1;
         }
     }
@@ -280,7 +283,7 @@ fn at_every_call(
 }
 
 #[test]
-fn one_call_fails() {
+fn a_failed_call_leaves_the_old_or_the_new_file() {
     use rustix::io::Errno;
     let mut faults = 0;
     for error in [
@@ -293,18 +296,18 @@ fn one_call_fails() {
         Errno::XDEV,
         Errno::NOENT,
     ] {
-        faults += at_every_call(Fault::Once, error, |scene, fs, result, context| {
-            scene.check(&result, context);
+        faults += at_every_call(Fault::Once, error, |folder, fs, result, context| {
+            folder.check(&result, context);
             let failed = fs.log.borrow()[fs.at];
             match failed {
-                // What nobody's content hangs on.
+                // No content depends on these calls.
                 "copy_attributes" | "unlink" => assert!(result.is_ok(), "{context}: {result:?}"),
-                // The last one, after the rename, is the only one whose failure leaves the new content.
-                "sync_dir" if scene.content("target").as_deref() == Some(NEW) => {
+                // The sync after the rename is the only call whose failure leaves the new content.
+                "sync_dir" if folder.content("target").as_deref() == Some(NEW) => {
                     assert!(matches!(result, Err(ReplaceError::Unconfirmed { .. })), "{context}: {result:?}");
                 }
-                _ if result.is_err() => assert_eq!(scene.content("target"), scene.before(), "{context}"),
-                // Not found where it would be looked for: the same as not being there.
+                _ if result.is_err() => assert_eq!(folder.content("target"), folder.before(), "{context}"),
+                // `NOENT` from a look-up is the same as a missing file.
                 _ => {}
             }
             if failed == "sync" {
@@ -312,17 +315,17 @@ fn one_call_fails() {
                 assert!(!fs.log.borrow()[fs.at + 1..].contains(&"sync"), "tried again: {context}");
             }
             if result.is_err()
-                && scene.content("target") == scene.before()
+                && folder.content("target") == folder.before()
                 && failed != "stat_at"
                 && failed != "exchange"
             {
-                assert_eq!(scene.content("backup"), None, "{context}");
+                assert_eq!(folder.content("backup"), None, "{context}");
             }
             if failed != "unlink" && result.is_ok() {
-                assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
+                assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
             }
-            scene.sweep();
-            assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
+            folder.sweep();
+            assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
         });
     }
     eprintln!("one call fails: {faults} faults, violations: 0");
@@ -330,47 +333,47 @@ fn one_call_fails() {
 }
 
 #[test]
-fn everything_fails_from_some_call_on() {
-    // A process that is killed leaves the same behind: what comes after the call does not happen.
-    let faults = at_every_call(Fault::On, rustix::io::Errno::IO, |scene, _, result, context| {
-        scene.check(&result, context);
+fn a_killed_process_leaves_the_old_or_the_new_file() {
+    // If all calls from one on fail, the disk is left as by a process that is killed at that call.
+    let faults = at_every_call(Fault::From, rustix::io::Errno::IO, |folder, _, result, context| {
+        folder.check(&result, context);
         let kept = |path: &PathBuf| std::fs::read(path).is_ok_and(|content| content == OLD);
-        let replaced = scene.content("target").as_deref() == Some(NEW);
-        let verified = scene.case.exchange && scene.case.expected != Expected::Anything;
-        if replaced && scene.case.present && result.is_err() && (verified || scene.case.backup) {
-            // Nobody has confirmed anything: the old file is still to be had.
-            assert!(scene.content("backup").is_some() || scene.leftovers().iter().any(kept), "{context}");
+        let replaced = folder.content("target").as_deref() == Some(NEW);
+        let verified = folder.setup.exchange && folder.setup.expected != Expected::Anything;
+        if replaced && folder.setup.present && result.is_err() && (verified || folder.setup.backup) {
+            // The change was not confirmed, so the old file must still exist.
+            assert!(folder.content("backup").is_some() || folder.leftovers().iter().any(kept), "{context}");
         }
-        scene.sweep();
-        assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
-        scene.check(&result, context);
+        folder.sweep();
+        assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
+        folder.check(&result, context);
     });
     eprintln!("everything fails from some call on: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
 #[test]
-fn a_call_is_done_and_reported_as_failed() {
-    let faults = at_every_call(Fault::Reported, rustix::io::Errno::IO, |scene, _, result, context| {
-        scene.check(&result, context);
-        scene.sweep();
-        assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
-        scene.check(&result, context);
+fn a_call_that_works_but_reports_failure_leaves_the_old_or_the_new_file() {
+    let faults = at_every_call(Fault::Reported, rustix::io::Errno::IO, |folder, _, result, context| {
+        folder.check(&result, context);
+        folder.sweep();
+        assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
+        folder.check(&result, context);
     });
     eprintln!("a call is done and reported as failed: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
 #[test]
-fn what_happened_cannot_be_seen() {
-    let faults = at_every_call(Fault::Hidden, rustix::io::Errno::IO, |scene, _, result, context| {
-        scene.check(&result, context);
-        let replaced = scene.content("target").as_deref() == Some(NEW);
-        if let (Some(old), Err(ReplaceError::Io { .. }), true) = (scene.before(), result, replaced) {
-            // It was said not to be done, so the old file is still to be had.
-            let exchanged = scene.case.exchange && scene.case.expected != Expected::Anything;
+fn a_false_failure_that_cannot_be_checked_keeps_the_old_file() {
+    let faults = at_every_call(Fault::Hidden, rustix::io::Errno::IO, |folder, _, result, context| {
+        folder.check(&result, context);
+        let replaced = folder.content("target").as_deref() == Some(NEW);
+        if let (Some(old), Err(ReplaceError::Io { .. }), true) = (folder.before(), result, replaced) {
+            // The change was reported as not made, so the old file must still exist.
+            let exchanged = folder.setup.exchange && folder.setup.expected != Expected::Anything;
             let kept = |path: &PathBuf| std::fs::read(path).is_ok_and(|content| content == old);
-            assert!(scene.leftovers().iter().any(kept) || scene.case.backup || !exchanged, "{context}");
+            assert!(folder.leftovers().iter().any(kept) || folder.setup.backup || !exchanged, "{context}");
         }
     });
     eprintln!("what happened cannot be seen: {faults} faults, violations: 0");
@@ -378,27 +381,27 @@ fn what_happened_cannot_be_seen() {
 }
 
 #[test]
-fn a_write_that_never_happened_is_noticed() {
-    at_every_call(Fault::Lost, rustix::io::Errno::IO, |scene, fs, result, context| {
-        scene.check(&result, context);
+fn a_lost_write_is_noticed() {
+    at_every_call(Fault::Lost, rustix::io::Errno::IO, |folder, fs, result, context| {
+        folder.check(&result, context);
         if fs.log.borrow()[fs.at] == "write" {
             assert!(result.is_err(), "{context}");
-            assert_eq!(scene.leftovers(), [] as [PathBuf; 0], "{context}");
+            assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
         }
     });
 }
 
 #[test]
-fn short_writes_are_nothing() {
-    for case in cases() {
+fn short_writes_are_completed() {
+    for setup in setups() {
         for write in [1, 7] {
-            let scene = Scene::new(case);
+            let folder = TestFolder::new(setup);
             let mut fs = Faulty::new(Fault::None, 0);
             fs.write = write;
-            let result = scene.run(&mut fs);
-            scene.check(&result, "short writes");
+            let result = folder.run(&mut fs);
+            folder.check(&result, "short writes");
             result.unwrap();
-            assert_eq!(scene.leftovers(), [] as [PathBuf; 0]);
+            assert_eq!(folder.leftovers(), [] as [PathBuf; 0]);
         }
     }
 }

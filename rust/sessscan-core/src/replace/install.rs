@@ -1,101 +1,111 @@
-//! The steps by which the new file comes to the target's name.
+//! Move the temporary file to the target's name: steps 5 and 6 of the writer.
 
 use super::error::ReplaceError;
 use super::expected::Digest;
 use super::fs::{Fs, Rename};
-use super::target::{Found, Target};
+use super::target::Found;
 use super::temporary::Temporary;
 use std::io;
 
-impl<F: Fs> Target<'_, F> {
-    /// Step 5 where whatever is there may go.
-    pub(super) fn rename_over(&self, new: &mut Temporary<'_, F>) -> Result<(), ReplaceError> {
-        let renamed = self.fs.rename(&self.dir, &new.name, self.name, Rename::Over);
-        self.settle(renamed, new).map_err(|error| self.io(error))?;
-        new.disarm();
+impl<F: Fs> Temporary<'_, F> {
+    /// Step 5 where any file at the target may be replaced.
+    pub(super) fn rename_over(&mut self) -> Result<(), ReplaceError> {
+        let target = self.target;
+        let renamed = target.fs.rename(&target.dir, &self.name, target.name, Rename::Over);
+        self.verify_failure(renamed).map_err(|error| target.io(error))?;
+        self.remove_on_drop = false;
         Ok(())
     }
 
-    /// Step 5 where nothing is there, and nothing that comes meanwhile may be lost.
-    pub(super) fn appear(&self, new: &mut Temporary<'_, F>) -> Result<(), ReplaceError> {
-        let exists = |error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => self.conflict("exists already"),
-            _ => self.io(error),
+    /// Step 5 where there is no target, and a file that appears meanwhile must not be replaced.
+    pub(super) fn rename_to_free_name(&mut self) -> Result<(), ReplaceError> {
+        let target = self.target;
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => target.conflict("already exists"),
+            _ => target.io(error),
         };
-        let renamed = self.fs.rename(&self.dir, &new.name, self.name, Rename::New);
-        match self.settle(renamed, new) {
+        let renamed = target.fs.rename(&target.dir, &self.name, target.name, Rename::New);
+        match self.verify_failure(renamed) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
             done => {
-                done.map_err(exists)?;
-                new.disarm();
+                done.map_err(failed)?;
+                self.remove_on_drop = false;
                 return Ok(());
             }
         }
-        // A link never replaces either; our first name goes as any temporary one does.
-        let linked = self.fs.link(&self.dir, &new.name, self.name);
-        match self.settle(linked, new) {
+        // A hard link does not replace a file either. Dropping `self` then removes the file's first name.
+        let linked = target.fs.link(&target.dir, &self.name, target.name);
+        match self.verify_failure(linked) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
-            done => return done.map_err(exists),
+            done => return done.map_err(failed),
         }
-        match self.find(self.name).map_err(|error| self.io(error))? {
-            Found::Nothing => self.rename_over(new),
-            _ => Err(self.conflict("exists already")),
+        match target.find(target.name).map_err(|error| target.io(error))? {
+            Found::Nothing => self.rename_over(),
+            _ => Err(target.conflict("already exists")),
         }
     }
 
-    /// Steps 5 and 6.
-    pub(super) fn exchange(&self, new: &mut Temporary<'_, F>, before: &Digest) -> Result<(), ReplaceError> {
+    /// Steps 5 and 6: exchange our file with the target, and exchange them back if what comes out does not
+    /// have the digest `before`.
+    pub(super) fn exchange(&mut self, before: &Digest) -> Result<(), ReplaceError> {
         if !F::EXCHANGES {
-            return self.compare_and_rename(new, before);
+            return self.compare_and_rename(before);
         }
-        new.mark(before).map_err(|error| self.io(error))?;
-        // Until it is known what stands under our name, nothing may remove it.
-        new.disarm();
-        let exchanged = self.fs.rename(&self.dir, &new.name, self.name, Rename::Exchange);
-        if let Err(error) = self.settle(exchanged, new) {
+        let target = self.target;
+        self.mark_for_exchange(before).map_err(|error| target.io(error))?;
+        // Until it is known which file our name stands for, nothing may remove that file.
+        self.remove_on_drop = false;
+        let exchanged = target.fs.rename(&target.dir, &self.name, target.name, Rename::Exchange);
+        if let Err(error) = self.verify_failure(exchanged) {
             return match error.kind() {
-                io::ErrorKind::Unsupported => self.compare_and_rename(new, before),
-                io::ErrorKind::NotFound => Err(self.conflict("is not there any more")),
-                _ => Err(self.io(error)),
+                io::ErrorKind::Unsupported => self.compare_and_rename(before),
+                io::ErrorKind::NotFound => Err(target.conflict("does not exist any more")),
+                _ => Err(target.io(error)),
             };
         }
-        let looked = self.holds(&new.name, before);
-        if !matches!(looked, Ok(true)) {
-            self.swap_back(new).map_err(|source| ReplaceError::Io { path: new.path(), source })?;
+        let as_expected = target.has_digest(&self.name, before);
+        if !matches!(as_expected, Ok(true)) {
+            self.exchange_back().map_err(|source| ReplaceError::Io { path: self.path(), source })?;
         }
-        new.arm();
-        match looked {
+        self.remove_on_drop = true;
+        match as_expected {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.conflict("was changed meanwhile")),
-            Err(error) => Err(self.io(error)),
+            Ok(false) => Err(target.conflict("was changed meanwhile")),
+            Err(error) => Err(target.io(error)),
         }
     }
 
-    fn compare_and_rename(&self, new: &mut Temporary<'_, F>, before: &Digest) -> Result<(), ReplaceError> {
-        if !self.holds(self.name, before).map_err(|error| self.io(error))? {
-            return Err(self.conflict("was changed meanwhile"));
+    /// Replace the target where files cannot be exchanged. An update between the comparison and the rename is
+    /// lost.
+    fn compare_and_rename(&mut self, before: &Digest) -> Result<(), ReplaceError> {
+        let target = self.target;
+        if !target.has_digest(target.name, before).map_err(|error| target.io(error))? {
+            return Err(target.conflict("was changed meanwhile"));
         }
-        self.rename_over(new)
+        self.rename_over()
     }
 
-    /// Step 6. The owner may write again before we are done: then what comes out is not what we put in, and
-    /// is in its turn the version that must stay. Decided by the files' stamps: reading takes so long that an
-    /// owner who writes all the time would never let us end.
-    fn swap_back(&self, new: &Temporary<'_, F>) -> io::Result<()> {
-        let mut put = new.stamp;
+    /// Step 6: give the target its own file back.
+    ///
+    /// The owner may write again before we are done. Then the file that comes out is not the one that we put
+    /// in: it is a newer version and must be put back in its turn. Stamps decide that, not contents: reading
+    /// takes so long that an owner who writes all the time would keep us here without end.
+    fn exchange_back(&self) -> io::Result<()> {
+        let target = self.target;
+        let mut put = self.stamp;
         for _ in 0..1000 {
-            let theirs = self.fs.stat_at(&self.dir, &new.name)?.stamp;
-            let settled = match self.fs.rename(&self.dir, &new.name, self.name, Rename::Exchange) {
-                // The owner removed the file: so it shall be.
+            let theirs = target.fs.stat_at(&target.dir, &self.name)?.stamp;
+            let done = match target.fs.rename(&target.dir, &self.name, target.name, Rename::Exchange) {
+                // The owner removed the file, and removed it stays.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-                done => {
-                    done?;
-                    self.fs.stat_at(&self.dir, &new.name)?.stamp == put
+                exchanged => {
+                    exchanged?;
+                    target.fs.stat_at(&target.dir, &self.name)?.stamp == put
                 }
             };
-            if settled {
-                // Nobody is told that this is durable; but the sooner it is, the better.
-                let _ = self.fs.sync_dir(&self.dir);
+            if done {
+                // Nothing was promised about this change, so a failure is not reported.
+                let _ = target.fs.sync_dir(&target.dir);
                 return Ok(());
             }
             put = theirs;
@@ -103,24 +113,19 @@ impl<F: Fs> Target<'_, F> {
         Err(io::ErrorKind::ResourceBusy.into())
     }
 
-    /// Whether our file is the target now; None if that cannot be told.
-    pub(super) fn is_there(&self, new: &Temporary<'_, F>) -> Option<bool> {
-        match self.fs.stat_at(&self.dir, self.name) {
-            Ok(stat) => Some(stat.stamp.same_file(&new.stamp)),
-            Err(error) => (error.kind() == io::ErrorKind::NotFound).then_some(false),
-        }
-    }
-
-    /// A rename may be reported as failed and have happened (a network file system that tried twice). Only where
-    /// our file certainly is not the target is it known that our name holds it.
-    fn settle(&self, renamed: io::Result<()>, new: &mut Temporary<'_, F>) -> io::Result<()> {
+    /// Return Ok if a rename that was reported as failed has in fact happened.
+    ///
+    /// A network file system that tried twice reports such a failure. If our file is certainly not at the
+    /// target, our name still stands for it, and dropping `self` removes it.
+    fn verify_failure(&mut self, renamed: io::Result<()>) -> io::Result<()> {
         let Err(error) = renamed else { return Ok(()) };
-        let there = if error.kind() == io::ErrorKind::Unsupported { Some(false) } else { self.is_there(new) };
-        if there == Some(true) {
+        let at_target =
+            if error.kind() == io::ErrorKind::Unsupported { Some(false) } else { self.is_at_target() };
+        if at_target == Some(true) {
             return Ok(());
         }
-        if there == Some(false) {
-            new.arm();
+        if at_target == Some(false) {
+            self.remove_on_drop = true;
         }
         Err(error)
     }

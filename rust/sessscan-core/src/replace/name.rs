@@ -1,10 +1,11 @@
-//! Our files beside the target: their names, and that they go when we do.
+//! Make and parse the names of the writer's temporary files.
 //!
-//! `.sessscan-<process>-<random>` is being written and nobody's loss. Before it is exchanged with the target
-//! it becomes `.sessscan-<process>-<random>-<inode>-<digest>`: the inode of our own file, and the beginning of the
-//! SHA-256 of what may come out. Whoever finds such a name after a crash can tell by it whether the file is
-//! ours, or what we meant to replace, or something that an owner wrote in that very moment and that must
-//! stay. The names neither begin nor end like any that the app looks at.
+//! A file that is being written is called `.sessscan-<process>-<random>`; nobody loses anything with it.
+//! Before it is exchanged with the target it is renamed to `.sessscan-<process>-<random>-<inode>-<digest>`:
+//! the inode of our own file, and the first half of the SHA-256 of the content that is to be replaced. After
+//! a crash such a name tells whether it holds our own file, the file that was to be replaced, or something
+//! that the file's owner wrote in that very moment and that must stay. The app ignores these names: it looks
+//! at none that begin or end like this.
 
 use super::expected::Digest;
 use std::ffi::{OsStr, OsString};
@@ -12,32 +13,35 @@ use std::hash::{BuildHasher, RandomState};
 
 const PREFIX: &str = ".sessscan-";
 
+/// Return a new name for a file that is being written.
 pub(super) fn random() -> OsString {
-    // Each `RandomState` has keys of its own, from the system's randomness.
+    // Each `RandomState` has its own keys, from the system's randomness.
     let random = RandomState::new().hash_one(std::time::SystemTime::now());
     format!("{PREFIX}{}-{random:016x}", std::process::id()).into()
 }
 
-pub(super) fn mark(inode: u64, digest: &Digest) -> String {
-    format!("-{inode:x}-{}", short(digest))
+/// Return the suffix for a file that is about to be exchanged: our file's inode, and the digest of the other
+/// content.
+pub(super) fn exchange_suffix(inode: u64, digest: &Digest) -> String {
+    format!("-{inode:x}-{}", first_half(digest))
 }
 
-fn short(digest: &Digest) -> String {
+fn first_half(digest: &Digest) -> String {
     digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a temporary file's name tells.
+/// The parts of a temporary file's name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Name<'a> {
-    /// The process that made it.
+pub(super) struct TemporaryName<'a> {
+    /// The id of the process that made it.
     pub(super) process: u32,
-    /// The inode of our own file, and the digest of what it may have been exchanged for.
+    /// The inode of our own file and the digest of the content that it may have been exchanged for.
     pub(super) exchanged: Option<(u64, &'a str)>,
 }
 
-impl<'a> Name<'a> {
-    /// None for a name that is not of our making.
-    pub(super) fn parse(name: &'a OsStr) -> Option<Name<'a>> {
+impl<'a> TemporaryName<'a> {
+    /// Parse a name; return None if the writer does not make such names.
+    pub(super) fn parse(name: &'a OsStr) -> Option<TemporaryName<'a>> {
         let mut parts = name.to_str()?.strip_prefix(PREFIX)?.split('-');
         let process = parts.next()?.parse().ok()?;
         u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -46,17 +50,23 @@ impl<'a> Name<'a> {
             (Some(inode), Some(digest), None) => Some((u64::from_str_radix(inode, 16).ok()?, digest)),
             _ => return None,
         };
-        Some(Name { process, exchanged })
+        Some(TemporaryName { process, exchanged })
     }
 
-    /// Whether the file may be removed: it was never exchanged, is ours, or is what we meant to replace.
-    pub(super) fn is_spare(&self, inode: u64, links: u64, digest: impl FnOnce() -> Option<Digest>) -> bool {
+    /// Return whether the file under this name, with this inode, number of links and digest, can be removed:
+    /// it was never exchanged, is our own file, has another name, or is the file that was to be replaced.
+    pub(super) fn is_removable(
+        &self,
+        inode: u64,
+        links: u64,
+        digest: impl FnOnce() -> Option<Digest>,
+    ) -> bool {
         match self.exchanged {
             None => true,
             Some((ours, _)) if ours == inode => true,
-            // A backup is another name of it.
+            // The other name is the backup.
             Some(_) if links > 1 => true,
-            Some((_, expected)) => digest().is_some_and(|digest| short(&digest) == expected),
+            Some((_, expected)) => digest().is_some_and(|digest| first_half(&digest) == expected),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! An owner who changes the target while we replace it: at every moment of it, and for real.
+//! Test the writer while the file's owner changes the target: before each single call, and in a thread of its
+//! own.
 
 use super::faults::{Fault, Faulty, NEW, OLD, scratch, sha};
 use super::*;
@@ -8,31 +9,31 @@ use std::time::{Duration, Instant};
 
 /// How an owner changes its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Style {
-    /// A new file, renamed over the old one.
+enum OwnerChange {
+    /// Rename a new file over the old one.
     Rename,
-    /// Cut to nothing and written again.
+    /// Truncate the file and write it again.
     InPlace,
     Delete,
 }
 
-const STYLES: [Style; 3] = [Style::Rename, Style::InPlace, Style::Delete];
+const OWNER_CHANGES: [OwnerChange; 3] = [OwnerChange::Rename, OwnerChange::InPlace, OwnerChange::Delete];
 
-fn act(style: Style, path: &Path, content: &str) {
-    match style {
-        Style::Rename => {
+fn apply(change: OwnerChange, path: &Path, content: &str) {
+    match change {
+        OwnerChange::Rename => {
             let new = path.with_file_name("owner's own temporary file");
             fs::write(&new, content).unwrap();
             fs::rename(&new, path).unwrap();
         }
-        Style::InPlace => fs::write(path, content).unwrap(),
-        Style::Delete => drop(fs::remove_file(path)),
+        OwnerChange::InPlace => fs::write(path, content).unwrap(),
+        OwnerChange::Delete => drop(fs::remove_file(path)),
     }
 }
 
-/// What we do while the owner acts.
+/// The writer's call that runs while the owner changes the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Work {
+enum Call {
     Create,
     Replace { backup: bool },
     Remove,
@@ -45,51 +46,52 @@ struct Outcome {
     folder: tempfile::TempDir,
 }
 
-/// Does it while the owner acts just before each of these calls.
-fn race(work: Work, exchange: bool, acts: &[(usize, Style)]) -> Outcome {
-    race_on(Faulty::new(Fault::None, 0), work, exchange, acts)
+/// Make the call while the owner changes the file just before each of these system calls.
+fn race(call: Call, exchange: bool, changes: &[(usize, OwnerChange)]) -> Outcome {
+    race_on(Faulty::new(Fault::None, 0), call, exchange, changes)
 }
 
-/// The same on a file system of this kind.
-fn race_on(mut fs: Faulty, work: Work, exchange: bool, acts: &[(usize, Style)]) -> Outcome {
+/// The same on this file system.
+fn race_on(mut fs: Faulty, call: Call, exchange: bool, changes: &[(usize, OwnerChange)]) -> Outcome {
     let folder = scratch();
     let path = folder.path().join("target");
     let backup = folder.path().join("backup");
-    if work != Work::Create {
+    if call != Call::Create {
         fs::write(&path, OLD).unwrap();
     }
     fs.exchange = exchange;
-    for (version, &(at, style)) in acts.iter().enumerate() {
+    for (version, &(at, change)) in changes.iter().enumerate() {
         let path = path.clone();
         fs.meanwhile
             .get_mut()
-            .push((at, Box::new(move || act(style, &path, &format!("owner's version {version}")))));
+            .push((at, Box::new(move || apply(change, &path, &format!("owner's version {version}")))));
     }
-    let result = match work {
-        Work::Create => replace_in(&fs, &path, NEW, Expected::Absent, None),
-        Work::Replace { backup: false } => replace_in(&fs, &path, NEW, Expected::Content(OLD), None),
-        Work::Replace { backup: true } => replace_in(&fs, &path, NEW, Expected::Content(OLD), Some(&backup)),
-        Work::Remove => remove_in(&fs, &path, &sha(OLD)),
+    let result = match call {
+        Call::Create => replace_in(&fs, &path, NEW, Expected::Absent, None),
+        Call::Replace { backup: false } => replace_in(&fs, &path, NEW, Expected::Content(OLD), None),
+        Call::Replace { backup: true } => replace_in(&fs, &path, NEW, Expected::Content(OLD), Some(&backup)),
+        Call::Remove => remove_in(&fs, &path, &sha(OLD)),
     };
     let target = fs::read_to_string(&path).ok();
     Outcome { target, result, calls: fs.log.take(), folder }
 }
 
-/// What the owner did last is what counts.
-fn check(work: Work, acts: &[(usize, Style)]) -> Outcome {
-    let outcome = race(work, true, acts);
-    let last = acts.len() - 1;
-    let expected = (acts[last].1 != Style::Delete).then(|| format!("owner's version {last}"));
-    let context = format!("{work:?}, {acts:?}: {:?}, {:?}", outcome.result, outcome.calls);
-    if acts[last].0 < outcome.calls.len() {
-        // A delete may have met with nothing: before we create the file, and while we have it out to look at it.
-        let missed = matches!(work, Work::Create | Work::Remove) && expected.is_none();
+/// Check that the owner's last change stays and that no other file is left.
+fn check(call: Call, changes: &[(usize, OwnerChange)]) -> Outcome {
+    let outcome = race(call, true, changes);
+    let last = changes.len() - 1;
+    let expected = (changes[last].1 != OwnerChange::Delete).then(|| format!("owner's version {last}"));
+    let context = format!("{call:?}, {changes:?}: {:?}, {:?}", outcome.result, outcome.calls);
+    if changes[last].0 < outcome.calls.len() {
+        // The owner may have found no file to delete: before the writer creates it, or while it checks a
+        // removal.
+        let missed = matches!(call, Call::Create | Call::Remove) && expected.is_none();
         assert!(outcome.target == expected || missed, "{:?} {context}", outcome.target);
         assert!(matches!(outcome.result, Ok(()) | Err(ReplaceError::Conflict { .. })), "{context}");
     }
     let backup = fs::read(outcome.folder.path().join("backup")).ok();
     match outcome.result {
-        Ok(()) if work == (Work::Replace { backup: true }) => {
+        Ok(()) if call == (Call::Replace { backup: true }) => {
             assert_eq!(backup.as_deref(), Some(OLD), "{context}")
         }
         _ => assert_eq!(backup, None, "{context}"),
@@ -100,36 +102,41 @@ fn check(work: Work, acts: &[(usize, Style)]) -> Outcome {
     outcome
 }
 
-const WORKS: [Work; 4] =
-    [Work::Create, Work::Replace { backup: false }, Work::Replace { backup: true }, Work::Remove];
+const CALLS: [Call; 4] =
+    [Call::Create, Call::Replace { backup: false }, Call::Replace { backup: true }, Call::Remove];
 
 #[test]
-fn the_owner_acts_once() {
-    for work in WORKS {
-        for style in STYLES {
+fn one_owner_change_is_not_lost() {
+    for call in CALLS {
+        for change in OWNER_CHANGES {
             let (mut conflicts, mut done) = (0, 0);
             for at in 0.. {
-                let outcome = check(work, &[(at, style)]);
+                let outcome = check(call, &[(at, change)]);
                 if at >= outcome.calls.len() {
                     break;
                 }
                 *if outcome.result.is_ok() { &mut done } else { &mut conflicts } += 1;
             }
-            assert!(done > 0, "{work:?} {style:?}");
-            assert!(conflicts > 0 || (work, style) == (Work::Create, Style::Delete), "{work:?} {style:?}");
+            assert!(done > 0, "{call:?} {change:?}");
+            assert!(
+                conflicts > 0 || (call, change) == (Call::Create, OwnerChange::Delete),
+                "{call:?} {change:?}"
+            );
         }
     }
 }
 
 #[test]
-fn the_owner_acts_twice() {
+fn two_owner_changes_are_not_lost() {
     let mut races = 0;
-    for work in WORKS {
-        for (first, second) in STYLES.iter().flat_map(|&first| STYLES.map(|second| (first, second))) {
+    for call in CALLS {
+        for (first, second) in
+            OWNER_CHANGES.iter().flat_map(|&first| OWNER_CHANGES.map(|second| (first, second)))
+        {
             for at in 0.. {
                 let mut calls = 0;
                 for then in at + 1.. {
-                    calls = check(work, &[(at, first), (then, second)]).calls.len();
+                    calls = check(call, &[(at, first), (then, second)]).calls.len();
                     races += 1;
                     if then >= calls {
                         break;
@@ -141,30 +148,31 @@ fn the_owner_acts_twice() {
             }
         }
     }
-    eprintln!("the owner acts twice: {races} races, violations: 0");
+    eprintln!("two owner changes: {races} races, violations: 0");
     assert!(races > 3000, "only {races} races");
 }
 
-/// Whatever fails then, what the owner wrote is there: in its place, or under our name, which a sweep spares.
+/// Whatever call fails then, the owner's version exists: at the target, or under a temporary name that a
+/// sweep does not remove.
 #[test]
-fn the_owner_acts_and_the_disk_fails() {
+fn an_owner_change_is_not_lost_when_a_call_fails() {
     let mut races = 0;
-    for (work, style, fault) in WORKS.into_iter().flat_map(|work| {
-        let faults = [Fault::Once, Fault::On, Fault::Reported, Fault::Hidden];
-        [Style::Rename, Style::InPlace]
+    for (call, change, fault) in CALLS.into_iter().flat_map(|call| {
+        let faults = [Fault::Once, Fault::From, Fault::Reported, Fault::Hidden];
+        [OwnerChange::Rename, OwnerChange::InPlace]
             .into_iter()
-            .flat_map(move |style| faults.map(|fault| (work, style, fault)))
+            .flat_map(move |change| faults.map(|fault| (call, change, fault)))
     }) {
         for at in 0.. {
-            let calls = race(work, true, &[(at, style)]).calls.len();
+            let calls = race(call, true, &[(at, change)]).calls.len();
             if at >= calls {
                 break;
             }
-            // The act itself is no call of ours: it may come just before the one that fails.
+            // The change is not one of the writer's calls, so it may come just before the one that fails.
             for then in at..calls {
-                let outcome = race_on(Faulty::new(fault, then), work, true, &[(at, style)]);
+                let outcome = race_on(Faulty::new(fault, then), call, true, &[(at, change)]);
                 let context =
-                    format!("{work:?} {style:?} at {at}, {fault:?} at {then}: {:?}", outcome.result);
+                    format!("{call:?} {change:?} at {at}, {fault:?} at {then}: {:?}", outcome.result);
                 let folder = outcome.folder.path();
                 sweep::sweep_in(&native::Native, folder, |_| false).unwrap();
                 let mut files =
@@ -178,17 +186,17 @@ fn the_owner_acts_and_the_disk_fails() {
             }
         }
     }
-    eprintln!("the owner acts and the disk fails: {races} races, violations: 0");
+    eprintln!("an owner change and a failed call: {races} races, violations: 0");
     assert!(races > 3000, "only {races} races");
 }
 
-/// The control: where files cannot be exchanged there is one moment in which an update is lost, and this
-/// harness sees it.
+/// Control: without an exchange an update between the comparison and the rename is lost, and these tests see
+/// it.
 #[test]
-fn without_exchange_one_moment_is_left() {
+fn without_exchange_an_update_before_the_rename_is_lost() {
     let mut lost = Vec::new();
     for at in 0.. {
-        let outcome = race(Work::Replace { backup: false }, false, &[(at, Style::Rename)]);
+        let outcome = race(Call::Replace { backup: false }, false, &[(at, OwnerChange::Rename)]);
         if at >= outcome.calls.len() {
             break;
         }
@@ -197,19 +205,19 @@ fn without_exchange_one_moment_is_left() {
             lost.push((at, outcome.calls[at]));
         }
     }
-    let calls = race(Work::Replace { backup: false }, false, &[]).calls;
+    let calls = race(Call::Replace { backup: false }, false, &[]).calls;
     let compared = calls.iter().rposition(|&call| call == "open").unwrap();
     let renamed = calls.iter().rposition(|&call| call == "rename").unwrap();
     assert_eq!(lost.first().map(|(at, _)| *at), Some(compared + 1), "{calls:?}");
     assert_eq!(lost.last().map(|(at, _)| *at), Some(renamed), "{calls:?}");
 }
 
-/// An owner writes version after version and looks whether the last one is still there before it writes the
-/// next; meanwhile the file is repaired thousands of times. Not one version may be lost.
+/// The owner writes version after version and checks each before it writes the next, while the file is
+/// replaced thousands of times. No version may be lost.
 #[test]
-fn an_owner_who_rewrites_all_the_time_loses_nothing() {
-    for style in [Style::Rename, Style::InPlace] {
-        // In memory, where syncs take no time: the disk's would make the owner win nearly always.
+fn an_owner_who_writes_all_the_time_loses_nothing() {
+    for change in [OwnerChange::Rename, OwnerChange::InPlace] {
+        // In memory, because syncs of a real disk are so slow that the owner would nearly always be first.
         let folder = scratch();
         let path = folder.path().join("local_a.json");
         fs::write(&path, "0").unwrap();
@@ -221,14 +229,14 @@ fn an_owner_who_rewrites_all_the_time_loses_nothing() {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    act(style, &path, &version.to_string());
+                    apply(change, &path, &version.to_string());
                     std::thread::sleep(Duration::from_micros(200));
-                    // While we look at what came out, it is out; it has to come back.
-                    let patience = Instant::now() + Duration::from_secs(1);
+                    // The version is away while the writer checks it, and must come back.
+                    let deadline = Instant::now() + Duration::from_secs(1);
                     let there =
                         || fs::read_to_string(&path).is_ok_and(|text| version_of(&text) == Some(version));
                     while !there() {
-                        if Instant::now() > patience {
+                        if Instant::now() > deadline {
                             lost.fetch_add(1, Ordering::Relaxed);
                             break;
                         }
@@ -240,8 +248,8 @@ fn an_owner_who_rewrites_all_the_time_loses_nothing() {
             while Instant::now() < end {
                 let before = fs::read_to_string(&path).unwrap();
                 let Some(version) = version_of(&before) else { continue };
-                let mended = format!("{version} mended {repaired}");
-                match replace(&path, mended.as_bytes(), Expected::Content(before.as_bytes()), None) {
+                let repair = format!("{version} repaired {repaired}");
+                match replace(&path, repair.as_bytes(), Expected::Content(before.as_bytes()), None) {
                     Ok(()) => repaired += 1,
                     Err(ReplaceError::Conflict { .. }) => conflicts += 1,
                     Err(error) => panic!("{error}"),
@@ -252,8 +260,8 @@ fn an_owner_who_rewrites_all_the_time_loses_nothing() {
         let written = written.into_inner();
         let lost = lost.into_inner();
         eprintln!(
-            "an owner rewrites all the time ({style:?}): {written} versions, {repaired} repairs, {conflicts} conflicts, \
-             violations: {lost}"
+            "an owner writes all the time ({change:?}): {written} versions, {repaired} repairs, \
+             {conflicts} conflicts, violations: {lost}"
         );
         assert_eq!(lost, 0);
         assert!(written > 100 && repaired > 10 && conflicts > 10, "{written} {repaired} {conflicts}");

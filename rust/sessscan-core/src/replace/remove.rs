@@ -1,4 +1,4 @@
-//! Removing a file that is what it is expected to be.
+//! Remove a file whose content is what is expected.
 
 use super::error::ReplaceError;
 use super::expected::{Digest, Expected};
@@ -11,42 +11,42 @@ use std::path::Path;
 
 pub(super) fn remove_in<F: Fs>(fs: &F, path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
     let target = Target::open(fs, path)?;
-    target.expect(Expected::Digest(*expected), false)?;
-    take(&target, expected)
+    target.check(Expected::Digest(*expected), false)?;
+    rename_and_remove(&target, expected)
 }
 
-/// Takes the target out of its place and, if it has this digest, away; a conflict otherwise, and it is back.
-pub(super) fn take<F: Fs>(target: &Target<'_, F>, expected: &Digest) -> Result<(), ReplaceError> {
+/// Move the target to a temporary name and remove it there; move it back if it does not have this digest.
+fn rename_and_remove<F: Fs>(target: &Target<'_, F>, expected: &Digest) -> Result<(), ReplaceError> {
     let (fs, dir) = (target.fs, &target.dir);
     let mut name = name::random();
-    name.push(name::mark(0, expected));
+    name.push(name::exchange_suffix(0, expected));
     match fs.rename(dir, target.name, &name, Rename::Over) {
-        // Reported as failed, and yet it happened: see `Target::settle`.
+        // The rename was reported as failed but has happened, as `Temporary::verify_failure` explains.
         Err(_) if fs.stat_at(dir, &name).is_ok() => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(target.conflict("is not there any more"));
+            return Err(target.conflict("does not exist any more"));
         }
         done => done.map_err(|error| target.io(error))?,
     }
-    match target.holds(&name, expected) {
+    match target.has_digest(&name, expected) {
         Ok(true) => {
-            // Away only when the other name's end is durable: never are both to be missing by accident.
-            let confirmed = target.confirm();
+            // Sync the rename before removing the file. If the sync fails, the removal is unconfirmed.
+            let synced = target.sync_directory();
             let _ = fs.unlink(dir, &name);
-            confirmed
+            synced
         }
         other => {
-            put_back(target, &name)
+            move_back(target, &name)
                 .map_err(|source| ReplaceError::Io { path: target.path.with_file_name(&name), source })?;
             Err(other.map_or_else(|error| target.io(error), |_| target.conflict("was changed meanwhile")))
         }
     }
 }
 
-/// Puts a file back under the target's name, unless the owner has made a new one meanwhile: that one stays.
-fn put_back<F: Fs>(target: &Target<'_, F>, name: &OsStr) -> io::Result<()> {
+/// Move a file back to the target's name, or remove it if the owner has made a new one meanwhile.
+fn move_back<F: Fs>(target: &Target<'_, F>, name: &OsStr) -> io::Result<()> {
     let (fs, dir) = (target.fs, &target.dir);
-    let back = match fs.rename(dir, name, target.name, Rename::New) {
+    let moved = match fs.rename(dir, name, target.name, Rename::New) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => match fs.stat_at(dir, target.name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs.rename(dir, name, target.name, Rename::Over)
@@ -56,7 +56,7 @@ fn put_back<F: Fs>(target: &Target<'_, F>, name: &OsStr) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs.unlink(dir, name),
         done => done,
     };
-    // Under the other name it would be swept.
+    // If a power cut undid the move, the next sweep would find the file under its temporary name.
     let _ = fs.sync_dir(dir);
-    back
+    moved
 }

@@ -1,14 +1,14 @@
-//! Clearing up after runs that were interrupted.
+//! Remove the temporary files of runs that were interrupted.
 
 use super::fs::{Fs, Kind};
-use super::name::Name;
+use super::name::TemporaryName;
 use super::target::{Found, Target};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file that nothing happened to for so long has nobody who works on it.
+/// A temporary file that has not changed for so long is not in use, even if a process has its maker's id.
 const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) fn sweep_in<F: Fs>(
@@ -21,7 +21,7 @@ pub(super) fn sweep_in<F: Fs>(
     let idle_since = now.saturating_sub(IDLE).as_nanos() as i128;
     let mut swept = Vec::new();
     for file_name in fs.list(&target.dir)? {
-        let Some(name) = Name::parse(&file_name) else { continue };
+        let Some(name) = TemporaryName::parse(&file_name) else { continue };
         let Ok(stat) = fs.stat_at(&target.dir, &file_name) else { continue };
         let abandoned = stat.changed < idle_since || !is_alive(name.process);
         let digest = || match target.find(&file_name) {
@@ -30,7 +30,7 @@ pub(super) fn sweep_in<F: Fs>(
         };
         if stat.kind == Kind::File
             && abandoned
-            && name.is_spare(stat.stamp.inode, stat.links, digest)
+            && name.is_removable(stat.stamp.inode, stat.links, digest)
             && fs.unlink(&target.dir, &file_name).is_ok()
         {
             swept.push(directory.join(&file_name));

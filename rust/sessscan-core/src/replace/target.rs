@@ -1,4 +1,4 @@
-//! The steps of the writer, one by one, on a file in an open directory.
+//! Find the file that is to be changed, and check what it is.
 
 use super::error::ReplaceError;
 use super::expected::{Digest, Expected};
@@ -8,19 +8,19 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-/// A file as it was found.
-pub(super) struct Old<File> {
+/// The target as it was found.
+pub(super) struct Existing<File> {
     pub(super) file: File,
     pub(super) stamp: Stamp,
-    /// Of its content, if anybody wants to know.
+    /// The digest of its content, if [`Target::check`] was to compute it.
     pub(super) digest: Option<Digest>,
 }
 
-/// What was found under a name.
+/// What a name stands for.
 pub(super) enum Found<File> {
     Nothing,
     File(File, Stamp),
-    /// A link, a folder or something stranger.
+    /// A link, a folder or something else that is not a regular file.
     Other(Kind),
 }
 
@@ -50,8 +50,9 @@ impl<'a, F: Fs> Target<'a, F> {
         ReplaceError::Conflict { path: self.path.to_owned(), reason }
     }
 
+    /// Look up a name in the target's directory and open it if it is a regular file.
     pub(super) fn find(&self, name: &OsStr) -> io::Result<Found<F::File>> {
-        // Looked at before it is opened: to open a device can do something.
+        // Look before opening: opening a device can have effects.
         let kind = match self.fs.stat_at(&self.dir, name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             stat => stat?.kind,
@@ -67,7 +68,7 @@ impl<'a, F: Fs> Target<'a, F> {
         Ok(if stat.kind == Kind::File { Found::File(file, stat.stamp) } else { Found::Other(stat.kind) })
     }
 
-    /// The digest of a file's content; an error if it is written to meanwhile.
+    /// Compute the digest of a file's content; fail with `ResourceBusy` if the file changes meanwhile.
     pub(super) fn digest(&self, file: &mut F::File, stamp: &Stamp) -> io::Result<Digest> {
         let mut hash = Sha256::new();
         self.read(file, |block| {
@@ -80,22 +81,23 @@ impl<'a, F: Fs> Target<'a, F> {
         Ok(hash.finalize().into())
     }
 
+    /// Read a file to its end, block by block.
     pub(super) fn read(
         &self,
         file: &mut F::File,
-        mut each: impl FnMut(&[u8]) -> io::Result<()>,
+        mut each_block: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut block = vec![0; 64 << 10];
         loop {
             match self.fs.read(file, &mut block)? {
                 0 => return Ok(()),
-                read => each(&block[..read])?,
+                read => each_block(&block[..read])?,
             }
         }
     }
 
-    /// Whether a name holds a file with this digest.
-    pub(super) fn holds(&self, name: &OsStr, digest: &Digest) -> io::Result<bool> {
+    /// Return whether a name holds a file whose content has this digest.
+    pub(super) fn has_digest(&self, name: &OsStr, digest: &Digest) -> io::Result<bool> {
         match self.find(name)? {
             Found::File(mut file, stamp) => match self.digest(&mut file, &stamp) {
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
@@ -105,21 +107,23 @@ impl<'a, F: Fs> Target<'a, F> {
         }
     }
 
-    /// Step 1. The target, if there is one, with its digest where one is expected or `digest` asks for it.
-    pub(super) fn expect(
+    /// Step 1: check that the target is what is expected, and open it if it exists.
+    ///
+    /// Its digest is computed if `expected` or `with_digest` asks for one.
+    pub(super) fn check(
         &self,
         expected: Expected<'_>,
-        digest: bool,
-    ) -> Result<Option<Old<F::File>>, ReplaceError> {
+        with_digest: bool,
+    ) -> Result<Option<Existing<F::File>>, ReplaceError> {
         let wanted = expected.digest();
         match self.find(self.name).map_err(|error| self.io(error))? {
-            Found::Nothing if wanted.is_some() => Err(self.conflict("is not there any more")),
+            Found::Nothing if wanted.is_some() => Err(self.conflict("does not exist any more")),
             Found::Nothing => Ok(None),
-            _ if expected == Expected::Absent => Err(self.conflict("exists already")),
-            Found::Other(_) if wanted.is_some() => Err(self.conflict("is no regular file")),
+            _ if expected == Expected::Absent => Err(self.conflict("already exists")),
+            Found::Other(_) if wanted.is_some() => Err(self.conflict("is not a regular file")),
             Found::Other(kind) => Err(self.io(not_a_file(kind))),
             Found::File(mut file, stamp) => {
-                let digest = if digest || wanted.is_some() {
+                let digest = if with_digest || wanted.is_some() {
                     match self.digest(&mut file, &stamp) {
                         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
                             return Err(self.conflict("is being written to"));
@@ -130,15 +134,15 @@ impl<'a, F: Fs> Target<'a, F> {
                     None
                 };
                 if wanted.is_some() && wanted != digest {
-                    return Err(self.conflict("is not what it was expected to be"));
+                    return Err(self.conflict("does not have the expected content"));
                 }
-                Ok(Some(Old { file, stamp, digest }))
+                Ok(Some(Existing { file, stamp, digest }))
             }
         }
     }
 
-    /// Step 7.
-    pub(super) fn confirm(&self) -> Result<(), ReplaceError> {
+    /// Step 7: make the new name durable.
+    pub(super) fn sync_directory(&self) -> Result<(), ReplaceError> {
         let unconfirmed = |source| ReplaceError::Unconfirmed { path: self.path.to_owned(), source };
         self.fs.sync_dir(&self.dir).map_err(unconfirmed)
     }
@@ -151,7 +155,8 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// The error that the system itself has for such a case.
+/// Return the error that the operating system gives where a file of this kind stands in a regular file's
+/// place.
 pub(super) fn not_a_file(kind: Kind) -> io::Error {
     match kind {
         #[cfg(unix)]

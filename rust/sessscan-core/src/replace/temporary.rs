@@ -1,25 +1,25 @@
-//! Our files beside the target: that they go when we do.
+//! Write the temporary file beside the target, and remove it when it is no longer needed.
 
 use super::error::ReplaceError;
 use super::expected::Digest;
-use super::fs::{Fs, Rename, Stamp, finish, write_all};
+use super::fs::{Fs, Rename, Stamp, sync_and_check_size, write_all};
 use super::name;
 use super::target::Target;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-/// A file of ours. Dropped, it is removed, unless it was disarmed.
+/// A temporary file beside the target. Dropping it removes the file while `remove_on_drop` is set.
 pub(super) struct Temporary<'a, F: Fs> {
-    target: &'a Target<'a, F>,
+    pub(super) target: &'a Target<'a, F>,
     pub(super) name: OsString,
-    /// Of our own file, wherever it may be now.
+    /// The stamp of our own file, under whatever name it is now.
     pub(super) stamp: Stamp,
-    armed: bool,
+    pub(super) remove_on_drop: bool,
 }
 
 impl<'a, F: Fs> Temporary<'a, F> {
-    /// Steps 2 and 3 of the writer.
+    /// Steps 2 and 3: write the data to a new temporary file, with the attributes of `like`, and sync it.
     pub(super) fn write(
         target: &'a Target<'a, F>,
         data: &[u8],
@@ -31,20 +31,20 @@ impl<'a, F: Fs> Temporary<'a, F> {
     fn try_write(target: &'a Target<'a, F>, data: &[u8], like: Option<&F::File>) -> io::Result<Self> {
         let fs = target.fs;
         let (name, mut file) = create(target)?;
-        let nowhere = Stamp { device: 0, inode: 0, size: 0, modified: 0 };
-        let mut new = Temporary { target, name, stamp: nowhere, armed: true };
+        let not_yet_known = Stamp { device: 0, inode: 0, size: 0, modified: 0 };
+        let mut new = Temporary { target, name, stamp: not_yet_known, remove_on_drop: true };
         write_all(fs, &mut file, data)?;
         if let Some(like) = like {
             fs.copy_attributes(like, &file);
         }
-        new.stamp = finish(fs, &file, data.len() as u64)?;
+        new.stamp = sync_and_check_size(fs, &file, data.len() as u64)?;
         Ok(new)
     }
 
-    /// Gives it the name that tells what it may be exchanged for.
-    pub(super) fn mark(&mut self, before: &Digest) -> io::Result<()> {
+    /// Rename the file so that its name tells what it may be exchanged for.
+    pub(super) fn mark_for_exchange(&mut self, before: &Digest) -> io::Result<()> {
         let mut marked = self.name.clone();
-        marked.push(name::mark(self.stamp.inode, before));
+        marked.push(name::exchange_suffix(self.stamp.inode, before));
         self.target.fs.rename(&self.target.dir, &self.name, &marked, Rename::Over)?;
         self.name = marked;
         Ok(())
@@ -54,19 +54,19 @@ impl<'a, F: Fs> Temporary<'a, F> {
         self.target.path.with_file_name(&self.name)
     }
 
-    pub(super) fn disarm(&mut self) {
-        self.armed = false;
-    }
-
-    pub(super) fn arm(&mut self) {
-        self.armed = true;
+    /// Return whether the target's name stands for our file now; None if that cannot be told.
+    pub(super) fn is_at_target(&self) -> Option<bool> {
+        match self.target.fs.stat_at(&self.target.dir, self.target.name) {
+            Ok(stat) => Some(stat.stamp.same_file(&self.stamp)),
+            Err(error) => (error.kind() == io::ErrorKind::NotFound).then_some(false),
+        }
     }
 }
 
 impl<F: Fs> Drop for Temporary<'_, F> {
     fn drop(&mut self) {
-        if self.armed {
-            // What cannot be removed is swept by a later run.
+        if self.remove_on_drop {
+            // If that fails, a later run sweeps the file.
             let _ = self.target.fs.unlink(&self.target.dir, &self.name);
         }
     }

@@ -1,4 +1,4 @@
-use super::name::Name;
+use super::name::TemporaryName;
 use super::*;
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
@@ -23,7 +23,7 @@ fn io_kind(result: Result<(), ReplaceError>) -> io::ErrorKind {
 }
 
 #[test]
-fn created_replaced_removed() {
+fn a_file_is_created_replaced_and_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
     replace(&path, b"one", Expected::Absent, None).unwrap();
@@ -54,7 +54,7 @@ fn the_backup_is_the_file_that_was_there() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     assert_eq!(fs::read(&backup).unwrap(), b"\0\0\0");
 
-    // One that exists stays, and so does the target.
+    // An existing backup is not overwritten, and then the target is not replaced.
     assert_eq!(
         io_kind(replace(&path, b"newer", Expected::Content(b"new"), Some(&backup))),
         io::ErrorKind::AlreadyExists
@@ -62,7 +62,7 @@ fn the_backup_is_the_file_that_was_there() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     assert_eq!(fs::read(&backup).unwrap(), b"\0\0\0");
 
-    // Elsewhere it would not be found again, and may not be on the same disk.
+    // A backup in another folder is refused: it would not be found again and may be on another disk.
     for elsewhere in [folder.path().join("folder").join("a.bak"), path.clone(), PathBuf::from("..")] {
         assert_eq!(
             io_kind(replace(&path, b"newer", Expected::Anything, Some(&elsewhere))),
@@ -73,7 +73,7 @@ fn the_backup_is_the_file_that_was_there() {
 }
 
 #[test]
-fn folders_and_missing_ones() {
+fn folders_are_not_replaced_and_missing_ones_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
     fs::create_dir(&path).unwrap();
@@ -88,16 +88,19 @@ fn folders_and_missing_ones() {
 }
 
 #[test]
-fn our_names() {
+fn a_temporary_name_tells_whether_the_file_can_be_removed() {
     let digest: Digest = Sha256::digest(b"x").into();
     let name = format!(".sessscan-17-00ff-a-{}", &hex(&digest)[..32]);
-    let name = Name::parse(OsStr::new(&name)).unwrap();
+    let name = TemporaryName::parse(OsStr::new(&name)).unwrap();
     assert_eq!(name.process, 17);
-    assert!(name.is_spare(10, 1, || None), "our own file");
-    assert!(name.is_spare(11, 2, || None), "has another name");
-    assert!(name.is_spare(11, 1, || Some(digest)), "what we meant to replace");
-    assert!(!name.is_spare(11, 1, || Some([0; 32])) && !name.is_spare(11, 1, || None), "somebody's");
-    assert!(Name::parse(OsStr::new(".sessscan-17-00ff")).unwrap().is_spare(0, 1, || None));
+    assert!(name.is_removable(10, 1, || None), "our own file");
+    assert!(name.is_removable(11, 2, || None), "has another name");
+    assert!(name.is_removable(11, 1, || Some(digest)), "the file that was to be replaced");
+    assert!(
+        !name.is_removable(11, 1, || Some([0; 32])) && !name.is_removable(11, 1, || None),
+        "another program's file"
+    );
+    assert!(TemporaryName::parse(OsStr::new(".sessscan-17-00ff")).unwrap().is_removable(0, 1, || None));
     for other in [
         "",
         "local_a.json",
@@ -108,7 +111,7 @@ fn our_names() {
         ".sessscan-1-1-1",
         ".sessscan-1-1-1-1-1",
     ] {
-        assert_eq!(Name::parse(OsStr::new(other)), None, "{other}");
+        assert_eq!(TemporaryName::parse(OsStr::new(other)), None, "{other}");
     }
 }
 
@@ -117,13 +120,13 @@ fn hex(digest: &Digest) -> String {
 }
 
 #[test]
-fn sweeping() {
+fn a_sweep_removes_what_dead_processes_left() {
     let folder = tempfile::tempdir().unwrap();
     let ours = |rest: &str| folder.path().join(format!(".sessscan-{rest}"));
     let alive = |process| process == 1;
     let expected = &hex(&Sha256::digest(b"old").into())[..32];
     let dead = ours("2-aa");
-    fs::write(&dead, "half of what was to be wri").unwrap();
+    fs::write(&dead, "half of the new conte").unwrap();
     fs::write(ours("1-aa"), "being written").unwrap();
     let replaced = ours(&format!("2-ab-1-{expected}"));
     fs::write(&replaced, "old").unwrap();
@@ -140,7 +143,7 @@ fn sweeping() {
 }
 
 #[test]
-fn appending() {
+fn an_append_creates_the_file_or_adds_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
     append_durable(&path, b"one\n").unwrap();
@@ -158,7 +161,7 @@ mod unix {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     #[test]
-    fn mode_and_attributes_are_kept() {
+    fn mode_owner_and_attributes_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         replace(&path, b"1", Expected::Absent, None).unwrap();
@@ -168,7 +171,7 @@ mod unix {
         let attribute = (c"user.sessscan", b"kept");
         let flags = rustix::fs::XattrFlags::empty();
         let settable = rustix::fs::setxattr(&path, attribute.0, attribute.1, flags).is_ok();
-        // Root can give a file to anybody; nobody else can, and then it is theirs already.
+        // Only root can change the owner; for others the file has the right owner already.
         let given = std::os::unix::fs::chown(&path, Some(12345), Some(23456)).is_ok();
         replace(&path, b"2", Expected::Content(b"1"), Some(&folder.path().join("b"))).unwrap();
         assert_eq!(mode(), 0o640);
@@ -181,7 +184,7 @@ mod unix {
             let length = rustix::fs::getxattr(&path, attribute.0, &mut value[..]).unwrap();
             assert_eq!(&value[..length], attribute.1);
         }
-        // The same where it has to be copied.
+        // The same where the backup has to be a copy.
         let copied = folder.path().join("c");
         let mut fs_without = Faulty::new(Fault::None, 0);
         (fs_without.link, fs_without.exchange) = (false, false);
@@ -194,27 +197,27 @@ mod unix {
     fn links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, target) = (folder.path().join("local_a.json"), folder.path().join("target"));
-        fs::write(&target, "whose?").unwrap();
+        fs::write(&target, "another file").unwrap();
         symlink(&target, &path).unwrap();
         let Err(ReplaceError::Io { source, .. }) = replace(&path, b"x", Expected::Anything, None) else {
             panic!()
         };
         assert_eq!(source.raw_os_error(), Some(rustix::io::Errno::LOOP.raw_os_error()));
-        assert!(conflict(replace(&path, b"x", Expected::Content(b"whose?"), None)));
+        assert!(conflict(replace(&path, b"x", Expected::Content(b"another file"), None)));
         assert!(conflict(replace(&path, b"x", Expected::Absent, None)));
-        assert!(conflict(remove(&path, &sha(b"whose?"))));
+        assert!(conflict(remove(&path, &sha(b"another file"))));
         assert!(append_durable(&path, b"x").is_err());
-        // Nor is a link in the backup's place taken for a free name.
+        // A link at the backup's name counts as an existing backup.
         let backup = folder.path().join("a.bak");
         symlink(folder.path().join("missing"), &backup).unwrap();
         let kept = replace(&target, b"x", Expected::Anything, Some(&backup));
         assert_eq!(io_kind(kept), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(&target).unwrap(), b"whose?");
+        assert_eq!(fs::read(&target).unwrap(), b"another file");
         assert_eq!(entries(folder.path()), ["a.bak", "local_a.json", "target"]);
     }
 
     #[test]
-    fn a_new_file_is_really_new() {
+    fn create_fails_where_a_file_or_link_exists() {
         use super::super::fs::Fs;
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "theirs").unwrap();
@@ -240,7 +243,7 @@ mod unix {
     }
 
     #[test]
-    fn names_of_the_greatest_length_and_of_any_bytes() {
+    fn names_may_have_255_bytes_of_any_value() {
         use std::os::unix::ffi::OsStrExt;
         let folder = tempfile::tempdir().unwrap();
         for name in [&[b'x'; 255][..], b"local_\xff\n\x1b[31m.json"] {
@@ -258,7 +261,7 @@ mod unix {
     }
 
     #[test]
-    fn everything_is_synced_before_the_exchange_and_the_folder_after() {
+    fn files_and_folder_are_synced_before_the_exchange_and_the_folder_after() {
         let folder = scratch();
         let path = folder.path().join("a");
         fs::write(&path, OLD).unwrap();
@@ -294,8 +297,8 @@ mod unix {
     }
 
     #[test]
-    fn removing_with_a_fault_at_every_call() {
-        for fault in [Fault::Once, Fault::On, Fault::Reported] {
+    fn a_removal_with_a_fault_at_each_call_loses_nothing() {
+        for fault in [Fault::Once, Fault::From, Fault::Reported] {
             for at in 0.. {
                 let folder = scratch();
                 let path = folder.path().join("a");
@@ -303,7 +306,7 @@ mod unix {
                 let fs = Faulty::new(fault, at);
                 let result = remove_in(&fs, &path, &sha(OLD));
                 let context = format!("{fault:?} at {at}: {result:?}, {:?}", fs.log.borrow());
-                // Until it is confirmed the content is to be had, under one name or the other.
+                // Until the removal is confirmed the content exists under one name or the other.
                 let there = path.exists();
                 match result {
                     Ok(()) | Err(ReplaceError::Unconfirmed { .. }) => assert!(!there, "{context}"),
@@ -320,9 +323,9 @@ mod unix {
     }
 
     #[test]
-    fn appending_with_a_fault_at_every_call() {
+    fn an_append_with_a_fault_at_each_call_is_whole_or_absent() {
         for (fault, before, at) in
-            [(Fault::Once, true), (Fault::Once, false), (Fault::On, true), (Fault::On, false)]
+            [(Fault::Once, true), (Fault::Once, false), (Fault::From, true), (Fault::From, false)]
                 .into_iter()
                 .flat_map(|(fault, before)| (0..12).map(move |at| (fault, before, at)))
         {
@@ -340,7 +343,7 @@ mod unix {
             match result {
                 Ok(()) => assert_eq!(content, new, "{context}"),
                 Err(_) => {
-                    let torn = fault == Fault::On && new.starts_with(&content);
+                    let torn = fault == Fault::From && new.starts_with(&content);
                     assert!(content == old || content == new || torn, "{context}");
                 }
             }
@@ -356,7 +359,7 @@ mod windows {
     use std::time::Duration;
 
     #[test]
-    fn whoever_has_the_file_open_is_waited_for() {
+    fn a_rename_waits_for_a_reader_that_closes_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("local_a.json");
         fs::write(&path, "old").unwrap();
@@ -372,11 +375,11 @@ mod windows {
     }
 
     #[test]
-    fn whoever_keeps_the_file_open_keeps_it() {
+    fn a_reader_that_keeps_the_file_open_makes_the_rename_fail() {
         let folder = tempfile::tempdir().unwrap();
         let (path, backup) = (folder.path().join("local_a.json"), folder.path().join("a.bak"));
         fs::write(&path, "old").unwrap();
-        // Shares reading only: neither writing, nor deleting, which is what a rename over it would be.
+        // The reader shares reading but not deleting, which a rename over the file needs.
         let reader = OpenOptions::new().read(true).share_mode(1).open(&path).unwrap();
         let result = replace(&path, b"new", Expected::Content(b"old"), Some(&backup));
         let Err(ReplaceError::Io { source, .. }) = result else { panic!("{result:?}") };

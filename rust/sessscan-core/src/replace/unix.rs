@@ -1,4 +1,4 @@
-//! The file system as Linux, macOS and the BSDs offer it.
+//! The file system calls of Linux, macOS and the BSDs.
 
 use super::fs::{Fs, Kind, Rename, Stamp, Stat};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The real one.
+/// The operating system's own file system.
 pub(crate) struct Native;
 
 impl Fs for Native {
@@ -58,23 +58,23 @@ impl Fs for Native {
     }
 
     fn copy_attributes(&self, from: &File, to: &File) {
-        // Each step is best effort: file systems without modes, owners or attributes answer ENOSYS or EPERM.
+        // Each step is best effort: file systems without modes, owners or attributes return ENOSYS or EPERM.
         let Ok(old) = rustix::fs::fstat(from) else { return };
         let Ok(new) = rustix::fs::fstat(to) else { return };
         let mut mode = Mode::from_raw_mode(old.st_mode) & (Mode::RWXU | Mode::RWXG | Mode::RWXO);
         if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
             let owner = rustix::fs::Uid::from_raw(old.st_uid);
             let group = rustix::fs::Gid::from_raw(old.st_gid);
-            // Only root may give a file away; the group alone may still be ours to set.
+            // Only root may change the owner; others may still be allowed to set the group.
             let kept = rustix::fs::fchown(to, Some(owner), Some(group))
                 .or_else(|_| rustix::fs::fchown(to, None, Some(group)));
             if kept.is_err() && old.st_gid != new.st_gid {
-                // What the old group was allowed is not to be allowed to another one.
+                // Another group must not get the rights that the old one had.
                 mode -= Mode::RWXG;
             }
         }
         copy_xattrs(from, to);
-        // Last: a change of owner, or an access list among the attributes, changes the mode.
+        // The mode comes last: a change of owner, or an access list among the attributes, changes it.
         let _ = rustix::fs::fchmod(to, mode);
     }
 
@@ -88,15 +88,15 @@ impl Fs for Native {
 
     fn link(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> {
         match retry_on_intr(|| rustix::fs::linkat(dir, from, dir, to, AtFlags::empty())) {
-            // A file system without hard links, one too many of them, or the kernel's protection of files that
-            // are not ours: a copy will do.
+            // There are no hard links here, or too many of this file, or the kernel does not allow links to
+            // other users' files. The caller makes a copy instead.
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK | Errno::XDEV) => unsupported(),
             done => Ok(done?),
         }
     }
 
-    fn rename(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
-        match how {
+    fn rename(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()> {
+        match mode {
             Rename::Over => Ok(retry_on_intr(|| rustix::fs::renameat(dir, from, dir, to))?),
             Rename::New => rename_with(dir, from, to, false),
             Rename::Exchange => rename_with(dir, from, to, true),
@@ -121,7 +121,7 @@ fn rename_with(dir: &OwnedFd, from: &OsStr, to: &OsStr, exchange: bool) -> io::R
     use rustix::fs::RenameFlags;
     let flags = if exchange { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
     match retry_on_intr(|| rustix::fs::renameat_with(dir, from, dir, to, flags)) {
-        // An old kernel, or a file system that does not know the flag (ntfs-3g and NFS among them).
+        // An old kernel, or a file system that does not support the flag (ntfs-3g and NFS, for example).
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => unsupported(),
         done => Ok(done?),
     }
@@ -132,7 +132,7 @@ fn rename_with(_: &OwnedFd, _: &OsStr, _: &OsStr, _: bool) -> io::Result<()> {
     unsupported()
 }
 
-/// Calls again what a signal interrupted.
+/// Repeat a call that a signal interrupts.
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -154,8 +154,8 @@ fn sync(file: impl std::os::fd::AsFd) -> io::Result<()> {
 #[cfg(target_vendor = "apple")]
 fn sync(file: impl std::os::fd::AsFd) -> io::Result<()> {
     match rustix::fs::fcntl_fullfsync(&file) {
-        // fsync there leaves the data in the drive's cache, but a network volume knows nothing better. This
-        // is no second try: the first call was refused, it did not fail.
+        // On macOS fsync leaves the data in the drive's cache, but a network volume supports nothing better.
+        // This does not retry a failed sync: the first call was refused, so it did nothing.
         Err(Errno::INVAL | Errno::NOTSUP | Errno::NOTTY | Errno::NOSYS) => Ok(rustix::fs::fsync(&file)?),
         done => Ok(done?),
     }
@@ -164,7 +164,7 @@ fn sync(file: impl std::os::fd::AsFd) -> io::Result<()> {
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn copy_xattrs(from: &File, to: &File) {
     use rustix::fs::{XattrFlags, fgetxattr, flistxattr, flistxattr_query, fsetxattr};
-    /// The kernel's own limit for the list and for each value.
+    /// The kernel's limit in bytes for the list of names and for each value.
     const LIMIT: usize = 64 << 10;
 
     if !matches!(flistxattr_query(from), Ok(1..)) {
@@ -182,7 +182,7 @@ fn copy_xattrs(from: &File, to: &File) {
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn copy_xattrs(_: &File, _: &File) {}
 
-// The widths of these fields differ between systems.
+// The types of these fields differ between systems.
 #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
 fn stat(stat: &rustix::fs::Stat) -> Stat {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -198,7 +198,7 @@ fn stat(stat: &rustix::fs::Stat) -> Stat {
     Stat { kind, stamp, changed, links: stat.st_nlink as u64 }
 }
 
-/// Whether a process of this id is there.
+/// Return whether a process with this id exists.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
     !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH))

@@ -1,10 +1,10 @@
-//! The file system as Windows offers it.
+//! The file system calls of Windows.
 //!
-//! There is no exchange, no second name that could be made durable without rights to write the file, and no
-//! sync of a directory: renames are written through instead. Any program that looks at a file (a virus scanner,
-//! an indexer) makes a rename of it fail for as long as it looks, so renames are tried for two seconds.
-//! Never used: `ReplaceFile`, which can fail half-way and leave neither file, and `MOVEFILE_COPY_ALLOWED`, which
-//! turns a rename into a copy that can be torn.
+//! Windows cannot exchange two files, cannot make a hard link durable without write access to the file, and
+//! cannot sync a directory: renames are written through instead. A program that has a file open (a virus
+//! scanner, an indexer) makes renames of it fail, so a rename is retried for 2 s. Two calls are avoided:
+//! `ReplaceFile` can fail half-way and leave neither file, and `MOVEFILE_COPY_ALLOWED` turns a rename into a
+//! copy that can be torn.
 
 use super::fs::{Fs, Kind, Rename, Stamp, Stat};
 use std::ffi::{OsStr, OsString};
@@ -29,15 +29,15 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
 
-/// How long somebody else may have a file open before that is an error.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call is retried while another program has the file open.
+const RETRY_FOR: Duration = Duration::from_secs(2);
 
-/// The real one.
+/// The operating system's own file system.
 pub(crate) struct Native;
 
 impl Fs for Native {
-    /// An absolute path: a directory that is open cannot be renamed, and names relative to a handle need calls
-    /// that Windows does not document.
+    /// An absolute path. An open handle would keep others from renaming the directory, and names relative to
+    /// a handle need undocumented calls.
     type Dir = PathBuf;
     type File = File;
 
@@ -49,17 +49,17 @@ impl Fs for Native {
     }
 
     fn open(&self, dir: &PathBuf, name: &OsStr) -> io::Result<File> {
-        // The standard library shares a file with readers, writers and deleters: nobody is disturbed.
+        // The standard library opens files with every share flag, so other programs are not disturbed.
         OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(dir.join(name))
     }
 
     fn create(&self, dir: &PathBuf, name: &OsStr) -> io::Result<File> {
-        // Who may read it is the folder's to say: files inherit that.
+        // The file inherits the folder's access list.
         OpenOptions::new().write(true).create_new(true).open(dir.join(name))
     }
 
     fn open_append(&self, dir: &PathBuf, name: &OsStr) -> io::Result<File> {
-        // Not for appending only, which would not allow taking half a record back.
+        // Opened for writing rather than appending, which would not allow truncating half a record.
         let mut options = OpenOptions::new();
         let mut file = options.write(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(dir.join(name))?;
         file.seek(SeekFrom::End(0))?;
@@ -84,13 +84,13 @@ impl Fs for Native {
 
     fn stat_at(&self, dir: &PathBuf, name: &OsStr) -> io::Result<Stat> {
         let mut options = OpenOptions::new();
-        // Of a link itself, and of a folder as well.
+        // Open a link itself, and folders too.
         let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
         stat(&options.access_mode(FILE_READ_ATTRIBUTES).custom_flags(flags).open(dir.join(name))?)
     }
 
     fn copy_attributes(&self, _: &File, _: &File) {
-        // The folder's access list is inherited; the app sets nothing else.
+        // The file inherits the folder's access list; the app sets no other attributes.
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -98,28 +98,28 @@ impl Fs for Native {
     }
 
     fn sync_dir(&self, _: &PathBuf) -> io::Result<()> {
-        Ok(()) // renames are written through, and a new file's name is flushed with the file
+        Ok(()) // Renames are written through, and FlushFileBuffers also flushes a new file's name.
     }
 
     fn link(&self, _: &PathBuf, _: &OsStr, _: &OsStr) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn rename(&self, dir: &PathBuf, from: &OsStr, to: &OsStr, how: Rename) -> io::Result<()> {
+    fn rename(&self, dir: &PathBuf, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()> {
         let (from, to) = (dir.join(from), dir.join(to));
-        match how {
+        match mode {
             Rename::Exchange => Err(io::ErrorKind::Unsupported.into()),
-            Rename::New => patiently(|| move_file(&from, &to, MOVEFILE_WRITE_THROUGH)),
-            // With POSIX semantics a target that somebody reads can be replaced. Not every file system and
-            // version of Windows knows them, and what they answer then differs: the older way has the last word.
-            Rename::Over => patiently(|| rename_posix(&from, &to)).or_else(|_| {
-                patiently(|| move_file(&from, &to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+            Rename::New => retry_while_busy(|| move_file(&from, &to, MOVEFILE_WRITE_THROUGH)),
+            // With POSIX semantics a target that another program reads can be replaced. Where they are not
+            // supported the error differs by file system and version, so any error leads to the older call.
+            Rename::Over => retry_while_busy(|| rename_posix(&from, &to)).or_else(|_| {
+                retry_while_busy(|| move_file(&from, &to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
             }),
         }
     }
 
     fn unlink(&self, dir: &PathBuf, name: &OsStr) -> io::Result<()> {
-        patiently(|| std::fs::remove_file(dir.join(name)))
+        retry_while_busy(|| std::fs::remove_file(dir.join(name)))
     }
 
     fn list(&self, dir: &PathBuf) -> io::Result<Vec<OsString>> {
@@ -127,8 +127,8 @@ impl Fs for Native {
     }
 }
 
-/// Calls again, at growing intervals, while somebody else has the file open.
-fn patiently(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
+/// Repeat a call, at growing intervals, while another program has the file open.
+fn retry_while_busy(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
     let begin = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
@@ -137,7 +137,7 @@ fn patiently(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
             error.raw_os_error().map(|code| code as u32),
             Some(ERROR_SHARING_VIOLATION | ERROR_LOCK_VIOLATION | ERROR_ACCESS_DENIED)
         );
-        if !busy || begin.elapsed() + pause > PATIENCE {
+        if !busy || begin.elapsed() + pause > RETRY_FOR {
             return Err(error);
         }
         std::thread::sleep(pause);
@@ -147,25 +147,27 @@ fn patiently(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
 
 fn rename_posix(from: &Path, to: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    // Through a handle that writes through, the rename is on the disk when the call comes back.
+    // With a write-through handle, the rename is on the disk when the call returns.
     let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_WRITE_THROUGH;
     let file = options.access_mode(DELETE | SYNCHRONIZE).custom_flags(flags).open(from)?;
     let name = wide(to);
-    let length = (name.len() - 1) * size_of::<u16>(); // without the NUL at its end
+    let length = (name.len() - 1) * size_of::<u16>(); // without the final NUL
     let size = offset_of!(FILE_RENAME_INFO, FileName) + name.len() * size_of::<u16>();
     let size = size.max(size_of::<FILE_RENAME_INFO>());
-    // Words of eight bytes: the structure begins with a pointer's alignment.
+    // Of eight-byte words, because the structure contains a pointer and has its alignment.
     let mut buffer = vec![0_u64; size.div_ceil(size_of::<u64>())];
     let info = buffer.as_mut_ptr().cast::<FILE_RENAME_INFO>();
-    // SAFETY: `buffer` is aligned for the structure and as long as it and the name behind it (`size` above),
-    // is zeroed, which is a valid value of every field, and nothing else refers to it.
+    // SAFETY: `buffer` has the structure's alignment (u64), holds `size` bytes or more, which covers the
+    // structure and the `name.len()` units from `FileName` on, is zeroed, which is valid for every field, and
+    // has no other reference.
     unsafe {
         (*info).Anonymous.Flags = FILE_RENAME_REPLACE_IF_EXISTS | FILE_RENAME_POSIX_SEMANTICS;
         (*info).FileNameLength = length as u32;
         let start = (&raw mut (*info).FileName).cast::<u16>();
         start.copy_from_nonoverlapping(name.as_ptr(), name.len());
     }
-    // SAFETY: the handle is open as long as `file` lives; `info` points to `size` bytes of that structure.
+    // SAFETY: `file` keeps the handle open during the call; `info` points to the `size` initialised bytes of
+    // `buffer`.
     let done = unsafe {
         SetFileInformationByHandle(
             file.as_raw_handle(),
@@ -179,18 +181,18 @@ fn rename_posix(from: &Path, to: &Path) -> io::Result<()> {
 
 fn move_file(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
     let (from, to) = (wide(from), wide(to));
-    // SAFETY: both are NUL-terminated (`wide`) and live until the call is over.
+    // SAFETY: `wide` ends both paths with a NUL, and both vectors live until the call returns.
     let done = unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags) };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// An absolute path as Windows' own calls take it, of any length.
+/// Convert an absolute path of any length to a NUL-terminated string for Windows' calls.
 fn wide(path: &Path) -> Vec<u16> {
     const VERBATIM: &str = r"\\?\";
     let path = path.as_os_str();
     let bytes = path.as_encoded_bytes();
     let mut wide: Vec<u16> = Vec::new();
-    // Beyond 260 characters only paths that are taken as they stand are allowed; an absolute one may be.
+    // A path of more than 260 characters needs the verbatim prefix, which allows absolute paths without `/`.
     if bytes.get(1) == Some(&b':') {
         wide.extend(VERBATIM.encode_utf16());
         wide.extend(
@@ -206,7 +208,7 @@ fn wide(path: &Path) -> Vec<u16> {
 fn stat(file: &File) -> io::Result<Stat> {
     let handle = file.as_raw_handle();
     let mut info = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open as long as `file` is borrowed; `info` is a structure to be filled.
+    // SAFETY: `file` keeps `handle` open during the call; `info` is a local structure for the call to fill.
     if unsafe { GetFileInformationByHandle(handle, &mut info) } == 0 {
         return Err(io::Error::last_os_error());
     }
@@ -214,7 +216,7 @@ fn stat(file: &File) -> io::Result<Stat> {
         Kind::Link
     } else if info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 {
         Kind::Directory
-    // SAFETY: as above; the call only asks.
+    // SAFETY: `file` keeps `handle` open during the call, which takes no pointer.
     } else if unsafe { GetFileType(handle) } == FILE_TYPE_DISK {
         Kind::File
     } else {
@@ -232,23 +234,24 @@ fn stat(file: &File) -> io::Result<Stat> {
     Ok(Stat { kind, stamp, changed, links: info.nNumberOfLinks.into() })
 }
 
-/// Nanoseconds since 1970 of a time in units of 100 ns since 1601.
+/// Convert a time in units of 100 ns since 1601 to nanoseconds since 1970.
 fn since_epoch(time: FILETIME) -> i128 {
     const FROM_1601_TO_1970: i128 = 116_444_736_000_000_000;
     let ticks = i128::from(time.dwHighDateTime) << 32 | i128::from(time.dwLowDateTime);
     (ticks - FROM_1601_TO_1970) * 100
 }
 
-/// Whether a process of this id is there.
+/// Return whether a process with this id exists.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    // SAFETY: no pointers are passed; a handle, if there is one, is closed below.
+    // SAFETY: the call takes no pointer. The handle is closed by `CloseHandle` at the end of this function.
     let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, pid) };
     if process.is_null() {
-        // Of the processes that are there some are not for us to open.
-        // SAFETY: the call reads this thread's last error.
+        // Any other error means that the process exists but may not be opened.
+        // SAFETY: the call takes no pointer and reads this thread's last error.
         return unsafe { GetLastError() } != ERROR_INVALID_PARAMETER;
     }
-    // SAFETY: `process` is an open handle, ours alone, and used no more after it is closed.
+    // SAFETY: `OpenProcess` returned `process` (not null, checked by the branch that returns), nothing else
+    // has it, and it is not used after `CloseHandle`.
     unsafe {
         let waited = WaitForSingleObject(process, 0);
         CloseHandle(process);

@@ -43,16 +43,19 @@ fn each_kind() {
 }
 
 #[test]
-fn what_the_app_insists_on() {
+fn required_fields_have_the_right_types() {
     for (row, expected) in [
         (r#"{"sessionId":7,"createdAt":1,"lastActivityAt":2}"#, (RowKind::NotARow, 13, 1)),
         (r#"{"sessionId":"local_a","createdAt":"1","lastActivityAt":2}"#, (RowKind::NotARow, 35, 3)),
         (r#"{"sessionId":"local_a","createdAt":1,"lastActivityAt":null}"#, (RowKind::NotARow, 54, 4)),
         (r#"{"sessionId":"local_a","createdAt":1}"#, (RowKind::NotARow, 0, 37)),
         (r#"{"x":{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}}"#, (RowKind::NotARow, 0, 62)),
-        // The last of two counts, and a key may be written in escapes.
+        // Of a key given twice the last one counts, and a key may contain escapes.
         (
-            r#"{"createdAt":"","sessionId":"x","lastActivityAt":2,"createdAt":-1,"session\u0049d":"local_\u0061"}"#,
+            concat!(
+                r#"{"createdAt":"","sessionId":"x","lastActivityAt":2,"#,
+                r#""createdAt":-1,"session\u0049d":"local_\u0061"}"#
+            ),
             (RowKind::Ok, 0, 0),
         ),
         (r#"{"sessionId":"","createdAt":1e400,"lastActivityAt":2}"#, (RowKind::IdMismatch, 13, 2)),
@@ -75,7 +78,7 @@ fn every_prefix_is_truncated_with_and_without_zeros() {
 }
 
 #[test]
-fn members_of_what_is_left() {
+fn the_complete_members_of_a_prefix_are_returned() {
     let texts = |data| {
         let text = |raw| String::from_utf8_lossy(raw).into_owned();
         prefix_members(data).into_iter().map(|(key, value)| (text(key), text(value))).collect::<Vec<_>>()
@@ -89,7 +92,7 @@ fn members_of_what_is_left() {
 }
 
 #[test]
-fn zeros_of_every_length() {
+fn is_zero_finds_a_byte_at_any_position() {
     for length in 0..600 {
         let mut data = vec![0; length];
         assert!(is_zero(&data));
@@ -102,7 +105,7 @@ fn zeros_of_every_length() {
 }
 
 #[test]
-fn files() {
+fn files_are_classified_like_their_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
     assert_eq!(classify(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -123,7 +126,7 @@ fn files() {
 
 #[cfg(unix)]
 #[test]
-fn large_files_take_no_memory_and_holes_no_time() {
+fn a_hole_of_ten_gib_is_skipped_in_less_than_a_second() {
     use std::os::unix::fs::FileExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
@@ -147,7 +150,7 @@ fn large_files_take_no_memory_and_holes_no_time() {
 }
 
 #[test]
-fn many_at_once_in_order() {
+fn classify_many_keeps_the_order() {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = (0..300).map(|number| folder.path().join(format!("local_{number}.json"))).collect();
     for (number, path) in paths.iter().enumerate().filter(|(number, _)| number % 7 != 0) {
@@ -190,7 +193,7 @@ fn reading_leaves_the_access_time_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
     fs::write(&path, ROW).unwrap();
-    // Older than the last change: the next read would be noted under `relatime`.
+    // With an access time older than the last change, `relatime` would record the next read.
     let past = std::time::SystemTime::now() - Duration::from_secs(3 * 86_400);
     fs::File::options()
         .write(true)

@@ -7,17 +7,17 @@ use std::sync::Barrier;
 const PAGES: usize = 16;
 
 fn page() -> usize {
-    // SAFETY: only asks.
+    // SAFETY: `sysconf` takes no pointer and only reads.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// A map of a file of so many pages, filled with a byte each.
+/// A map of a file of `PAGES` pages, each filled with its own byte.
 struct Mapped {
     file: File,
     start: *mut c_void,
 }
 
-// SAFETY: it is only read.
+// SAFETY: after `new`, all methods take `&self` and only read the map or set the file's length.
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
@@ -25,7 +25,8 @@ impl Mapped {
         let mut file = tempfile::tempfile().unwrap();
         let data: Vec<u8> = (0..PAGES).flat_map(|number| vec![number as u8 + 1; page()]).collect();
         std::io::Write::write_all(&mut file, &data).unwrap();
-        // SAFETY: a new mapping.
+        // SAFETY: the kernel chooses the address (null hint, no MAP_FIXED), so no existing memory is
+        // replaced.
         let start = unsafe {
             mmap(ptr::null_mut(), data.len(), ProtFlags::READ, MapFlags::SHARED, &file, 0).unwrap()
         };
@@ -42,25 +43,26 @@ impl Mapped {
 
     fn byte(&self, at: usize) -> u8 {
         assert!(at < PAGES * page());
-        // SAFETY: within the map. Volatile: it is to be read each time.
+        // SAFETY: the assertion above keeps `at` within the map, which lives as long as `self`. The read is
+        // volatile so that the compiler does not reuse an earlier value.
         unsafe { self.start.cast::<u8>().add(at).read_volatile() }
     }
 
-    /// Whether all of it reads as the file's bytes before `cut`, and as zeros after.
-    fn reads_as_if_cut_at(&self, cut: usize, places: Range<usize>) -> bool {
-        places.step_by(97).all(|at| self.byte(at) == if at < cut { (at / page()) as u8 + 1 } else { 0 })
+    /// Return whether the bytes read as the file's before `cut` and as zeros after it.
+    fn reads_as_if_cut_at(&self, cut: usize, offsets: Range<usize>) -> bool {
+        offsets.step_by(97).all(|at| self.byte(at) == if at < cut { (at / page()) as u8 + 1 } else { 0 })
     }
 }
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nothing points into it.
+        // SAFETY: `new` mapped these pages, and `drop` has the only access left (`&mut self`).
         unsafe { munmap(self.start, PAGES * page()).unwrap() };
     }
 }
 
 #[test]
-fn what_is_gone_reads_as_zeros_and_is_told() {
+fn bytes_after_the_cut_read_as_zeros_and_the_cut_is_reported() {
     for (size, cut) in [
         (0, Some(0)),
         (page(), Some(1)),
@@ -73,14 +75,14 @@ fn what_is_gone_reads_as_zeros_and_is_told() {
         assert!(map.reads_as_if_cut_at(usize::MAX, 0..PAGES * page()));
         assert_eq!(guard.cut(), None);
         map.cut(size);
-        assert_eq!(guard.cut(), None, "nobody looked yet");
+        assert_eq!(guard.cut(), None, "nothing was read yet");
         assert!(map.reads_as_if_cut_at(size, 0..PAGES * page()));
         assert_eq!(guard.cut(), cut.map(|pages| pages * page()), "cut at {size}");
     }
 }
 
 #[test]
-fn what_is_loaded_behind_the_last_byte_is_guarded_too() {
+fn the_rest_of_the_last_page_is_guarded() {
     let map = Mapped::new();
     let guard = Guard::new(map.start.cast(), PAGES * page() - 100).unwrap();
     map.cut(0);
@@ -89,7 +91,7 @@ fn what_is_loaded_behind_the_last_byte_is_guarded_too() {
 }
 
 #[test]
-fn the_cut_is_where_it_was_first_looked_at_and_moves_down() {
+fn the_cut_moves_down_to_the_first_page_that_was_read() {
     let map = Mapped::new();
     let guard = map.guard();
     map.cut(3 * page());
@@ -97,7 +99,7 @@ fn the_cut_is_where_it_was_first_looked_at_and_moves_down() {
     assert_eq!(guard.cut(), Some(9 * page()));
     assert_eq!(map.byte(4 * page() + 7), 0);
     assert_eq!(guard.cut(), Some(4 * page()));
-    // The rest was replaced: the file's growing again does not bring it back.
+    // The pages after the cut stay zeros when the file grows again.
     map.cut(PAGES * page());
     assert_eq!(map.byte(9 * page()), 0);
     assert_eq!(map.byte(2 * page()), 3);
@@ -105,8 +107,8 @@ fn the_cut_is_where_it_was_first_looked_at_and_moves_down() {
 }
 
 #[test]
-fn maps_are_told_apart_and_places_given_back() {
-    for _ in 0..PLACES + 3 {
+fn maps_are_told_apart_and_slots_are_freed() {
+    for _ in 0..SLOTS + 3 {
         let (one, other) = (Mapped::new(), Mapped::new());
         let (first, second) = (one.guard(), other.guard());
         other.cut(page());
@@ -117,7 +119,7 @@ fn maps_are_told_apart_and_places_given_back() {
 }
 
 #[test]
-fn threads_that_lose_their_files_at_once() {
+fn threads_whose_files_are_cut_at_once() {
     let together = Barrier::new(8);
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -138,7 +140,7 @@ fn threads_that_lose_their_files_at_once() {
 }
 
 #[test]
-fn one_map_that_several_threads_read() {
+fn one_cut_map_that_several_threads_read() {
     let map = Mapped::new();
     let guard = map.guard();
     map.cut(page());

@@ -6,14 +6,17 @@ fn end(data: &[u8]) -> End {
     walk(data, |_| ())
 }
 
-/// What serde_json says: JSON, the beginning of it (None), or neither. It checks escapes and numbers, and
-/// leaves surrogates and UTF-8 alone.
+/// Ask serde_json whether the bytes are JSON (true), neither JSON nor its beginning (false), or a beginning
+/// (None).
+///
+/// It checks escapes and numbers, but neither surrogates nor UTF-8.
 fn oracle(data: &[u8]) -> Option<bool> {
     let error = match serde_json::from_slice::<IgnoredAny>(data) {
         Ok(_) => return Some(true),
         Err(error) => error,
     };
-    // It looks at no digit of an escape that is cut off, and takes a number that is for a wrong one.
+    // serde_json does not check the digits of an escape that is cut off, and takes a number that is cut off
+    // for an invalid one. So both are completed and parsed again.
     let backslashes = |data: &[u8]| data.iter().rev().take_while(|&&byte| byte == b'\\').count();
     let in_escape = (data.len().saturating_sub(5)..data.len())
         .any(|at| data[at] == b'u' && backslashes(&data[..at]) % 2 == 1);
@@ -32,16 +35,16 @@ fn refused(data: Vec<u8>) -> bool {
 fn agree(data: &[u8]) -> Result<(), String> {
     let mine = match end(data) {
         End::Whole { .. } => Some(true),
-        End::Cut => None,
-        End::Bad(_) | End::Trailing { .. } => Some(false),
+        End::Incomplete => None,
+        End::Invalid(_) | End::Trailing { .. } => Some(false),
     };
     if mine == oracle(data) { Ok(()) } else { Err(format!("{}: {:?}", data.escape_ascii(), end(data))) }
 }
 
-/// Before the place that is called bad anything is possible, with it nothing.
-fn bad_is_the_first(data: &[u8]) -> bool {
+/// Return whether the bytes before the reported offset can begin a document, and with the byte at it cannot.
+fn the_first_invalid_byte_is_reported(data: &[u8]) -> bool {
     match end(data) {
-        End::Bad(at) => end(&data[..at]) == End::Cut && end(&data[..=at]) == End::Bad(at),
+        End::Invalid(at) => end(&data[..at]) == End::Incomplete && end(&data[..=at]) == End::Invalid(at),
         End::Trailing { at, .. } => matches!(end(&data[..at]), End::Whole { .. }),
         _ => true,
     }
@@ -72,7 +75,7 @@ fn json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whole_documents(text in json()) {
+    fn whole_documents_are_accepted(text in json()) {
         prop_assert!(matches!(end(text.as_bytes()), End::Whole { .. }), "{}", text);
         prop_assert_eq!(oracle(text.as_bytes()), Some(true));
     }
@@ -81,18 +84,23 @@ proptest! {
     fn every_proper_prefix_of_a_container_is_cut(text in json()) {
         let text = format!("{{\"k\":{text}}}");
         for length in 0..text.len() {
-            prop_assert_eq!(end(&text.as_bytes()[..length]), End::Cut, "{} of {}", length, text);
+            prop_assert_eq!(end(&text.as_bytes()[..length]), End::Incomplete, "{} of {}", length, text);
         }
     }
 
     #[test]
-    fn agrees_with_serde_json_on_damage(text in json(), at: prop::sample::Index, byte in damage(), cut: prop::sample::Index) {
+    fn agrees_with_serde_json_on_damage(
+        text in json(),
+        at: prop::sample::Index,
+        byte in damage(),
+        cut: prop::sample::Index,
+    ) {
         let mut data = text.into_bytes();
         let at = at.index(data.len());
         data[at] = byte;
         data.truncate(1 + cut.index(data.len()));
         prop_assert_eq!(agree(&data), Ok(()));
-        prop_assert!(bad_is_the_first(&data), "{}", data.escape_ascii());
+        prop_assert!(the_first_invalid_byte_is_reported(&data), "{}", data.escape_ascii());
     }
 
     #[test]
@@ -100,7 +108,9 @@ proptest! {
         let text = format!(" {{\"k\" : {text} ,\"\\u006b2\":[{{\"k\":1}}], \"k3\":12}}");
         let mut members = Vec::new();
         walk(text.as_bytes(), |member| members.push((&text[member.key], &text[member.value])));
-        prop_assert_eq!(members, [("\"k\"", value_of(&text)), ("\"\\u006b2\"", "[{\"k\":1}]"), ("\"k3\"", "12")]);
+        let expected =
+            [("\"k\"", value_of(&text)), ("\"\\u006b2\"", "[{\"k\":1}]"), ("\"k3\"", "12")];
+        prop_assert_eq!(members, expected);
     }
 }
 
@@ -114,45 +124,45 @@ fn damage() -> impl Strategy<Value = u8> {
 }
 
 #[test]
-fn every_short_document() {
+fn agrees_with_serde_json_on_every_short_document() {
     let alphabet = br#"{}[]":,\u0-.e1 t"#;
-    let mut looked_at = 0;
+    let mut documents = 0;
     let mut left: Vec<Vec<u8>> = vec![Vec::new()];
     while let Some(document) = left.pop() {
-        looked_at += 1;
+        documents += 1;
         if !document.is_empty() {
             agree(&document).unwrap();
-            assert!(bad_is_the_first(&document), "{}", document.escape_ascii());
+            assert!(the_first_invalid_byte_is_reported(&document), "{}", document.escape_ascii());
         }
-        // What has gone wrong stays wrong.
-        if document.len() < 5 && !matches!(end(&document), End::Bad(_)) {
+        // No longer document that begins with invalid bytes is valid.
+        if document.len() < 5 && !matches!(end(&document), End::Invalid(_)) {
             left.extend(alphabet.iter().map(|&byte| [&document[..], &[byte]].concat()));
         }
     }
-    assert!(looked_at > 30_000, "only {looked_at} documents");
+    assert!(documents > 30_000, "only {documents} documents");
 }
 
 #[test]
-fn where_it_goes_wrong() {
+fn the_offset_of_the_first_invalid_byte() {
     for (data, expected) in [
-        (&b"{\"a\":tru}"[..], End::Bad(8)),
-        (b"{\"a\":01}", End::Bad(6)),
-        (b"{\"a\":1.}", End::Bad(7)),
-        (b"{\"a\" 1}", End::Bad(5)),
-        (b"{a", End::Bad(1)),
-        (b"{,", End::Bad(1)),
-        (b"{\"a\":1,}", End::Bad(7)),
-        (b"[1,]", End::Bad(3)),
-        (b"[}", End::Bad(1)),
-        (b"\"\\x\"", End::Bad(2)),
-        (b"\"\\u12g4\"", End::Bad(5)),
-        (b"\"a\nb\"", End::Bad(2)),
-        (b"\"12345678\x1f", End::Bad(9)),
+        (&b"{\"a\":tru}"[..], End::Invalid(8)),
+        (b"{\"a\":01}", End::Invalid(6)),
+        (b"{\"a\":1.}", End::Invalid(7)),
+        (b"{\"a\" 1}", End::Invalid(5)),
+        (b"{a", End::Invalid(1)),
+        (b"{,", End::Invalid(1)),
+        (b"{\"a\":1,}", End::Invalid(7)),
+        (b"[1,]", End::Invalid(3)),
+        (b"[}", End::Invalid(1)),
+        (b"\"\\x\"", End::Invalid(2)),
+        (b"\"\\u12g4\"", End::Invalid(5)),
+        (b"\"a\nb\"", End::Invalid(2)),
+        (b"\"12345678\x1f", End::Invalid(9)),
         (b"{} {}", End::Trailing { at: 3, object: true }),
         (b"1x", End::Trailing { at: 1, object: false }),
-        (b"\xef\xbb\xbf{}", End::Bad(0)),
-        (b"NaN", End::Bad(0)),
-        (b"  ", End::Cut),
+        (b"\xef\xbb\xbf{}", End::Invalid(0)),
+        (b"NaN", End::Invalid(0)),
+        (b"  ", End::Incomplete),
         (b"\"\xff\xc3\x7f\"", End::Whole { object: false }),
         (b"\"\\ud800\"", End::Whole { object: false }),
         (b"1e999", End::Whole { object: false }),
@@ -179,21 +189,21 @@ fn a_number_is_complete_only_when_something_follows() {
 }
 
 #[test]
-fn nesting_of_a_million() {
+fn a_million_levels_of_nesting() {
     let depth = 1_000_000;
     for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
         let (open, close) = (open.repeat(depth), close.repeat(depth));
-        assert_eq!(end(open.as_bytes()), End::Cut);
+        assert_eq!(end(open.as_bytes()), End::Incomplete);
         let whole = format!("{open}1{close}");
         assert!(matches!(end(whole.as_bytes()), End::Whole { .. }));
         assert!(matches!(end(format!("{whole}]").as_bytes()), End::Trailing { .. }));
     }
-    // Each level has to be closed by its own kind, also over the borders of the bit stack's words.
+    // Each level must be closed by its own kind of bracket, across the 64-bit words of `Brackets` too.
     for depth in 1..300 {
         let mixed: String = (0..depth).map(|level| if level % 3 == 0 { "{\"a\":" } else { "[" }).collect();
         let closing: String = (0..depth).rev().map(|level| if level % 3 == 0 { '}' } else { ']' }).collect();
         assert!(matches!(end(format!("{mixed}0{closing}").as_bytes()), End::Whole { .. }));
         let wrong = closing.replacen('}', "]", 1);
-        assert!(matches!(end(format!("{mixed}0{wrong}").as_bytes()), End::Bad(_)));
+        assert!(matches!(end(format!("{mixed}0{wrong}").as_bytes()), End::Invalid(_)));
     }
 }
