@@ -44,23 +44,23 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("transcripts") / f"{transcripts.SESSION}.jsonl"
 
 
-@examples(250, transcripts.transcripts(), thorough=1_000)
+@examples(60, transcripts.transcripts(), thorough=1_000)
 def test_undamaged(data: bytes) -> None:
     hold(data)
 
 
 @pytest.mark.parametrize("kind", damage.DAMAGES, ids=lambda kind: kind.__name__)
-@examples(40, data=st.data(), thorough=160)
+@examples(12, data=st.data(), thorough=160)
 def test_each_damage(kind: damage.Damage, data: st.DataObject) -> None:
     hold(data.draw(transcripts.damaged(kind)))
 
 
-@examples(150, transcripts.damaged(), thorough=600)
+@examples(50, transcripts.damaged(), thorough=600)
 def test_several_damages(data: bytes) -> None:
     hold(data)
 
 
-@examples(300, transcripts.mutated(), thorough=1_200)
+@examples(80, transcripts.mutated(), thorough=1_200)
 def test_arbitrary_bytes_changed(data: bytes) -> None:
     assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION)
 
@@ -71,7 +71,7 @@ def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
 
 
 @examples(
-    80,
+    30,
     thorough=320,
     data=st.one_of(transcripts.transcripts(), transcripts.damaged()),
     kinds=st.sampled_from((("title", "cwd", "timestamp"), ("cwd",), ("timestamp", "title"), ())),
