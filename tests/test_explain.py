@@ -13,7 +13,7 @@ import pytest
 from sessscan.demo import make
 from sessscan.reconciliation import reconcile
 from sessscan.reconciliation.diagnose import diagnose
-from sessscan.rules import BY_NAME, RULES, find
+from sessscan.rules import BY_NAME, RULES, find_rule
 from sessscan.stores.row_states import LOST_STATES
 from support.program import places, run
 from support.store_factory import NOW, build
@@ -94,7 +94,7 @@ def test_one_rule(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("spelt", ["zero-filled", "Zero-Filled", "zero_filled", " ZERO  FILLED "])
 def test_a_rule_however_it_is_spelt(spelt: str) -> None:
-    assert find(spelt).name == "zero-filled"
+    assert find_rule(spelt).name == "zero-filled"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_rule_however_it_is_spelt(spelt: str) -> None:
 )
 def test_the_nearest_of_a_rule_that_is_none(wrong: str, nearest: str) -> None:
     with pytest.raises(ValueError, match=f"no rule {wrong}; the nearest is {nearest} "):
-        find(wrong)
+        find_rule(wrong)
 
 
 def test_an_unknown_rule_is_one_clear_line_and_status_2(env: dict[str, str]) -> None:

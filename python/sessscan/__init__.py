@@ -1,7 +1,7 @@
 """fsck for Claude Code session stores, on a scanner as fast as memory.
 
-`scan` and its kin read transcripts, `classify` looks at registry rows, `reconcile` brings the two together,
-and `replace` is the one way in which anything is written.
+`scan` and `scan_many` read transcripts, `classify` reads registry rows. `reconcile` compares the two and
+returns a `Plan`; `Plan.apply` carries it out, and `undo` takes it back.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,20 +26,35 @@ from ._core import (
 from .errors import (
     AppRunningError,
     ConflictError,
+    DamagedSnapshotsError,
     JournalError,
     LockedError,
+    MatchError,
+    OutputFileError,
     PlanChangedError,
     PlanFileError,
     RefusedError,
     SessscanError,
     SnapshotError,
+    TimeFormatError,
+    UnbuildableError,
     UnconfirmedError,
+    UnknownRuleError,
+    UnknownRunError,
+    UnknownSnapshotError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
+    from .changes.journal import Run, runs
     from .changes.plan import Plan, Report
-    from .distributed.shard import combine, scan_shard, shards
+    from .changes.undo import Reversal, Undone, undo
+    from .distributed.dask import read_transcripts
+    from .distributed.shard import Piece, Shard, combine, scan_shard, shards
+    from .model import Action, Candidate, Evidence, Finding, Fingerprint, Row, RowFormat, Severity, Store
     from .reconciliation import reconcile
+    from .rules import RULES, Rule, find_rule
+    from .sessions.listing import Listing, Session, Wanted, list_all
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
     from .tables.arrow import (
         EventsTable,
@@ -53,26 +68,54 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSENT",
+    "RULES",
+    "Action",
     "AppRunningError",
+    "Candidate",
     "ConflictError",
+    "DamagedSnapshotsError",
     "Defect",
     "Event",
     "EventsTable",
+    "Evidence",
+    "Finding",
+    "Fingerprint",
     "JournalError",
+    "Listing",
     "LockedError",
+    "MatchError",
+    "OutputFileError",
+    "Piece",
     "Plan",
     "PlanChangedError",
     "PlanFileError",
     "RefusedError",
     "Report",
+    "Reversal",
+    "Row",
+    "RowFormat",
     "RowState",
+    "Rule",
+    "Run",
     "Scanner",
+    "Session",
     "SessionInfo",
     "SessscanError",
+    "Severity",
+    "Shard",
     "SnapshotError",
+    "Store",
     "Table",
+    "TimeFormatError",
     "Transcript",
+    "UnbuildableError",
     "UnconfirmedError",
+    "Undone",
+    "UnknownRuleError",
+    "UnknownRunError",
+    "UnknownSnapshotError",
+    "UsageError",
+    "Wanted",
     "Worktree",
     "__version__",
     "actions_table",
@@ -81,40 +124,66 @@ __all__ = [
     "combine",
     "events",
     "events_table",
+    "find_rule",
     "findings_table",
     "get_session_info",
+    "list_all",
     "list_sessions",
+    "read_transcripts",
     "reconcile",
     "replace",
     "rows_table",
+    "runs",
     "scan",
     "scan_bytes",
     "scan_many",
     "scan_shard",
     "shards",
     "table",
+    "undo",
 ]
 
-# Who only scans need not wait until the reconciliation and its parsers are loaded.
-_LATER = {
-    "reconcile": "reconciliation",
-    "Plan": "changes.plan",
-    "Report": "changes.plan",
-    **dict.fromkeys(
-        ("EventsTable", "Table", "actions_table", "events_table", "findings_table", "rows_table", "table"),
-        "tables.arrow",
+# Loaded lazily so that `import sessscan` stays fast: by module, the names that are taken from it.
+_LAZY = {
+    "changes.journal": ("Run", "runs"),
+    "changes.plan": ("Plan", "Report"),
+    "changes.undo": ("Reversal", "Undone", "undo"),
+    "distributed.dask": ("read_transcripts",),
+    "distributed.shard": ("Piece", "Shard", "combine", "scan_shard", "shards"),
+    "model": (
+        "Action",
+        "Candidate",
+        "Evidence",
+        "Finding",
+        "Fingerprint",
+        "Row",
+        "RowFormat",
+        "Severity",
+        "Store",
     ),
-    **dict.fromkeys(("SessionInfo", "get_session_info", "list_sessions"), "sessions.sdk"),
-    **dict.fromkeys(("combine", "scan_shard", "shards"), "distributed.shard"),
+    "reconciliation": ("reconcile",),
+    "rules": ("RULES", "Rule", "find_rule"),
+    "sessions.listing": ("Listing", "Session", "Wanted", "list_all"),
+    "sessions.sdk": ("SessionInfo", "get_session_info", "list_sessions"),
+    "tables.arrow": (
+        "EventsTable",
+        "Table",
+        "actions_table",
+        "events_table",
+        "findings_table",
+        "rows_table",
+        "table",
+    ),
 }
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
     globals()[name] = value
     return value
 

@@ -277,7 +277,7 @@ RULES: tuple[Rule, ...] = (
 BY_NAME = {rule.name: rule for rule in RULES}
 
 
-def find(name: str) -> Rule:
+def find_rule(name: str) -> Rule:
     """The rule of a name, however it is spelt; `ValueError` with the nearest one where there is none."""
     spelt = "-".join(name.lower().replace("_", " ").replace("-", " ").split())
     if spelt in BY_NAME:

@@ -74,12 +74,21 @@ def choose(run: str | None) -> Run | None:
     raise ValueError(f"there is no run {run}: `sessscan log` shows the runs")
 
 
-def undo(run: Run, *, force: bool = False, progress: Progress | None = None) -> Undone:
-    """Makes every file of `run` what it was before it.
+def undo(
+    run: Run | str | None = None, *, force: bool = False, progress: Progress | None = None
+) -> Undone | None:
+    """Give every file that a run changed its content and time from before the run.
 
-    `force`: also while the desktop app is running. Raises `RefusedError` and its kinds when nothing was done;
+    `run`: a run or its id; None: the newest that changed something and is not taken back, and if there is no
+    such run, nothing is done and None is returned. `force`: also while the desktop app is running. Raises
+    `RefusedError` and its kinds if nothing was done, `UnknownRunError` and `JournalError` as `choose` does;
     what happened to a single file is in its `Reversal`.
     """
+    if not isinstance(run, Run):
+        chosen = choose(run)
+        if chosen is None:
+            return None
+        run = chosen
     if not run.standing:
         return Undone(run.id, ())
     if not force:

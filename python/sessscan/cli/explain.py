@@ -30,14 +30,14 @@ def explain(
     Exit status: 0 explained; 2 there is no such rule, and the nearest is named.
     """
     from ..render.explanation import print_rule, print_rules
-    from ..rules import find
+    from ..rules import find_rule
     from .failure import usage
 
     if rule is None:
         print_rules()
         return
     try:
-        found = find(rule)
+        found = find_rule(rule)
     except ValueError as error:
         usage(error)
     print_rule(found)
