@@ -137,7 +137,7 @@ def test_the_command_line_shows_the_run_and_takes_it_back(
 def test_the_snapshots_give_each_row_back(state: Path) -> None:
     with Snapshots.open() as snapshots:
         rows = snapshots.rows()
-        assert len(rows) == 18 and snapshots.aside is None
+        assert len(rows) == 18 and snapshots.damaged_copy is None
         for row in rows:
             assert row.path.startswith(FOLDER)
             [version] = snapshots.versions(row.path)

@@ -16,6 +16,7 @@ from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.model import Action
 from sessscan.reconciliation import reconcile
+from sessscan.snapshots.capture import capture_rows
 from sessscan.snapshots.database import FILE
 from sessscan.snapshots.store import Snapshots
 from support.program import picture, places, run
@@ -333,11 +334,11 @@ def test_a_row_seen_again_is_not_deleted(world: World) -> None:
     _, path = healthy(world)
     whole = keep(world)
     with Snapshots.open() as snapshots:
-        snapshots.forget(path)
+        snapshots.mark_removed(path)
         path.unlink()
         assert plan_of(world).actions == ()
         path.write_bytes(whole[path])
-        snapshots.take([path])
+        capture_rows(snapshots, [path])
     path.unlink()
     assert put_back(world, path).content == whole[path]
 
@@ -493,6 +494,6 @@ def test_a_damaged_database_is_told_and_replaced(env: dict[str, str], sample: Pa
     result = run(env, "snapshots")
     assert result.returncode == 4 and "is damaged" in result.stderr
     result = run(env, "reconcile", *places(sample))
-    assert result.returncode == 1 and "a new one is begun" in result.stderr
+    assert result.returncode == 1 and "a new one was created" in result.stderr
     result = run(env, "snapshot", "--store", sample / "Claude")
     assert (result.returncode, result.stderr) == (0, "")

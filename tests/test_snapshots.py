@@ -1,4 +1,4 @@
-"""What is kept of healthy rows: every byte, only what changed, for its owner alone, whatever happens."""
+"""Snapshots keep every byte of healthy rows, store only what changed, and survive crashes and damage."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sessscan.errors import SnapshotError
 from sessscan.model import CODE
-from sessscan.snapshots import capture as look
-from sessscan.snapshots import database
-from sessscan.snapshots import select as choice
+from sessscan.snapshots import capture, database, select
+from sessscan.snapshots.capture import capture_rows
 from sessscan.snapshots.diff import differences
-from sessscan.snapshots.store import KEEP, Snapshots, Version
+from sessscan.snapshots.store import DEFAULT_LIMIT, ChangedRow, RowVersion, Snapshots
 from sessscan.stores import json_members as members
 from sessscan.stores.rows import classify_row
 
@@ -61,12 +60,19 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-# --- what goes in comes out
+def write_version(snapshots: Snapshots, path: Path, data: bytes, modified_ns: int = 1) -> list[str]:
+    """Keep a row's bytes without a file."""
+    return snapshots.write([ChangedRow(str(path), data, modified_ns, None)])
 
 
-def test_every_version_byte_for_byte_newest_first(folder: Path, snapshots: Snapshots) -> None:
+# Taking and reading
+
+
+def test_every_version_is_kept_byte_for_byte_and_listed_newest_first(
+    folder: Path, snapshots: Snapshots
+) -> None:
     path = folder / f"{ID}1.json"
-    # Spellings that no parser gives back.
+    # Spellings that are lost when JSON is parsed and written again.
     states = [
         row(path.stem)[:-1] + more
         for more in (
@@ -81,7 +87,7 @@ def test_every_version_byte_for_byte_newest_first(folder: Path, snapshots: Snaps
     assert len(states) > 3
     for state in states:
         path.write_bytes(state)
-        assert snapshots.take([path]).kept == [str(path)]
+        assert capture_rows(snapshots, [path]).kept == [str(path)]
     found = snapshots.versions(path)
     assert [version.data for version in found] == states[::-1]
     assert found[0].size == len(states[-1]) and found[0].session_id == path.stem
@@ -92,30 +98,32 @@ def test_every_version_byte_for_byte_newest_first(folder: Path, snapshots: Snaps
     assert (kept.versions, kept.newest, kept.deleted) == (len(states), found[0], False)
 
 
-def test_only_what_changed_is_stored(folder: Path, tmp_path: Path, snapshots: Snapshots) -> None:
+def test_only_the_changed_piece_of_a_row_is_stored_again(
+    folder: Path, tmp_path: Path, snapshots: Snapshots
+) -> None:
     dice = Random(1)
     connectors = [{"name": str(n), "token": dice.randbytes(400).hex()} for n in range(100)]
     paths = [write(folder, n, remoteMcpServersConfig=connectors, title=str(n)) for n in range(9)]
-    snapshots.take(paths)
+    capture_rows(snapshots, paths)
     for title in range(15):
         write(folder, 0, remoteMcpServersConfig=connectors, title=f"again {title}")
-        snapshots.take(paths)
+        capture_rows(snapshots, paths)
     assert len(snapshots.versions(paths[0])) == 16
     assert snapshots.versions(paths[0])[0].data == paths[0].read_bytes()
     [(count, amount)] = sqlite3.connect(home(tmp_path) / database.FILE).execute(
         "SELECT count(*), sum(length(data)) FROM blob"
     )
-    assert amount < paths[0].stat().st_size, "24 rows of which one part is new take less than one of them"
-    assert count == 9 + 1 + (9 + 15), "what stands before the connectors, they themselves, and what follows"
+    assert amount < paths[0].stat().st_size, "24 versions that differ in one part take less than one row"
+    assert count == 9 + 1 + (9 + 15), "the part before the connectors, the connectors, the part after them"
 
 
-def test_ten_thousand_unchanged_rows_cost_a_stat_each(
+def test_ten_thousand_unchanged_rows_cost_one_lstat_each(
     folder: Path, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [folder / f"local_{number}.json" for number in range(10_000)]
     for path in paths:
         path.write_bytes(row(path.stem))
-    assert len(snapshots.take(paths).kept) == 10_000
+    assert len(capture_rows(snapshots, paths).kept) == 10_000
     looked: list[str] = []
     lstat = os.lstat
 
@@ -131,7 +139,7 @@ def test_ten_thousand_unchanged_rows_cost_a_stat_each(
     monkeypatch.setattr(os, "lstat", counted)
     paths[77].write_bytes(row(paths[77].stem, title="new"))
     opened.clear()
-    taken = snapshots.take(paths)
+    taken = capture_rows(snapshots, paths)
     watching = False
     assert (taken.kept, taken.unchanged, taken.passed_over) == ([str(paths[77])], 9_999, [])
     others = [path for path in looked if path != str(paths[77]) and path.startswith(str(folder))]
@@ -139,100 +147,103 @@ def test_ten_thousand_unchanged_rows_cost_a_stat_each(
     assert {path for path in opened if path.startswith(str(folder))} == {str(paths[77])}
 
 
-def test_a_row_rewritten_in_the_same_moment_with_the_same_length_is_seen(
-    folder: Path, snapshots: Snapshots
-) -> None:
+def test_a_row_rewritten_at_once_with_the_same_length_is_noticed(folder: Path, snapshots: Snapshots) -> None:
     for number in range(20):
         path = write(folder, 1, title=f"{number:02}a")
-        snapshots.take([path])
+        capture_rows(snapshots, [path])
         write(folder, 1, title=f"{number:02}b")
-        snapshots.take([path])
+        capture_rows(snapshots, [path])
         assert snapshots.versions(path)[0].data == path.read_bytes()
 
 
-def test_touched_renamed_and_back_again(folder: Path, snapshots: Snapshots) -> None:
+def test_only_new_content_makes_a_new_version(folder: Path, snapshots: Snapshots) -> None:
     path = write(folder, 1)
     first = path.read_bytes()
-    snapshots.take([path])
+    capture_rows(snapshots, [path])
     os.utime(path, ns=(5, 5))
-    assert snapshots.take([path]).unchanged == 1
+    assert capture_rows(snapshots, [path]).unchanged == 1
     path.rename(folder / "x")
     (folder / "x").rename(path)
-    assert snapshots.take([path]).unchanged == 1
+    assert capture_rows(snapshots, [path]).unchanged == 1
     write(folder, 1, title="other")
-    snapshots.take([path])
+    capture_rows(snapshots, [path])
     path.write_bytes(first)
-    assert snapshots.take([path]).kept == [str(path)], "back to what it was is a version, too"
+    assert capture_rows(snapshots, [path]).kept == [str(path)], "a return to older content is a new version"
     assert [version.data == first for version in snapshots.versions(path)] == [True, False, True]
 
 
-def test_the_last_versions_are_kept_and_the_newest_always(folder: Path, snapshots: Snapshots) -> None:
+def test_the_newest_versions_are_kept_up_to_the_limit_and_at_least_one(
+    folder: Path, snapshots: Snapshots
+) -> None:
     path, other = write(folder, 1), write(folder, 2)
-    snapshots.take([path, other])
-    for number in range(KEEP + 5):
-        assert snapshots.keep(path, row(path.stem, title=str(number)), number)
-    assert not snapshots.keep(path, row(path.stem, title=str(KEEP + 4)), 7)
+    capture_rows(snapshots, [path, other])
+    for number in range(DEFAULT_LIMIT + 5):
+        assert write_version(snapshots, path, row(path.stem, title=str(number)), number)
+    assert not write_version(snapshots, path, row(path.stem, title=str(DEFAULT_LIMIT + 4)), 7)
     found = snapshots.versions(path)
-    assert [version.title for version in found] == [str(number) for number in range(KEEP + 4, 4, -1)]
+    assert [version.title for version in found] == [str(number) for number in range(DEFAULT_LIMIT + 4, 4, -1)]
     assert len(snapshots.versions(other)) == 1
-    assert snapshots.limit(1) == 1
+    snapshots.limit = 1
+    assert snapshots.limit == 1
     path.unlink()
     other.write_bytes(b"")
-    snapshots.take([path, other])
-    snapshots.keep(path, row(path.stem, title="last"), 1)
+    capture_rows(snapshots, [path, other])
+    write_version(snapshots, path, row(path.stem, title="last"))
     assert [version.title for version in snapshots.versions(path)] == ["last"]
-    assert snapshots.versions(other)[0].data == row(other.stem), "nothing takes the newest away"
+    assert snapshots.versions(other)[0].data == row(other.stem), "the newest version is never dropped"
     with Snapshots.open() as again:
-        assert again.limit() == 1
+        assert again.limit == 1
     left = snapshots._connection.execute("SELECT count(*) FROM blob").fetchone()
-    assert left == (2,), "what nothing is made of any more is gone"
+    assert left == (2,), "blobs that no version uses are dropped"
 
 
 @pytest.mark.parametrize(
     "content",
     [b"", bytes(300), b"{", b'{"sessionId":"x"}', b"\xef\xbb\xbf" + row(f"{ID}1"), row("local_x"), b"[1]"],
 )
-def test_what_the_app_could_not_read_is_passed_over(
+def test_a_row_the_app_cannot_read_is_not_kept_and_its_versions_stay(
     folder: Path, snapshots: Snapshots, content: bytes
 ) -> None:
     path = write(folder, 1)
     whole = path.read_bytes()
-    snapshots.take([path])
+    capture_rows(snapshots, [path])
     path.write_bytes(content)
-    taken = snapshots.take([path])
+    taken = capture_rows(snapshots, [path])
     assert (taken.kept, taken.unchanged, len(taken.passed_over)) == ([], 0, 1)
     assert [version.data for version in snapshots.versions(path)] == [whole]
 
 
-def test_what_is_no_file_of_its_own(folder: Path, snapshots: Snapshots) -> None:
+def test_links_folders_and_oversize_files_are_not_kept(folder: Path, snapshots: Snapshots) -> None:
     target = write(folder, 1)
     (folder / "local_link.json").symlink_to(target)
     (folder / "local_folder.json").mkdir()
-    (folder / "local_large.json").write_bytes(b" " * (look.MAX_ROW_SIZE + 1))
+    (folder / "local_large.json").write_bytes(b" " * (capture.MAX_ROW_SIZE + 1))
     names = ("local_link.json", "local_folder.json", "local_large.json", "local_none.json")
-    taken = snapshots.take([folder / name for name in names])
+    taken = capture_rows(snapshots, [folder / name for name in names])
     assert len(taken.passed_over) == 4 and taken.rows == 4 and not snapshots.rows()
 
 
-def test_an_agent_mode_row_needs_more(tmp_path: Path, snapshots: Snapshots) -> None:
+def test_an_agent_mode_row_needs_a_process_name_and_a_cwd(tmp_path: Path, snapshots: Snapshots) -> None:
     store = tmp_path / "local-agent-mode-sessions" / "a" / "b"
     store.mkdir(parents=True)
     path = write(store, 1)
-    assert snapshots.take([path]).passed_over == [(str(path), "not-a-row")]
+    assert capture_rows(snapshots, [path]).passed_over == [(str(path), "not-a-row")]
     path = write(store, 1, processName="p", cwd="/")
-    assert snapshots.take([path]).kept == [str(path)]
+    assert capture_rows(snapshots, [path]).kept == [str(path)]
 
 
-def test_whatever_link_leads_to_it(folder: Path, tmp_path: Path, snapshots: Snapshots) -> None:
+def test_a_row_is_the_same_through_any_link_to_its_folder(
+    folder: Path, tmp_path: Path, snapshots: Snapshots
+) -> None:
     path = write(folder, 1)
-    (tmp_path / "way").symlink_to(folder)
-    assert snapshots.take([tmp_path / "way" / path.name]).kept
-    assert snapshots.take([path]).unchanged == 1
-    assert snapshots.versions(path) == snapshots.versions(tmp_path / "way" / path.name)
+    (tmp_path / "link").symlink_to(folder)
+    assert capture_rows(snapshots, [tmp_path / "link" / path.name]).kept
+    assert capture_rows(snapshots, [path]).unchanged == 1
+    assert snapshots.versions(path) == snapshots.versions(tmp_path / "link" / path.name)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="no such file names")
-def test_names_and_titles_of_any_kind(folder: Path, snapshots: Snapshots) -> None:
+def test_file_names_and_titles_may_hold_any_bytes(folder: Path, snapshots: Snapshots) -> None:
     names = ["local_\x1b[2J.json", "local_'; DROP TABLE row; --.json"]
     if POSIX:
         names.append(os.fsdecode(b"local_\xff\xfe.json"))
@@ -240,21 +251,21 @@ def test_names_and_titles_of_any_kind(folder: Path, snapshots: Snapshots) -> Non
         (folder / name).write_bytes(
             row("x", title="\x1b]0;x\x07").replace(b'"x"', json.dumps(name[:-5]).encode())
         )
-    taken = snapshots.take([folder / name for name in names])
+    taken = capture_rows(snapshots, [folder / name for name in names])
     assert len(taken.kept) + len(taken.passed_over) == len(names) and len(taken.kept) >= 2
     for kept in snapshots.rows():
         assert kept.newest.data == Path(kept.path).read_bytes()
 
 
-# --- whose it is
+# Permissions
 
 
 @pytest.mark.skipif(not POSIX, reason="modes are of POSIX")
-def test_only_its_owner_can_read_it(folder: Path, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_database(folder: Path, tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
         with Snapshots.open() as snapshots:
-            snapshots.take([write(folder, 1)])
+            capture_rows(snapshots, [write(folder, 1)])
             found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home(tmp_path).iterdir()}
     finally:
         os.umask(mask)
@@ -265,7 +276,7 @@ def test_only_its_owner_can_read_it(folder: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE((home(tmp_path) / database.FILE).stat().st_mode) == 0o600
 
 
-def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_database_is_not_followed(tmp_path: Path) -> None:
     home(tmp_path).mkdir()
     (home(tmp_path) / database.FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SnapshotError, match="not a regular file"):
@@ -273,22 +284,23 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_looking_makes_nothing(tmp_path: Path) -> None:
-    assert Snapshots.existing() is None
+def test_opening_an_existing_database_creates_nothing(tmp_path: Path) -> None:
+    assert Snapshots.open_existing() is None
     assert not home(tmp_path).exists()
 
 
-# --- several at once, and killed
+# Several processes, and killed ones
 
 
 WORKER = """
 import sys
 from pathlib import Path
+from sessscan.snapshots.capture import capture_rows
 from sessscan.snapshots.store import Snapshots
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 for _ in range(rounds):
     with Snapshots.open() as snapshots:
-        snapshots.take(sorted(folder.iterdir()))
+        capture_rows(snapshots, sorted(folder.iterdir()))
 print("done")
 """
 
@@ -299,7 +311,7 @@ def worker(folder: Path, rounds: int) -> subprocess.Popen[str]:
     )
 
 
-def whole(snapshots: Snapshots) -> None:
+def assert_intact(snapshots: Snapshots) -> None:
     assert snapshots._connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert snapshots._connection.execute("PRAGMA foreign_key_check").fetchall() == []
     for kept in snapshots.rows():
@@ -307,7 +319,7 @@ def whole(snapshots: Snapshots) -> None:
             assert json.loads(version.data)["sessionId"] == kept.session_id
 
 
-def test_several_processes_keep_each_state_once(folder: Path) -> None:
+def test_several_processes_keep_each_version_once(folder: Path) -> None:
     paths = [folder / f"local_{number}.json" for number in range(150)]
     for path in paths:
         path.write_bytes(row(path.stem))
@@ -315,13 +327,13 @@ def test_several_processes_keep_each_state_once(folder: Path) -> None:
     for running in workers:
         assert running.communicate(timeout=120)[0] == "done\n"
     with Snapshots.open() as snapshots:
-        whole(snapshots)
+        assert_intact(snapshots)
         assert [(kept.path, kept.versions) for kept in snapshots.rows()] == [
             (str(path), 1) for path in sorted(paths)
         ]
 
 
-def test_killed_at_any_moment_it_is_whole(folder: Path) -> None:
+def test_the_database_is_intact_after_a_kill_at_any_moment(folder: Path) -> None:
     dice = Random(3)
     for number in range(400):
         name = f"local_{number}"
@@ -333,7 +345,7 @@ def test_killed_at_any_moment_it_is_whole(folder: Path) -> None:
         running = worker(folder, 1)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and running.poll() is None:
-            store = Snapshots.existing()
+            store = Snapshots.open_existing()
             if store is not None:
                 store.close()
                 break
@@ -342,33 +354,34 @@ def test_killed_at_any_moment_it_is_whole(folder: Path) -> None:
         running.send_signal(signal.SIGKILL if POSIX else signal.SIGTERM)
         running.communicate(timeout=60)
         with Snapshots.open() as snapshots:
-            whole(snapshots)
+            assert_intact(snapshots)
             kept.append(len(snapshots.rows()))
-    assert kept == sorted(kept), "what was kept is kept"
+    assert kept == sorted(kept), "no kept row is lost"
     assert worker(folder, 1).communicate(timeout=120)[0] == "done\n"
     with Snapshots.open() as snapshots:
         assert len(snapshots.rows()) == 400
 
 
-def test_one_that_writes_too_long_is_told(
+def test_waiting_too_long_for_another_writer_is_an_error(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     Snapshots.open().close()
     other = sqlite3.connect(home(tmp_path) / database.FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with Snapshots.open() as snapshots:
         with pytest.raises(SnapshotError, match="another sessscan is writing"):
-            snapshots.take([write(folder, 1)])
+            capture_rows(snapshots, [write(folder, 1)])
         other.execute("ROLLBACK")
-        assert snapshots.take([write(folder, 1)]).kept
+        assert capture_rows(snapshots, [write(folder, 1)]).kept
     other.close()
 
 
-# --- damaged, newer, not ours
+# Damaged databases, and those of a newer sessscan or another program
 
 
-def spoil(path: Path, how: str) -> bytes:
+def damage(path: Path, how: str) -> bytes:
+    """Damage the database; return its bytes afterwards."""
     data = bytearray(path.read_bytes())
     if how == "zeros":
         data = bytearray(len(data))
@@ -385,55 +398,55 @@ def spoil(path: Path, how: str) -> bytes:
 
 
 @pytest.mark.parametrize("how", ["zeros", "text", "short", "tables", "rest"])
-def test_a_damaged_database_is_moved_aside_never_deleted(folder: Path, tmp_path: Path, how: str) -> None:
+def test_a_damaged_database_is_renamed_and_not_deleted(folder: Path, tmp_path: Path, how: str) -> None:
     path = home(tmp_path) / database.FILE
     for number in range(2):
         rows = [write(folder, n, title=f"{number}", more="x" * 5_000) for n in range(3)]
         with Snapshots.open() as snapshots:
-            assert len(snapshots.take(rows).kept) == 3
-        damaged = spoil(path, how)
+            assert len(capture_rows(snapshots, rows).kept) == 3
+        damaged = damage(path, how)
         with Snapshots.open() as snapshots:
-            assert len(snapshots.take(rows).kept) == 3
-            whole(snapshots)
-            aside = snapshots.aside
-            assert aside is not None and str(aside) in snapshots.told_aside
-            assert aside.name == (f"{database.FILE}.damaged.1" if number else f"{database.FILE}.damaged")
-            assert aside.read_bytes() == damaged
-            assert not POSIX or stat.S_IMODE(aside.stat().st_mode) == 0o600
+            assert len(capture_rows(snapshots, rows).kept) == 3
+            assert_intact(snapshots)
+            copy = snapshots.damaged_copy
+            assert copy is not None and str(copy) in (snapshots.damage_remark or "")
+            assert copy.name == (f"{database.FILE}.damaged.1" if number else f"{database.FILE}.damaged")
+            assert copy.read_bytes() == damaged
+            assert not POSIX or stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
-def test_another_programs_database_is_moved_aside_too(folder: Path, tmp_path: Path) -> None:
+def test_another_programs_database_is_renamed_too(folder: Path, tmp_path: Path) -> None:
     home(tmp_path).mkdir()
     with sqlite3.connect(home(tmp_path) / database.FILE) as other:
         other.execute("CREATE TABLE theirs (x)")
     other.close()
     with Snapshots.open() as snapshots:
-        aside = snapshots.aside
-        assert snapshots.take([write(folder, 1)]).kept
-    assert aside is not None
-    with sqlite3.connect(aside) as other:
+        renamed = snapshots.damaged_copy
+        assert capture_rows(snapshots, [write(folder, 1)]).kept
+    assert renamed is not None
+    with sqlite3.connect(renamed) as other:
         assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
     other.close()
 
 
-def test_a_newer_one_is_left_alone(folder: Path, tmp_path: Path) -> None:
+def test_a_newer_sessscans_database_is_left_alone(folder: Path, tmp_path: Path) -> None:
     path = home(tmp_path) / database.FILE
     with Snapshots.open() as snapshots:
-        snapshots.take([write(folder, 1)])
+        capture_rows(snapshots, [write(folder, 1)])
         snapshots._connection.execute("PRAGMA user_version=2")
     before = path.read_bytes()
     for _ in range(2):
         with pytest.raises(SnapshotError, match=r"newer sessscan.*version 2.*reads 1.*update sessscan"):
             Snapshots.open()
         with pytest.raises(SnapshotError, match=r"newer"):
-            Snapshots.existing()
+            Snapshots.open_existing()
     assert path.read_bytes() == before
     assert not list(home(tmp_path).glob("*damaged*"))
 
 
-def test_a_version_that_is_not_what_it_was_is_never_handed_out(folder: Path, snapshots: Snapshots) -> None:
+def test_damaged_bytes_of_a_version_are_an_error(folder: Path, snapshots: Snapshots) -> None:
     path = write(folder, 1)
-    snapshots.take([path])
+    capture_rows(snapshots, [path])
     [version] = snapshots.versions(path)
     for data in (zlib.compress(row(path.stem, title="forged")), b"no zlib", zlib.compress(bytes(1 << 26))):
         snapshots._connection.execute("UPDATE blob SET data = ?", (data,))
@@ -444,13 +457,13 @@ def test_a_version_that_is_not_what_it_was_is_never_handed_out(folder: Path, sna
         _ = version.data
 
 
-def test_there_is_no_place_for_it(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_state_folder_is_an_error(tmp_path: Path) -> None:
     home(tmp_path).write_bytes(b"")
     with pytest.raises(SnapshotError, match="state"):
         Snapshots.open()
 
 
-# --- members where they stand
+# Members and pieces of a row's JSON
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -462,7 +475,7 @@ SPACE = st.sampled_from(["", " ", "\n\t", "\r\n  "])
 
 @st.composite
 def rows(draw: st.DrawFn) -> str:
-    """An object as somebody may have spelt it."""
+    """Draw the text of a JSON object with any white space and spelling."""
     found = draw(st.dictionaries(st.text(max_size=8), JSON, max_size=6))
     ascii_only = draw(st.booleans())
     parts = []
@@ -479,32 +492,32 @@ def encoded(text: str) -> bytes:
 
 @settings(max_examples=150, deadline=None)
 @given(rows(), st.dictionaries(st.text(max_size=8), JSON, max_size=3))
-def test_some_members_change_and_every_other_byte_stays(text: str, values: dict[str, Any]) -> None:
+def test_changing_some_members_leaves_every_other_byte(text: str, values: dict[str, Any]) -> None:
     known = json.loads(text)
     values |= dict.fromkeys(list(known)[:1], "new")
     data = encoded(text)
     result = members.replace_members(data, {key: json.dumps(value) for key, value in values.items()})
     after = json.loads(result.decode("utf-8", "surrogatepass"))
     assert after == known | values
-    assert list(after) == list(known | values), "and in their order"
+    assert list(after) == list(known | values), "the order of the members stays"
     unchanged = members.replace_members(
         result, {key: text[m.value : m.end] for m in members.members(text) if (key := m.key) in values}
     )
     if set(values) <= set(known):
-        assert unchanged == data, "put back, it is the same to the byte"
+        assert unchanged == data, "changing them back gives the same bytes"
     assert members.replace_members(data, {}) == data
 
 
 @settings(max_examples=100, deadline=None)
 @given(rows(), st.binary(max_size=20))
-def test_pieces_joined_are_the_row(text: str, junk: bytes) -> None:
+def test_the_pieces_of_a_row_joined_are_the_row(text: str, junk: bytes) -> None:
     large = json.dumps(["x" * 5_000])
     for data in (encoded(text), encoded(f'{{"a":1,"b":{large},"c":{text},"d":{large},"e":2}}') + junk):
         assert b"".join(members.split_large_members(data)) == data
     assert len(members.split_large_members(encoded(f'{{"a":1,"b":{large},"c":2,"d":{large},"e":2}}'))) == 5
 
 
-def test_of_a_key_given_twice_the_last_changes() -> None:
+def test_the_last_of_two_equal_keys_is_changed() -> None:
     assert members.replace_members(b'{"a":1,"b":2,"a":3}', {"a": "4"}) == b'{"a":1,"b":2,"a":4}'
     assert members.replace_members(b"{}", {"a": "4"}) == b'{"a":4}'
     for wrong in (b"", b"[]", b'{"a":1', b'{"a" 1}', b"{1:2}", b'{"a":1,}', b"{" + b'"a":[' * 99_999):
@@ -513,42 +526,44 @@ def test_of_a_key_given_twice_the_last_changes() -> None:
         assert members.split_large_members(wrong) == [wrong]
 
 
-# --- which moment, which row, which difference
+# Which row, which version, which differences
 
 
-def test_the_version_that_stood_at_a_time(snapshots: Snapshots) -> None:
-    def kept(taken: int, written: int) -> Version:
-        return Version(
-            "/x/local_a.json", "local_a", taken, written * 1_000_000, 1, "", None, None, taken, snapshots
+def test_the_version_a_row_had_at_a_time() -> None:
+    def kept(taken: int, written: int) -> RowVersion:
+        return RowVersion(
+            "/x/local_a.json", "local_a", taken, written * 1_000_000, 1, "", None, None, taken, Path("db")
         )
 
-    # Written at 10, kept at 100; written at 150, kept at 200; then an old copy put in its place, kept at 300.
+    # Written at 10, kept at 100; written at 150, kept at 200; then replaced by an old copy, kept at 300.
     versions = [kept(300, 5), kept(200, 150), kept(100, 10)]
-    at = {time: choice.version(versions, time).taken_at for time in (10, 99, 149, 150, 200, 201, 300, 999)}
+    at = {time: select.version(versions, time).taken_at for time in (10, 99, 149, 150, 200, 201, 300, 999)}
     assert at == {10: 100, 99: 100, 149: 100, 150: 200, 200: 200, 201: 300, 300: 300, 999: 300}
-    assert choice.version(versions, None) is versions[0]
+    assert select.version(versions, None) is versions[0]
     with pytest.raises(ValueError, match="as it was from 1970-01-01 00:00:00"):
-        choice.version(versions, 9)
+        select.version(versions, 9)
 
 
-def test_a_row_by_any_of_its_names(folder: Path, tmp_path: Path, snapshots: Snapshots) -> None:
+def test_a_row_is_found_by_path_file_name_id_or_prefix(
+    folder: Path, tmp_path: Path, snapshots: Snapshots
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     one, two, twin = write(folder, 1), write(folder, 2), write(other, 2)
-    snapshots.take([one, two, twin])
+    capture_rows(snapshots, [one, two, twin])
     found = snapshots.rows()
     for name in (str(one), one.name, one.stem, one.stem.removeprefix("local_"), one.stem.upper()[6:]):
-        assert choice.row(found, name).path == str(one)
-    assert choice.row(found, str(twin)).path == str(twin)
+        assert select.find_row(found, name).path == str(one)
+    assert select.find_row(found, str(twin)).path == str(twin)
     for name in (two.stem, "0000", two.name):
         with pytest.raises(ValueError, match="give the path"):
-            choice.row(found, name)
+            select.find_row(found, name)
     for name in ("", "000", "local_", "nowhere", str(folder), str(one) + "x", "../" + one.name):
         with pytest.raises(ValueError, match="there is no snapshot of a row"):
-            choice.row(found, name)
+            select.find_row(found, name)
 
 
-def test_differences_are_short_and_tell_no_secret() -> None:
+def test_differences_are_short_and_show_no_secret() -> None:
     before = row("local_x", title="a" * 99, gone=1, servers=[{"token": "s3cret"}], apiKey="s3cret", n=1)
     after = row("local_x", title="b", servers=[{"token": "s3cret2"}], apiKey="s3cret2", n=1, new=True)
     found = {one.member: (one.before, one.after) for one in differences(before, after)}

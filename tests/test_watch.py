@@ -80,7 +80,7 @@ def test_damage_by_another_process_is_told_and_a_deletion_by_the_user_is_not(
         assert watch.end(signal.SIGTERM) == 0
     # Which of them were deleted is remembered, although the tombstones may not stay.
     with Snapshots.open(Path(env["SESSSCAN_HOME"])) as snapshots:
-        names = snapshots.names(store)
+        names = snapshots.deleted_by_name(store)
     assert names[deleted.name] and names[gone.name] and not names[last.name]
 
 

@@ -31,12 +31,13 @@ def restore(
     from ..reconciliation.restore import restore as run
     from ..render.screen import remark
     from ..render.snapshots import print_restoration
+    from ..snapshots.capture import capture_rows
     from ..snapshots.store import Snapshots
     from .failure import usage
     from .options import fail
 
     time = parsed("--at", at, end=True)
-    store = Snapshots.existing()
+    store = Snapshots.open_existing()
     if store is None:
         fail("there are no snapshots yet: `sessscan snapshot` takes one", 2)
     with store:
@@ -49,7 +50,7 @@ def restore(
         outcome: Plan | Report = found.plan
         if apply:
             if found.plan.actions:
-                store.take([found.version.path])  # so that this one can come back as well
+                capture_rows(store, [found.version.path])  # so that this one can come back as well
             outcome = found.plan.apply(force=force)
     again = ["sessscan", "restore", row, *(["--at", at] if at is not None else [])]
     print_restoration(found, outcome, form.value, again)

@@ -24,23 +24,14 @@ def snapshot(
     `reconcile` does so on its way. Of transcripts nothing is kept.
     """
     from ..render.screen import progress, remark
-    from ..render.snapshots import print_taken
-    from ..snapshots.round import take_all
-    from ..snapshots.store import Snapshots
+    from ..render.snapshots import print_snapshot
+    from ..snapshots.capture import snapshot as take
     from .options import folders
 
-    with Snapshots.open() as snapshots:
-        if keep is not None:
-            snapshots.limit(keep)
-        with progress("keeping") as advance:
-            taken, stores, errors = take_all(snapshots, folders(store, "--store"), progress=advance)
-    if snapshots.aside is not None:
-        remark(f"sessscan: {snapshots.told_aside}")
+    with progress("keeping") as advance:
+        report = take(folders(store, "--store"), keep=keep, progress=advance)
+    for text in report.remarks:
+        remark(f"sessscan: {text}")
     given = [argument for path in store or [] for argument in ("--store", str(path))]
-    print_taken(taken, len(stores), str(snapshots.path), form.value, given)
-    for error in errors:
-        remark(f"sessscan: {error.filename}: {error.strerror or error}")
-    for path, reason in taken.failed:
-        remark(f"sessscan: {path}: {reason}")
-    if errors or taken.failed:
-        raise typer.Exit(4)
+    print_snapshot(report, form.value, given)
+    raise typer.Exit(report.exit_status)

@@ -27,32 +27,22 @@ def snapshots(
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
 ) -> None:
     """Show what is kept: all rows, or the versions of one and what differs between them."""
+    from ..errors import UsageError
     from ..render.screen import remark
     from ..render.snapshots import print_rows, print_versions
-    from ..snapshots import select as choice
-    from ..snapshots.store import Snapshots
+    from ..snapshots import select
     from .failure import usage
     from .options import fail
 
-    if forget and row is None:
-        fail("--forget needs a ROW", 2)
-    store = Snapshots.existing()
-    if store is None:
-        if row is not None:
-            fail("there are no snapshots yet: `sessscan snapshot` takes one", 2)
-        print_rows([], form.value)
-        return
-    with store:
-        rows = store.rows()
+    try:
         if row is None:
-            print_rows(rows, form.value)
-            return
-        try:
-            kept = choice.row(rows, row)
-        except ValueError as error:
-            usage(error)
-        if forget:
-            store.forget(kept.path)
-            remark(f"sessscan: {kept.path} is not reported as missing any more; what is kept of it stays")
-            return
-        print_versions(store.versions(kept.path), form.value)
+            if forget:
+                fail("--forget needs a ROW", 2)
+            print_rows(select.kept_rows(), form.value)
+        elif forget:
+            path = select.mark_removed(row).path
+            remark(f"sessscan: {path} will not be reported as missing any more; its snapshots stay")
+        else:
+            print_versions(select.kept_versions(row), form.value)
+    except UsageError as error:
+        usage(error)

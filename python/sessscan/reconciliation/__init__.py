@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from ..changes.plan import Plan, Progress
-from ..snapshots.source import Memory
+from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
 from . import sessions_index as old_index
 from .building.adopt import adoptions
@@ -49,11 +49,11 @@ def reconcile(
     Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
     `ValueError` for a match that cannot be.
     """
-    with closing(Memory(draw=True, keep=snapshot)) as memory:
+    with closing(SnapshotSource(read=True, write=snapshot)) as memory:
         moment = int(time.time() * 1000) if now is None else now
         survey = take(stores, projects, progress, moment, index, memory)
         if snapshot:
-            memory.take(survey.contents)
+            memory.capture(survey.contents)
         plan = _plan(survey, matches, adopt, rebuild_index)
     return replace(plan, remarks=tuple(memory.remarks))
 

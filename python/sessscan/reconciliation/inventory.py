@@ -12,7 +12,7 @@ from .. import _core
 from ..changes.plan import Progress
 from ..model import Row
 from ..scan_cache import scan as recorder
-from ..snapshots.source import Memory
+from ..snapshots.source import SnapshotSource
 from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
 from ..stores.project_folder import matches_key
 from ..stores.rows import PRIOR, Contents, read_store
@@ -44,7 +44,7 @@ class Survey:
     """By transcript uuid the readable rows, of any store, that name it now or have named it before."""
     tombstones: set[str] = field(default_factory=set)
     """Ids of deleted sessions and transcripts, of all stores."""
-    memory: Memory = field(default_factory=Memory)
+    memory: SnapshotSource = field(default_factory=SnapshotSource)
     """The snapshots, where they may be drawn on."""
     earlier: list[Row] = field(default_factory=list)
     """Lost rows as they were when they were kept: what they claimed and when they were written still tells
@@ -66,7 +66,7 @@ class Survey:
         and those that were put back since."""
         before = list(self.earlier)
         for contents in self.contents:
-            times = self.memory.written(contents.store.path)
+            times = self.memory.mtimes(contents.store.path)
             for row in contents.rows:
                 time = times.get(os.path.basename(row.path), row.mtime)  # noqa: PTH119 - there are thousands
                 if row.state == "ok" and time != row.mtime:
@@ -107,13 +107,13 @@ def take(
     progress: Progress | None,
     now: int,
     index: bool = False,
-    memory: Memory | None = None,
+    memory: SnapshotSource | None = None,
 ) -> Survey:
     """Reads all there is to read, with `index` only what is new of the transcripts. Raises OSError only for a
     folder the user named."""
     places = locate(stores, projects)
     listing = list_transcripts(places.projects)
-    survey = _rows(places, listing, now, memory or Memory())
+    survey = _rows(places, listing, now, memory or SnapshotSource())
     scan_many = recorder.scan_many if index else _core.scan_many
     for transcript in scan_many(listing.transcripts, progress=progress):
         if transcript.error is not None:
@@ -159,7 +159,7 @@ def prior_ids(row: Row) -> list[str]:
     return [value.lower() for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
-def _rows(places: Places, listing: Listing, now: int, memory: Memory) -> Survey:
+def _rows(places: Places, listing: Listing, now: int, memory: SnapshotSource) -> Survey:
     contents = [read_store(store) for store in places.stores]
     contents += [Contents(store) for store in vanished_stores(places.roots, memory.folders())]
     context = [read_store(store) for store in places.context]

@@ -11,7 +11,7 @@ from ..changes.plan import Plan
 from ..errors import RefusedError
 from ..model import Action, Evidence, Finding, Fingerprint, Store
 from ..snapshots import select as choice
-from ..snapshots.store import Kept, Snapshots, Version
+from ..snapshots.store import KeptRow, RowVersion, Snapshots
 from ..stores.locate import REGISTRIES
 from ..stores.row_states import LOST_STATES
 from ..stores.rows import bare_id, classify_row, read_file, read_store, readable_members
@@ -24,7 +24,7 @@ class Restoration:
 
     plan: Plan
     """Without an action where the row is already what it would become."""
-    version: Version
+    version: RowVersion
     before: bytes | None
     """The row's content now; None where it is not there."""
 
@@ -35,7 +35,7 @@ def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restorati
     `name`: its path, file name, session id, or the beginning of one. Raises `ValueError` where there is no
     such row or no snapshot that old, `RefusedError` where it must not be written, `SnapshotError`.
     """
-    kept = choice.row(snapshots.rows(), name)
+    kept = choice.find_row(snapshots.rows(), name)
     version = choice.version(snapshots.versions(kept.path), at)
     content = version.data
     store = _store(kept)
@@ -78,7 +78,7 @@ def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restorati
     return Restoration(plan, version, before)
 
 
-def _store(kept: Kept) -> Store:
+def _store(kept: KeptRow) -> Store:
     folder = Path(kept.path).parent
     registry = folder.parent.parent
     if registry.name in REGISTRIES:
@@ -99,7 +99,7 @@ def _target(path: str) -> tuple[Fingerprint, bytes | None]:
     return Fingerprint(path, True, len(data), status.st_mtime_ns, status.st_ino, digest), data
 
 
-def _action(kept: Kept, version: Version, content: bytes, target: Fingerprint) -> Action:
+def _action(kept: KeptRow, version: RowVersion, content: bytes, target: Fingerprint) -> Action:
     row = readable_members(content)
     folder = Path(kept.path).parent
     tombstones = [bare_id(kept.session_id)]

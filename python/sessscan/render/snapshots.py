@@ -11,50 +11,44 @@ from typing import Any
 from ..changes.plan import Plan, Report
 from ..errors import SnapshotError
 from ..reconciliation.restore import Restoration
+from ..snapshots.capture import SnapshotReport
 from ..snapshots.diff import Difference, differences
-from ..snapshots.store import Kept, Taken, Version
+from ..snapshots.store import KeptRow, RowVersion
 from . import data
-from .screen import Page
+from .screen import Page, remark
 from .text import command, counted, folded, moment, size, when
 
-SCHEMA_TAKEN = "sessscan.snapshot/1"
 SCHEMA = "sessscan.snapshots/1"
 
 FAINT, TYPE = "dim", "cyan"
 
 
-def print_taken(taken: Taken, stores: int, database: str, form: str, given: Sequence[str]) -> None:
-    """What became of taking a snapshot. `given`: the options for the command that is suggested."""
+def print_snapshot(report: SnapshotReport, form: str, given: Sequence[str]) -> None:
+    """Print what `sessscan snapshot` did. `given`: the options for the command that is suggested."""
+    captured = report.captured
     if form == "json":
-        data.print_json(
-            {
-                "schema": SCHEMA_TAKEN,
-                "database": database,
-                "stores": stores,
-                "rows": taken.rows,
-                "kept": taken.kept,
-                "unchanged": taken.unchanged,
-                "passed_over": [{"path": path, "reason": why} for path, why in taken.passed_over],
-                "failed": [{"path": path, "reason": why} for path, why in taken.failed],
-            }
-        )
-        return
-    page = Page()
-    if not stores:
+        data.print_json(report.to_dict())
+    elif not report.stores:
+        page = Page()
         page.prose("There is no session store of the desktop app here.", style="bold")
         page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
-        return
-    new = counted(len(taken.kept), "row has changed and is", "rows have changed and are")
-    page.prose(f"{new} kept anew; {taken.unchanged:,} had not changed.", style="bold")
-    if taken.passed_over:
-        kinds = Counter(reason for _, reason in taken.passed_over)
-        told = ", ".join(f"{reason} {count:,}" if count > 1 else reason for reason, count in kinds.items())
-        many = counted(len(taken.passed_over), "row is", "rows are")
-        page.prose(f"{many} passed over ({told}): what is kept of them stays. See what can be done:")
-        page.whole(command(["sessscan", "reconcile", *given]), indent=2, style=TYPE)
+    else:
+        page = Page()
+        new = counted(len(captured.kept), "row has changed and was", "rows have changed and were")
+        page.prose(f"{new} kept anew; {captured.unchanged:,} had not changed.", style="bold")
+        if captured.passed_over:
+            kinds = Counter(reason for _, reason in captured.passed_over)
+            reasons = ", ".join(f"{one} {count:,}" if count > 1 else one for one, count in kinds.items())
+            many = counted(len(captured.passed_over), "row was", "rows were")
+            page.prose(f"{many} not kept ({reasons}): older snapshots of them stay. To see what can be done:")
+            page.whole(command(["sessscan", "reconcile", *given]), indent=2, style=TYPE)
+    for error in report.errors:
+        remark(f"sessscan: {error.filename}: {error.strerror or error}")
+    for path, reason in captured.failed:
+        remark(f"sessscan: {path}: {reason}")
 
 
-def print_rows(rows: Sequence[Kept], form: str) -> None:
+def print_rows(rows: Sequence[KeptRow], form: str) -> None:
     """Every row of which versions are kept."""
     if form == "json":
         data.print_json({"schema": SCHEMA, "rows": [_row(kept) for kept in rows]})
@@ -81,7 +75,7 @@ def print_rows(rows: Sequence[Kept], form: str) -> None:
     page.whole(command(["sessscan", "snapshots", rows[0].session_id]), indent=2, style=TYPE)
 
 
-def print_versions(versions: Sequence[Version], form: str) -> None:
+def print_versions(versions: Sequence[RowVersion], form: str) -> None:
     """The versions of one row, newest first, each with what differs from the one before."""
     contents = [_content(version) for version in versions]
     changes = [
@@ -170,14 +164,14 @@ def _print_differences(page: Page, found: Sequence[Difference]) -> None:
             )
 
 
-def _content(version: Version) -> bytes | None:
+def _content(version: RowVersion) -> bytes | None:
     try:
         return version.data
     except SnapshotError:
         return None
 
 
-def _row(kept: Kept) -> dict[str, Any]:
+def _row(kept: KeptRow) -> dict[str, Any]:
     return {
         "path": kept.path,
         "session_id": kept.session_id,
@@ -188,7 +182,7 @@ def _row(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _version(version: Version) -> dict[str, Any]:
+def _version(version: RowVersion) -> dict[str, Any]:
     return {
         "taken_at": version.taken_at,
         "modified_at": version.modified_ns // 1_000_000,

@@ -1,8 +1,8 @@
-"""The SQLite file of the snapshots: made so that only its owner can read it, and moved aside if damaged.
+"""Open the SQLite file of the snapshots, readable by its owner alone, and rename it if it is damaged.
 
-What stands in it is the content of rows, which may hold grants and connector settings. A file that this
-sessscan cannot use is never changed or deleted: one that is damaged gets another name, and a new one is
-begun; one that a newer sessscan has written is left alone.
+It holds the content of rows, which may include grants and connector settings. A file that this sessscan
+cannot use is not changed or deleted: a damaged one is renamed and replaced by an empty one, and one that a
+newer sessscan has written is left alone.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..errors import DamagedSnapshotsError, SnapshotError
 from ..state import home as usual_home
 
 FILE = "snapshots.db"
-VERSION = 1
-"""Of the tables below, as `user_version` in the file."""
-APPLICATION = 0x53534E50
-"""`application_id`: tells the file from any other program's."""
-PATIENCE = 20.0
+SCHEMA_VERSION = 1
+"""The version of the tables below, kept in the file as `user_version`."""
+APPLICATION_ID = 0x53534E50
+"""Kept in the file as `application_id`, which tells it from other programs' databases."""
+BUSY_TIMEOUT = 20.0
 """Seconds to wait while another process writes."""
 
-_PRIVATE = 0o600
+_PRIVATE_MODE = 0o600
 _TABLES = """
 CREATE TABLE row (
     id INTEGER PRIMARY KEY,
@@ -64,68 +64,75 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 """
 
 
-def place(home: Path | None, *, make: bool = True) -> Path:
-    """The database of the state folder `home`, or of the usual one, which is made (mode 0700) if need be."""
+def database_path(home: Path | None, *, make: bool = True) -> Path:
+    """Return the path of the database in the state folder `home`, by default the usual one.
+
+    With `make` the folder is created, with mode 0700, if it does not exist.
+    """
     if home is None:
         home = usual_home()
     if make:
-        with explained(home):
+        with reporting_errors(home):
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home / FILE
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Opens the database, and makes it where there is none.
+    """Open the database, and create it if it does not exist.
 
-    Raises `DamagedSnapshotsError`, and `SnapshotError` where it cannot be opened or is of a newer sessscan.
+    Raises `DamagedSnapshotsError`, or another `SnapshotError` where it cannot be opened or was written by a
+    newer sessscan.
     """
-    with explained(path):
-        _private(path)
-        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    with reporting_errors(path):
+        _create_private(path)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
-            _prepare(connection, path)
+            _initialize(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _initialize(connection: sqlite3.Connection, path: Path) -> None:
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-    if _known(connection, path):
+    if _has_tables(connection, path):
         return
     connection.execute("PRAGMA journal_mode=WAL")
     with transaction(connection):
-        if not _known(connection, path):  # another process may have been quicker
+        if not _has_tables(connection, path):  # another process may have created them meanwhile
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA application_id={APPLICATION}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
-def _known(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the tables are there; `False` for a file in which there is nothing yet."""
+def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the tables exist; False for a file that is still empty.
+
+    Raises `DamagedSnapshotsError` for a file with other content, `SnapshotError` for one of a newer sessscan.
+    """
     [version] = connection.execute("PRAGMA user_version").fetchone()
     [application] = connection.execute("PRAGMA application_id").fetchone()
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not names and not version and not application:
         return False
-    if application != APPLICATION:
-        raise DamagedSnapshotsError(f"{path} is not a store of snapshots")
-    if version > VERSION:
+    if application != APPLICATION_ID:
+        raise DamagedSnapshotsError(f"{path} is a database of another program")
+    if version > SCHEMA_VERSION:
         raise SnapshotError(
-            f"{path} was written by a newer sessscan (its tables are of version {version}, this one reads "
-            f"{VERSION}): update sessscan, or choose another state folder with SESSSCAN_HOME"
+            f"{path} was written by a newer sessscan (its tables have version {version}, this one reads "
+            f"{SCHEMA_VERSION}): update sessscan, or choose another state folder with SESSSCAN_HOME"
         )
     if not {"row", "version", "blob", "piece", "setting"} <= names:
-        raise DamagedSnapshotsError(f"{path} is damaged: some of its tables are gone")
+        raise DamagedSnapshotsError(f"{path} is damaged: some of its tables are missing")
     return True
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing, one process at a time."""
+    """Run the block in one transaction: all of it is written or nothing, by one process at a time."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -137,8 +144,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the system as a `SnapshotError` that names the file and says what to do."""
+def reporting_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and of the system into a `SnapshotError` that names the file."""
     try:
         yield
     except sqlite3.Error as error:
@@ -153,12 +160,13 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def move_aside(path: Path, opened: os.stat_result | None) -> Path | None:
-    """Gives a damaged database another name, and what SQLite keeps beside it; returns the new name.
+    """Rename a damaged database and the files SQLite keeps beside it; return the new name.
 
-    None where the file is not the one that was opened: another process has done it already.
+    `opened`: the status of the file that was found damaged. Returns None where another file has this name by
+    now, since another process has renamed the damaged one already.
     """
-    with explained(path):
-        now = identity(path)
+    with reporting_errors(path):
+        now = lstat_if_present(path)
         if now is None or opened is None or (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino):
             return None
         aside, number = path.with_name(f"{path.name}.damaged"), 0
@@ -173,22 +181,22 @@ def move_aside(path: Path, opened: os.stat_result | None) -> Path | None:
     return aside
 
 
-def identity(path: Path) -> os.stat_result | None:
-    """What stands under a name, links not followed; None for nothing."""
+def lstat_if_present(path: Path) -> os.stat_result | None:
+    """Return the status of a file, links not followed; None where there is none."""
     try:
         return os.lstat(path)
     except FileNotFoundError:
         return None
 
 
-def _private(path: Path) -> None:
-    """Makes the file if it is not there; mode 0600, and so the files beside it, whose mode SQLite takes from
-    it.
+def _create_private(path: Path) -> None:
+    """Create the file with mode 0600 if it does not exist; give an existing one that mode.
 
-    An existing one is not opened here: to close it would drop the locks this process has on it.
+    SQLite gives the files beside it the same mode. An existing file is not opened here, since closing it
+    would drop the locks that this process holds on it.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE))
     except FileExistsError:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise OSError(0, "not a regular file", str(path)) from None
@@ -197,4 +205,4 @@ def _private(path: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 name = f"{path}{ending}"
                 if stat.S_IMODE(os.lstat(name).st_mode) & 0o077:
-                    os.chmod(name, _PRIVATE)  # noqa: PTH101 - a str is at hand
+                    os.chmod(name, _PRIVATE_MODE)  # noqa: PTH101 - a str is at hand

@@ -1,7 +1,7 @@
-"""What differs between two states of a row, member by member, in values short enough to be read.
+"""Compare two states of a row member by member, with values shortened to be read on a screen.
 
-Rows hold grants, connector settings and what else their owner may not want on a screen: of lists and objects
-only the size is told, and of what may be a secret nothing.
+Rows hold grants, connector settings and other things that their owner may not want on a screen. So lists and
+objects are shown by their size alone, and of members whose name suggests a secret nothing is shown.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from typing import Any
 
 from ..stores.rows import readable_members
 
-_SHOWN = 60
+_LENGTH = 60
 """Characters of a value that are shown."""
 _SECRET = re.compile(r"token|secret|passw|credential|authoriz|api_?key|cookie", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A member that is not the same in two states of a row; None: it is not there."""
+    """A member that differs between two states of a row."""
 
     member: str
     before: str | None
+    """The old value as it is shown; None where the member did not exist."""
     after: str | None
+    """The new value as it is shown; None where the member does not exist any more."""
 
 
 def differences(before: bytes, after: bytes) -> list[Difference]:
-    """In the order of the members in `after`; what is gone comes last."""
+    """Return the members that differ, in the order of `after`; those that were removed come last."""
     old, new = readable_members(before), readable_members(after)
     return [
         Difference(key, _shown(old, key), _shown(new, key))
@@ -48,7 +50,7 @@ def _shown(row: dict[str, Any], key: str) -> str | None:
     if _SECRET.search(key):
         return "(not shown)"
     text = _text(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}… ({len(text):,} characters)"
 
 
 def _text(value: Any) -> str:

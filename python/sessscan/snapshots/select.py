@@ -1,22 +1,62 @@
-"""Select the row and the version that the user names."""
+"""Find the row and the version that the user means."""
 
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..errors import UnknownSnapshotError
+from ..stores.locate import StrPath
 from ..stores.rows import bare_id
-from .store import Kept, Version
+from .store import KeptRow, RowVersion, Snapshots
 
-_ENOUGH = 4
-"""Characters by which a session may be called, if no other begins so."""
+_MIN_PREFIX = 4
+"""Characters of a session id that are enough to name it, if no other id begins with them."""
 
 
-def row(rows: Sequence[Kept], name: str) -> Kept:
-    """The row that `name` means: a path, a file name, a session id, or the beginning of one.
+def kept_rows() -> list[KeptRow]:
+    """Return every row of which snapshots are kept, in the order of their paths. Raises `SnapshotError`."""
+    snapshots = Snapshots.open_existing()
+    if snapshots is None:
+        return []
+    with snapshots:
+        return snapshots.rows()
 
-    Raises `ValueError`, with a text for the user, where nothing is kept of it, or it may be several.
+
+def kept_versions(row: StrPath) -> list[RowVersion]:
+    """Return the versions of one row that are kept, newest first.
+
+    `row`: its path, file name, session id, or the beginning of one. Raises `UnknownSnapshotError` where no
+    kept row has that name, or several have, and `SnapshotError`.
+    """
+    with _open() as snapshots:
+        return snapshots.versions(find_row(snapshots.rows(), os.fspath(row)).path)
+
+
+def mark_removed(row: StrPath) -> KeptRow:
+    """Remember that the user removed a row's file on purpose, so that it is not reported as missing.
+
+    `row` and errors as in `kept_versions`. Returns the row; what is kept of it stays.
+    """
+    with _open() as snapshots:
+        found = find_row(snapshots.rows(), os.fspath(row))
+        snapshots.mark_removed(found.path)
+    return found
+
+
+def _open() -> Snapshots:
+    snapshots = Snapshots.open_existing()
+    if snapshots is None:
+        raise UnknownSnapshotError("there are no snapshots yet: `sessscan snapshot` takes one")
+    return snapshots
+
+
+def find_row(rows: Sequence[KeptRow], name: str) -> KeptRow:
+    """Return the row that `name` means: a path, a file name, a session id, or the beginning of one.
+
+    Raises `UnknownSnapshotError` where no kept row has that name, or several have.
     """
     absolute = Path(name).absolute()
     physical = str(absolute.parent.resolve() / absolute.name)
@@ -25,21 +65,23 @@ def row(rows: Sequence[Kept], name: str) -> Kept:
             return kept
     wanted = bare_id(Path(name).name.removesuffix(".json")) if Path(name).name == name else ""
     found = [kept for kept in rows if wanted and bare_id(kept.session_id) == wanted]
-    if not found and len(wanted) >= _ENOUGH:
+    if not found and len(wanted) >= _MIN_PREFIX:
         found = [kept for kept in rows if bare_id(kept.session_id).startswith(wanted)]
     if not found:
-        raise ValueError(f"there is no snapshot of a row {name}: `sessscan snapshots` lists what there is")
+        raise UnknownSnapshotError(
+            f"there is no snapshot of a row {name}: `sessscan snapshots` lists what there is"
+        )
     if len(found) > 1:
         paths = ", ".join(kept.path for kept in found[:5])
-        raise ValueError(f"{name} may be one of {len(found)} rows; give the path: {paths}")
+        raise UnknownSnapshotError(f"{name} may be one of {len(found)} rows; give the path: {paths}")
     return found[0]
 
 
-def version(versions: Sequence[Version], at: int | None) -> Version:
-    """The version of a row that stood at a time (epoch ms); without one the newest. `versions`: newest first.
+def version(versions: Sequence[RowVersion], at: int | None) -> RowVersion:
+    """Return the version that a row had at a time (epoch ms), or its newest. `versions`: newest first.
 
-    A row stood from when its file was written, as far as that lies after the snapshot before; else from when
-    the snapshot was taken. Raises `ValueError` for a time before the first.
+    A version begins when its file was written, if that was after the snapshot before it was taken; otherwise
+    when its own snapshot was taken. Raises `UnknownSnapshotError` for a time before the oldest version.
     """
     if at is None:
         return versions[0]
@@ -52,6 +94,6 @@ def version(versions: Sequence[Version], at: int | None) -> Version:
     first = datetime.datetime.fromtimestamp(
         min(oldest.modified_ns // 1_000_000, oldest.taken_at) / 1000, datetime.UTC
     )
-    raise ValueError(
+    raise UnknownSnapshotError(
         f"the oldest snapshot of {oldest.session_id} has it as it was from {first:%Y-%m-%d %H:%M:%S} UTC on"
     )

@@ -1,5 +1,4 @@
-"""What the snapshots know of the rows that are looked at. Where they cannot be read a reconciliation goes on
-without them, and says so."""
+"""Give a reconciliation the snapshots as a source. Where they cannot be read it goes on without them."""
 
 from __future__ import annotations
 
@@ -9,112 +8,129 @@ from typing import TypeVar
 
 from ..errors import DamagedSnapshotsError, SnapshotError
 from ..stores.rows import Contents
-from .store import Snapshots, Version
+from .capture import capture_rows
+from .store import RowVersion, Snapshots
 
 T = TypeVar("T")
 
 
-class Memory:
-    """The snapshots of one reconciliation, or none."""
+class SnapshotSource:
+    """The snapshots that one reconciliation reads and takes.
 
-    def __init__(self, home: Path | None = None, *, draw: bool = False, keep: bool = False) -> None:
-        """`draw`: there may be snapshots to be drawn on; `keep`: and rows may be kept."""
+    None of its methods raises `SnapshotError`: after an error they answer as if nothing were kept, and
+    `remarks` says why.
+    """
+
+    def __init__(self, home: Path | None = None, *, read: bool = False, write: bool = False) -> None:
+        """Open the snapshots in the state folder `home`, by default the usual one.
+
+        `read`: use the snapshots that exist; without it there are none. `write`: `capture` may keep rows, and
+        a damaged database may be replaced by an empty one.
+        """
         self.remarks: list[str] = []
-        """What could not be read or kept, in words for the user."""
+        """What could not be read or kept, in sentences for the user."""
         self._home = home
-        self._keep = keep
+        self._write = write
         self._snapshots: Snapshots | None = None
-        self._aside: Path | None = None
-        if draw:
+        self._reported_copy: Path | None = None
+        if read:
             self._open(make=False)
 
     def close(self) -> None:
-        """Closes the database."""
+        """Close the database."""
         if self._snapshots is not None:
             self._snapshots.close()
             self._snapshots = None
 
-    def names(self, folder: str) -> dict[str, bool]:
-        """The rows of one folder of which versions are kept, by file name, and whether the session of each
-        was seen to be deleted."""
-        return self._ask(lambda snapshots: snapshots.names(folder), {})
+    def deleted_by_name(self, folder: str) -> dict[str, bool]:
+        """Return the file names of the rows of a folder that were ever kept, each with its deletion mark."""
+        return self._query(lambda snapshots: snapshots.deleted_by_name(folder), {})
 
-    def written(self, folder: str) -> dict[str, int]:
-        """When the rows of one folder were last written as they were kept, epoch ms, by file name."""
-        return self._ask(lambda snapshots: snapshots.written(folder), {})
+    def mtimes(self, folder: str) -> dict[str, int]:
+        """Return the mtime (epoch ms) that each row of a folder had in its newest version, by file name."""
+        return self._query(lambda snapshots: snapshots.mtimes(folder), {})
 
     def folders(self) -> list[str]:
-        """The physical folders of all rows of which versions are kept."""
+        """Return the folders, with links resolved, of all kept rows that were not deleted."""
         none: list[str] = []
-        return self._ask(lambda snapshots: snapshots.folders(), none)
+        return self._query(lambda snapshots: snapshots.folders(), none)
 
-    def newest(self, path: str) -> tuple[Version, bytes] | None:
-        """The newest version of a row that can still be read, and its bytes."""
-        none: list[Version] = []
-        for version in self._ask(lambda snapshots: snapshots.versions(path), none):
+    def newest(self, path: str) -> tuple[RowVersion, bytes] | None:
+        """Return the newest version of a row whose bytes can be read, and these bytes."""
+        none: list[RowVersion] = []
+        for version in self._query(lambda snapshots: snapshots.versions(path), none):
+            if self._snapshots is None:
+                break
             try:
-                return version, version.data
+                return version, self._snapshots.content(version)
             except SnapshotError as error:
                 self.remarks.append(str(error))
         return None
 
-    def named(self, path: str, transcript: str) -> int | None:
-        """When a version of a row that names `transcript` was first kept, epoch ms."""
-        return self._ask(lambda snapshots: snapshots.named(path, transcript), None)
+    def first_named(self, path: str, transcript: str) -> int | None:
+        """Return when a version of a row that names `transcript` was first kept, epoch ms; None if never."""
+        return self._query(lambda snapshots: snapshots.first_named(path, transcript), None)
 
-    def take(self, contents: list[Contents]) -> None:
-        """Keeps the healthy rows of stores, and remembers which sessions the user has deleted."""
+    def capture(self, contents: list[Contents]) -> None:
+        """Keep the healthy rows of stores, and remember which sessions the user has deleted."""
         rows = [row.path for found in contents for row in found.rows if row.state == "ok"]
-        if self._snapshots is None and rows and self._keep:
+        if self._snapshots is None and rows and self._write:
             self._open(make=True)
 
-        def record(snapshots: Snapshots) -> None:
+        def keep(snapshots: Snapshots) -> None:
             for found in contents:
-                snapshots.deleted(found.store.path, found.tombstones)
-            snapshots.take(rows)
-            self._moved(snapshots)
+                snapshots.mark_deleted(found.store.path, found.tombstones)
+            capture_rows(snapshots, rows)
+            self._report_damage(snapshots)
 
-        self._ask(record, None)
+        self._query(keep, None)
 
     def _open(self, *, make: bool) -> None:
         home = self._home
         try:
             try:
-                self._snapshots = Snapshots.open(home=home) if make else Snapshots.existing(home)
+                self._snapshots = Snapshots.open(home=home) if make else Snapshots.open_existing(home)
             except DamagedSnapshotsError:
-                if not self._keep:
+                if not self._write:
                     raise
                 self._snapshots = Snapshots.open(home=home)
         except SnapshotError as error:
-            self._leave(error)
+            self._give_up(error)
         else:
             if self._snapshots is not None:
-                self._moved(self._snapshots)
+                self._report_damage(self._snapshots)
 
-    def _ask(self, question: Callable[[Snapshots], T], otherwise: T) -> T:
+    def _query(self, query: Callable[[Snapshots], T], default: T) -> T:
+        """Return what `query` returns, or `default` where the snapshots cannot be used."""
         if self._snapshots is None:
-            return otherwise
+            return default
         try:
-            return question(self._snapshots)
+            return query(self._snapshots)
         except SnapshotError as error:
-            if not (isinstance(error, DamagedSnapshotsError) and self._keep and self._renew(self._snapshots)):
-                self._leave(error)
-            return otherwise
+            if not (
+                isinstance(error, DamagedSnapshotsError)
+                and self._write
+                and self._replace_damaged(self._snapshots)
+            ):
+                self._give_up(error)
+            return default
 
-    def _renew(self, snapshots: Snapshots) -> bool:
+    def _replace_damaged(self, snapshots: Snapshots) -> bool:
         try:
-            snapshots.renew()
+            snapshots.replace_damaged()
         except SnapshotError:
             return False
-        self._moved(snapshots)
+        self._report_damage(snapshots)
         return True
 
-    def _moved(self, snapshots: Snapshots) -> None:
-        if snapshots.aside is not None and snapshots.aside != self._aside:
-            self._aside = snapshots.aside
-            self.remarks.append(snapshots.told_aside)
+    def _report_damage(self, snapshots: Snapshots) -> None:
+        """Add a remark about a damaged database that was replaced, once for each."""
+        remark = snapshots.damage_remark
+        if remark is not None and snapshots.damaged_copy != self._reported_copy:
+            self._reported_copy = snapshots.damaged_copy
+            self.remarks.append(remark)
 
-    def _leave(self, error: SnapshotError) -> None:
-        self.remarks.append(f"snapshots are left aside: {error}")
-        self._keep = False
+    def _give_up(self, error: SnapshotError) -> None:
+        self.remarks.append(f"continuing without snapshots: {error}")
+        self._write = False
         self.close()

@@ -19,6 +19,7 @@ from .. import _core
 from ..changes import journal
 from ..errors import SnapshotError
 from ..model import Finding, RowFormat, Store
+from ..snapshots.capture import capture_rows
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
 from ..stores.row_states import LOST_STATES
@@ -89,7 +90,7 @@ class Ledger:
             if store.path not in self._folders:
                 folder = self._folders[store.path] = _Folder(store)
                 try:
-                    names = self._snapshots.names(store.path)
+                    names = self._snapshots.deleted_by_name(store.path)
                 except SnapshotError as error:
                     self._remark(error)
                 else:
@@ -169,7 +170,9 @@ class Ledger:
         if not paths:
             return set()
         try:
-            return {path for path, _ in self._snapshots.take(paths, progress=self._progress).passed_over}
+            return {
+                path for path, _ in capture_rows(self._snapshots, paths, progress=self._progress).passed_over
+            }
         except SnapshotError as error:
             self._remark(error)
             return set(paths)
@@ -301,7 +304,7 @@ class Ledger:
             return
         fresh, folder.tombstones = tombstones - folder.tombstones, tombstones
         try:
-            self._snapshots.deleted(folder.store.path, fresh)
+            self._snapshots.mark_deleted(folder.store.path, fresh)
         except SnapshotError as error:
             self._remark(error)
 
@@ -314,7 +317,7 @@ class Ledger:
             newest = next(iter(self._snapshots.versions(path)), None)
             return newest is not None and (
                 newest.cli_session_id in folder.tombstones
-                or self._snapshots.names(folder.store.path).get(name, False)
+                or self._snapshots.deleted_by_name(folder.store.path).get(name, False)
             )
         except SnapshotError as error:
             self._remark(error)

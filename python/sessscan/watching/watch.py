@@ -64,8 +64,8 @@ class Watch:
         be written, and `SnapshotError` where the snapshots cannot be opened.
         """
         with _alone(), Snapshots.open() as snapshots:
-            if snapshots.aside is not None:
-                self._remark(f"{snapshots.path} was damaged: it is kept as {snapshots.aside}")
+            if snapshots.damage_remark is not None:
+                self._remark(snapshots.damage_remark)
             ledger = Ledger(snapshots, self._progress)
             try:
                 self._turns(ledger)

@@ -11,7 +11,7 @@ import os
 from typing import Any, TypeGuard
 
 from ... import _core
-from ...snapshots.store import Version
+from ...snapshots.store import RowVersion
 from ...stores.json_members import replace_members
 from ...stores.rows import readable_members
 from ..inventory import path_of
@@ -23,7 +23,7 @@ FOLLOWING = ("lastActivityAt", "completedTurns", "title", "titleSource")
 
 
 def brought_up_to_date(
-    case: Case, version: Version, data: bytes
+    case: Case, version: RowVersion, data: bytes
 ) -> tuple[dict[str, Any], dict[str, str], bytes]:
     """The row, each field's provenance, and its bytes."""
     fields = readable_members(data)
@@ -46,7 +46,7 @@ def brought_up_to_date(
     return row, provenance, content
 
 
-def _has_moved_on(transcript: _core.Transcript, version: Version) -> bool:
+def _has_moved_on(transcript: _core.Transcript, version: RowVersion) -> bool:
     """Whether anything was added to the conversation since the row was kept.
 
     By the transcript's own times, or by that of its file: a store that was copied may have lost the one, and

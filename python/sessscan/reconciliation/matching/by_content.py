@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ... import _core
 from ...model import Evidence, Source
-from ...snapshots.store import Version
+from ...snapshots.store import RowVersion
 from ...stores.row_states import LOST_STATES, MISSING
 from ...stores.rows import PRIOR
 from ..inventory import transcript_id
@@ -164,7 +164,7 @@ def decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
     case.rests_on = [w.path for w in agreeing if w.path != case.row.path and w.version is None]
 
 
-def _outlived(version: Version | None, newer: _core.Transcript | None) -> bool:
+def _outlived(version: RowVersion | None, newer: _core.Transcript | None) -> bool:
     """Whether the app may have given a row another transcript after the snapshot was taken."""
     if version is None or newer is None or newer.entrypoint not in (DESKTOP, None):
         return False

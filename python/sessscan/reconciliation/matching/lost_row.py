@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ... import _core
 from ...model import Candidate, Evidence, Row, Source
-from ...snapshots.store import Version
+from ...snapshots.store import RowVersion
 from ...stores.row_states import LOST_STATES
 
 WitnessKind = Literal["snapshot", "tmp", "own", "prefix", "copy"]
@@ -30,7 +30,7 @@ class Witness:
     """Whether it lies under another account or organisation."""
     partial: bool = False
     """Whether the transcript's id is cut off in it, and was completed from the one transcript it fits."""
-    version: Version | None = None
+    version: RowVersion | None = None
     """The snapshot, and its bytes."""
     data: bytes = b""
 

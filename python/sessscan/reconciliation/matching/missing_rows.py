@@ -22,7 +22,7 @@ def gone(survey: Survey, contents: Contents, present: Collection[str]) -> Iterat
     where the store could not be listed.
     """
     store = contents.store
-    names = survey.memory.names(store.path)
+    names = survey.memory.deleted_by_name(store.path)
     absent = [name for name, deleted in names.items() if not deleted and _session(name) not in present]
     if not absent or contents.errors or (os.path.lexists(store.path) and not Path(store.path).is_dir()):
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ... import _core
 from ...model import Candidate, Evidence, Row
-from ...snapshots.store import Version
+from ...snapshots.store import RowVersion
 from ...stores.row_states import LEFTOVER_TMP
 from ...stores.rows import bare_id
 from ..inventory import Survey, transcript_id
@@ -47,14 +47,16 @@ class Docket:
         case.source = "snapshot" if whole else "transcript"
         case.evidence.extend(evidence)
 
-    def objection(self, case: Case, name: str, version: Version | None = None) -> str | None:
+    def objection(self, case: Case, name: str, version: RowVersion | None = None) -> str | None:
         """Why a row must not be given the transcript that is meant for it, by a snapshot or otherwise."""
         if not name.startswith(case.id_beginning):
             return "what is left of the row names another transcript"
         claimants = self.survey.claimants(name, case.session_id)
         if version is not None:
             memory = self.survey.memory
-            claimants = [row for row in claimants if not _claimed(memory.named(row.path, name), version)]
+            claimants = [
+                row for row in claimants if not _claimed(memory.first_named(row.path, name), version)
+            ]
         if claimants:
             case.replaced = True
             return f"that belongs to {claimants[0].session_id}, a row that the app can read"
@@ -112,7 +114,7 @@ def _kept(cases: list[Case]) -> list[Case]:
     return kept if all(case.row.mtime <= time for case in others for time in times) else []
 
 
-def _claimed(since: int | None, version: Version) -> bool:
+def _claimed(since: int | None, version: RowVersion) -> bool:
     """Whether a row named the same transcript already when the snapshot of another was taken."""
     return since is not None and since <= version.taken_at
 
