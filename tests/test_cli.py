@@ -68,6 +68,29 @@ def test_usage_errors_are_status_2(env: dict[str, str], arguments: list[str]) ->
     assert "Error: " in result.stderr
 
 
+def test_a_bug_is_shown_as_one(env: dict[str, str]) -> None:
+    code = """
+import sys
+from sessscan.changes import journal
+def runs():
+    raise ValueError("of a title: \\x1b[2J")
+journal.runs = runs
+sys.argv = ["sessscan", "log"]
+from sessscan.cli import main
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout) == (70, "")
+    assert result.stderr.startswith("Traceback (most recent call last):")
+    assert "\x1b" not in result.stderr and "of a title: \\x1b[2J" in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        "sessscan: an internal error: ValueError. This is a bug in sessscan: please report it"
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGPIPE")
 def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], sample: Path) -> None:
     line = f"'{sys.executable}' -m sessscan events --format jsonl '{sample}' | head -n 1"

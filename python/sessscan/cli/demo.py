@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 
+
+@command("Make a damaged sample store to try.", example="sessscan demo sample")
 def demo(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that is empty or not there yet.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import Output
 
 
@@ -20,6 +21,9 @@ class EventForm(StrEnum):
     arrow = "arrow"
 
 
+@command(
+    "Show titles, folders and times, line by line.", example="sessscan events --format jsonl transcript.jsonl"
+)
 def events(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Transcripts, and folders in which to look for them.")

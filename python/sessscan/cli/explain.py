@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .command import command
+
 
 def _names() -> list[str]:
     from ..rules import BY_NAME
@@ -13,6 +15,7 @@ def _names() -> list[str]:
     return list(BY_NAME)
 
 
+@command("Say what a finding means.", example="sessscan explain zero-filled")
 def explain(
     rule: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .moments import TIMES, parsed
 from .options import NoIndex, Projects, Stores
 
@@ -20,6 +21,7 @@ class ListForm(StrEnum):
     csv = "csv"
 
 
+@command("List all sessions, newest first.", example="sessscan list --text parser --since 2w")
 def list_(
     folder: Annotated[
         str | None,

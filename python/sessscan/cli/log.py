@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import Form
 
 
+@command("Show what was changed.", example="sessscan log")
 def log(
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
 ) -> None:

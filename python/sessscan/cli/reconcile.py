@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import command
 from .options import Force, Form, NoIndex, Projects, Stores
 
 if TYPE_CHECKING:
     from ..changes.plan import Plan, Report
 
 
+@command("Find lost sessions and put them back.", example="sessscan reconcile --apply", writes=True)
 def reconcile(
     apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
     store: Stores = None,

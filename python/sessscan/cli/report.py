@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import NoIndex, Projects, Stores
 
 
+@command("Make a page to look at.", example="sessscan report -o report.html")
 def report(
     output: Annotated[
         Path,

@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .moments import TIMES, parsed
 from .options import Force, Form
 
 
+@command(
+    "Put one row back as it was.", example="sessscan restore local_0f8e2c11 --at 2026-11-20", writes=True
+)
 def restore(
     row: Annotated[
         str,

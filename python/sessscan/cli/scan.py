@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import NoIndex, Output, Projects
 
 
@@ -22,6 +23,10 @@ class ScanForm(StrEnum):
     arrow = "arrow"
 
 
+@command(
+    "Show the metadata of transcripts.",
+    example="sessscan scan --format csv ~/.claude/projects > sessions.csv",
+)
 def scan(
     paths: Annotated[
         list[Path] | None,

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import Form, Stores
 
 
+@command("Keep the rows that are healthy now.", example="sessscan snapshot")
 def snapshot(
     store: Stores = None,
     keep: Annotated[

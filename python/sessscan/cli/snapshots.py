@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import Form
 
 
+@command("Show what is kept of the rows.", example="sessscan snapshots")
 def snapshots(
     row: Annotated[
         str | None,

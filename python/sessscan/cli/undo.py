@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import Force, Form
 
 
+@command("Take a run back.", example="sessscan undo", writes=True)
 def undo(
     run: Annotated[
         str | None,

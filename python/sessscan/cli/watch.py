@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .command import command
 from .options import Projects, Stores
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ class Form(StrEnum):
     jsonl = "jsonl"
 
 
+@command(
+    "Keep rows as they are saved; tell when one is lost.",
+    example="sessscan watch --repair --notify 'tee -a lost.jsonl'",
+)
 def watch(
     store: Stores = None,
     projects: Projects = None,
