@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sessscan.demo import make
+from sessscan.errors import UnknownRuleError
+from sessscan.model import Finding
 from sessscan.reconciliation import reconcile
-from sessscan.reconciliation.diagnose import diagnose
-from sessscan.rules import BY_NAME, RULES, find_rule
+from sessscan.reconciliation.checks import Checks
+from sessscan.reconciliation.diagnose import STORE_CHECKS
+from sessscan.rules import BY_NAME, RULES, find_rule, finding
 from sessscan.stores.row_states import LOST_STATES
 from support.program import places, run
 from support.store_factory import NOW, build
@@ -22,20 +24,27 @@ README = Path(__file__).parent.parent / "README.md"
 RANK = ("error", "warning", "note")
 
 
-def producible() -> set[str]:
-    """The rules in the source of what finds them: of each `Finding`, the constant that it is named by."""
-    source = Path(inspect.getfile(diagnose)).read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    names = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
-    told = {str(name.value) for name in names if isinstance(name, ast.Constant)}
-    assert sum(not isinstance(name, ast.Constant) for name in names) == 1, "a row's own state"
-    return told | set(LOST_STATES)
-
-
-def test_each_rule_is_explained_and_each_explanation_has_a_rule() -> None:
-    assert producible() == set(BY_NAME)
+def test_each_rule_has_a_check_and_each_check_has_rules() -> None:
+    assert set(STORE_CHECKS.rules) == set(BY_NAME)
     assert len(BY_NAME) == len(RULES) == 20
+
+
+def test_each_state_of_a_lost_row_has_a_rule() -> None:
+    assert set(LOST_STATES) <= set(BY_NAME)
+
+
+def test_a_check_makes_no_finding_under_another_rule() -> None:
+    checks: Checks[str] = Checks()
+
+    @checks.finds("orphan", "moved")
+    def check(path: str) -> Iterator[Finding]:
+        yield finding("moved", path, "It moved.")
+        yield finding("dangling", path, "Its transcript was not found.")
+
+    found = checks.run("/row")
+    assert next(found) == Finding("moved", "note", "/row", "It moved.")
+    with pytest.raises(AssertionError, match="dangling is not a rule"):
+        next(found)
 
 
 def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
@@ -46,9 +55,9 @@ def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
         world = build(tmp_path / str(seed), seed)
         plans.append(reconcile(world.user_data, world.projects, now=NOW))
     for plan in plans:
-        for finding in plan.findings:
-            assert finding.severity in BY_NAME[finding.rule].severities
-            seen.add(finding.rule)
+        for found in plan.findings:
+            assert found.severity in BY_NAME[found.rule].severities
+            seen.add(found.rule)
     assert len(seen) > 12
 
 
@@ -101,7 +110,7 @@ def test_a_rule_however_it_is_spelt(spelt: str) -> None:
     ("wrong", "nearest"), [("zerofilled", "zero-filled"), ("orphans", "orphan"), ("stale", "stale-index")]
 )
 def test_the_nearest_of_a_rule_that_is_none(wrong: str, nearest: str) -> None:
-    with pytest.raises(ValueError, match=f"no rule {wrong}; the nearest is {nearest} "):
+    with pytest.raises(UnknownRuleError, match=f"no rule {wrong}; the nearest is {nearest} "):
         find_rule(wrong)
 
 

@@ -32,6 +32,7 @@ def explain(
 
     Exit status: 0 explained; 2 there is no such rule, and the nearest is named.
     """
+    from ..errors import UnknownRuleError
     from ..render.explanation import print_rule, print_rules
     from ..rules import find_rule
     from .failure import usage
@@ -41,6 +42,6 @@ def explain(
         return
     try:
         found = find_rule(rule)
-    except ValueError as error:
+    except UnknownRuleError as error:
         usage(error)
     print_rule(found)

@@ -13,11 +13,12 @@ from ..stores.locate import StrPath
 from . import sessions_index as old_index
 from .building.adopt import adoptions
 from .building.row import verdicts
-from .diagnose import diagnose, find_orphans
+from .diagnose import diagnose
 from .inventory import Survey, take
 from .matching import match
 from .matching.by_user import Matches
 from .matching.lineage import Lineage
+from .orphans import find_orphans
 
 __all__ = ["reconcile"]
 

@@ -17,11 +17,12 @@ from .. import _core
 from ..changes.plan import Progress
 from ..reconciliation.building.row import verdicts
 from ..reconciliation.desktop_status import Desktop, Standing, standings
-from ..reconciliation.diagnose import describe, find_orphans, is_damaged
+from ..reconciliation.diagnose import describe, is_damaged
 from ..reconciliation.inventory import Survey, path_of, take
 from ..reconciliation.matching import match
 from ..reconciliation.matching.candidates import is_conversation
 from ..reconciliation.matching.lineage import Lineage
+from ..reconciliation.orphans import find_orphans
 from ..stores.locate import StrPath
 from ..stores.project_folder import normalize
 from .sdk import session_info, typed_first
