@@ -6,12 +6,16 @@ Times are epoch milliseconds UTC, sizes and offsets bytes, paths absolute and as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 Source = Literal["snapshot", "tmp", "copy", "prefix", "transcript"]
 Status = Literal["planned", "applied", "held", "refused", "failed"]
+
+Progress = Callable[[int, int], object]
+"""Called with how much is done and how much there is in all."""
 
 
 @dataclass(frozen=True, slots=True)

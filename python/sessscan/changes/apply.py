@@ -20,13 +20,13 @@ from pathlib import Path
 
 from .. import _core
 from ..errors import ConflictError, PlanChangedError, RefusedError, SessscanError, UnconfirmedError
-from ..model import Action, Fingerprint
+from ..model import Action, Fingerprint, Progress
 from ..stores.app import refuse_if_app_runs
 from ..stores.locate import REGISTRIES
 from . import journal
 from .fingerprint import Checker, content_hash
 from .lock import exclusive
-from .plan import Plan, Progress, Report
+from .plan import Plan, Report
 from .preconditions import changes
 from .recover import settle, sweep_beside
 

@@ -7,17 +7,13 @@ Both have the same shape and the same JSON (`to_dict`), so that a script reads o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import Action, Finding, Store
+from ..model import Action, Finding, Progress, Store
 from ..stores.locate import StrPath
 
 SCHEMA = "sessscan.reconcile/1"
-
-Progress = Callable[[int, int], object]
-"""Called with what is done and what there is in all."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from typing import Literal
 
 from .. import _core
 from ..errors import ConflictError, PlanChangedError, SessscanError, UnconfirmedError
+from ..model import Progress
 from ..stores.app import refuse_if_app_runs
 from .apply import explain
 from .fingerprint import content_hash
 from .journal import Entry, Image, Journal, Run, home, runs
 from .lock import exclusive
-from .plan import Progress
 from .recover import drop_backup, settle, sweep_beside
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
-from ..changes.plan import Plan, Progress
+from ..changes.plan import Plan
+from ..model import Progress
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
 from . import sessions_index as old_index

@@ -21,8 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..changes.plan import Progress
-from ..model import Row
+from ..model import Progress, Row
 from ..stores.locate import StrPath
 from ..stores.rows import read_file, readable_members
 from .building.from_transcript import DEFAULTS

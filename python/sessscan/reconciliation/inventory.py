@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from .. import _core
-from ..changes.plan import Progress
-from ..model import Row
+from ..model import Progress, Row
 from ..scan_cache import scan as recorder
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import _core
-from ..changes.plan import Progress
+from ..model import Progress
 from ..reconciliation import reconcile
 from ..render import newfile
 from ..scan_cache import scan as recorder

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import _core
-from ..changes.plan import Progress
+from ..model import Progress
 from ..reconciliation.building.row import verdicts
 from ..reconciliation.desktop_status import Desktop, Standing, standings
 from ..reconciliation.diagnose import describe, is_damaged

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from .. import _core
-from ..changes.plan import Plan, Progress, Report
-from ..model import Action, Finding, Row
+from ..changes.plan import Plan, Report
+from ..model import Action, Finding, Progress, Row
 from ..stores.locate import StrPath, list_transcripts, locate
 
 Paths = StrPath | Iterable[StrPath] | None
