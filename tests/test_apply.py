@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sessscan import _core
 from sessscan.changes import journal
-from sessscan.changes.apply import apply
 from sessscan.changes.lock import exclusive
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
@@ -86,7 +85,7 @@ def rows(store: Path) -> list[Path]:
 def test_apply_then_undo(store: Path, home: Path) -> None:
     before = picture(store)
     plan = plan_of(*(restore(row) for row in rows(store)))
-    report = apply(plan)
+    report = plan.apply()
     assert [action.status for action in report.actions] == ["applied"] * 3
     assert report.exit_status == 0
     for action in report.actions:
@@ -107,7 +106,7 @@ def test_apply_then_undo(store: Path, home: Path) -> None:
 
 def test_a_created_row_is_removed_again(store: Path) -> None:
     before = picture(store)
-    report = apply(plan_of(restore(store / f"{NAMES[3]}.json")))
+    report = plan_of(restore(store / f"{NAMES[3]}.json")).apply()
     assert report.actions[0].backup is None
     assert len(rows(store)) == 4
     [run] = journal.runs()[0]
@@ -120,7 +119,7 @@ def test_a_created_row_never_replaces_one_that_has_come(store: Path) -> None:
     row = store / f"{NAMES[3]}.json"
     action = restore(row)
     row.write_bytes(b"theirs")
-    report = apply(plan_of(action))
+    report = plan_of(action).apply()
     assert report.actions[0].status == "refused"
     assert row.read_bytes() == b"theirs"
 
@@ -136,7 +135,7 @@ def test_a_file_that_changes_between_the_look_and_the_write(
         return announce(self, **record)
 
     monkeypatch.setattr(journal.Journal, "intent", written_meanwhile)
-    report = apply(plan)
+    report = plan.apply()
     assert [action.status for action in report.actions] == ["refused"] * 3
     assert {name: content for name, (content, *_) in picture(store).items()} == {
         f"{name}.json": b"theirs" for name in NAMES[:3]
@@ -149,7 +148,7 @@ def test_backups_are_numbered(store: Path) -> None:
     taken = Path(f"{row}.corrupted-bak")
     taken.symlink_to(store / "nowhere")
     before = picture(store)
-    report = apply(plan_of(restore(row)))
+    report = plan_of(restore(row)).apply()
     assert report.actions[0].backup == f"{taken}.1"
     undo(journal.runs()[0][0])
     assert picture(store) == before
@@ -163,7 +162,7 @@ def test_a_changed_file_is_left_and_the_rest_goes_on(store: Path, tmp_path: Path
     plan = plan_of(restore(one), restore(two, fingerprint(transcript, content=False)), restore(three))
     one.write_bytes(b"{}" + bytes(998))
     transcript.write_bytes(b"{}\n{}\n")
-    report = apply(plan)
+    report = plan.apply()
     assert [action.status for action in report.actions] == ["refused", "refused", "applied"]
     assert str(one) in (report.actions[0].error or "")
     assert str(transcript) in (report.actions[1].error or "")
@@ -175,20 +174,20 @@ def test_a_changed_file_is_left_and_the_rest_goes_on(store: Path, tmp_path: Path
 def test_a_touched_row_with_the_same_content_is_the_same(store: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     os.utime(rows(store)[0])
-    assert apply(plan).actions[0].status == "applied"
+    assert plan.apply().actions[0].status == "applied"
 
 
 def test_what_the_plan_itself_wrote_is_no_change(store: Path) -> None:
     one, two, _ = rows(store)
-    report = apply(plan_of(restore(one), restore(two, fingerprint(one))))
+    report = plan_of(restore(one), restore(two, fingerprint(one))).apply()
     assert [action.status for action in report.actions] == ["applied", "applied"]
 
 
 def test_a_second_application_of_the_same_plan_writes_nothing(store: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
-    apply(plan)
+    plan.apply()
     after = picture(store)
-    report = apply(plan)
+    report = plan.apply()
     assert report.actions[0].status == "refused"
     assert report.run is None
     assert report.exit_status == 3
@@ -200,7 +199,7 @@ def test_a_run_that_changes_nothing_is_no_run(store: Path, home: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     store.joinpath(f"{NAMES[0]}.json").unlink()
     store.joinpath(f"{NAMES[0]}.json").mkdir()
-    report = apply(plan)
+    report = plan.apply()
     assert report.actions[0].status in ("failed", "refused")
     assert report.run is None
     assert journal.runs() == ([], [])
@@ -208,14 +207,14 @@ def test_a_run_that_changes_nothing_is_no_run(store: Path, home: Path) -> None:
 
 
 def test_a_plan_without_actions_takes_no_lock(store: Path, home: Path) -> None:
-    apply(Plan((), 0, 0, 0, (), ()))
+    Plan((), 0, 0, 0, (), ()).apply()
     assert not home.exists()
 
 
 def test_holds_stay_as_they_are(store: Path) -> None:
     before = picture(store)
     hold = Action("hold", str(rows(store)[0]), NAMES[0], status="held")
-    assert apply(plan_of(hold)).actions == (hold,)
+    assert plan_of(hold).apply().actions == (hold,)
     assert picture(store) == before
 
 
@@ -224,17 +223,17 @@ def test_the_lock_refuses_and_names_its_owner(store: Path, home: Path) -> None:
     before = picture(store)
     home.mkdir()
     with exclusive(home), pytest.raises(LockedError, match=rf"process {os.getpid()} of .*, for \d+ s"):
-        apply(plan)
+        plan.apply()
     assert picture(store) == before
     # What a process that died has left in the file is no lock.
     (home / "lock").write_text('{"pid": 1, "user": "x", "since": 0}')
-    assert apply(plan).exit_status == 0
+    assert plan.apply().exit_status == 0
 
 
 def test_state_that_cannot_be_kept_refuses(store: Path, home: Path) -> None:
     home.write_bytes(b"a file where the folder should be")
     with pytest.raises(RefusedError, match="no journal"):
-        apply(plan_of(restore(rows(store)[0])))
+        plan_of(restore(rows(store)[0])).apply()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
@@ -249,9 +248,9 @@ def test_refuses_while_the_app_runs(store: Path, tmp_path: Path) -> None:
     with subprocess.Popen([program, "60"]) as process:
         try:
             with pytest.raises(AppRunningError, match=str(process.pid)):
-                apply(plan)
+                plan.apply()
             assert picture(store) == before
-            assert apply(plan, force=True).exit_status == 0
+            assert plan.apply(force=True).exit_status == 0
             with pytest.raises(AppRunningError):
                 undo(journal.runs()[0][0])
             assert undo(journal.runs()[0][0], force=True).exit_status == 0
@@ -297,7 +296,7 @@ def test_killed_anywhere_it_goes_on_and_goes_back(
     with monkeypatch.context() as patch:
         kill_at(patch, name, call, after=after)
         with pytest.raises(Killed):
-            apply(plan)
+            plan.apply()
     for action in plan.actions:  # each file is whole, old or new
         assert Path(action.path).read_bytes() in (action.content, before[Path(action.path).name][0])
 
@@ -306,16 +305,16 @@ def test_killed_anywhere_it_goes_on_and_goes_back(
     if interrupted is not None:
         assert undo(interrupted).exit_status == 0
     assert picture(store) == before
-    assert not any(run.standing for run in journal.runs()[0])
+    assert not any(run.in_effect for run in journal.runs()[0])
 
     # … and so can it together with one that completes the work.
     with monkeypatch.context() as patch:
         kill_at(patch, name, call, after=after)
         with pytest.raises(Killed):
-            apply(plan)
+            plan.apply()
     left = [row for row in rows(store) if row.read_bytes().startswith(b"\0")]
     if left:
-        assert apply(plan_of(*map(restore, left))).exit_status == 0
+        assert plan_of(*map(restore, left)).apply().exit_status == 0
     for action in plan.actions:
         assert Path(action.path).read_bytes() == action.content
     while (run := choose(None)) is not None:
@@ -333,7 +332,7 @@ def test_undo_killed_anywhere_can_be_run_again(
     store: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, after: bool
 ) -> None:
     before = picture(store)
-    apply(plan_of(*(restore(row) for row in rows(store))))
+    plan_of(*(restore(row) for row in rows(store))).apply()
     [run] = journal.runs()[0]
     with monkeypatch.context() as patch:
         kill_at(patch, name, call, after=after)
@@ -347,7 +346,7 @@ def test_undo_killed_anywhere_can_be_run_again(
 
 
 def test_undo_refuses_what_has_changed_since_and_does_nothing(store: Path) -> None:
-    apply(plan_of(*(restore(row) for row in rows(store))))
+    plan_of(*(restore(row) for row in rows(store))).apply()
     rows(store)[1].write_bytes(b'{"sessionId":"theirs"}')
     now = picture(store)
     with pytest.raises(PlanChangedError, match=str(rows(store)[1])):
@@ -356,7 +355,7 @@ def test_undo_refuses_what_has_changed_since_and_does_nothing(store: Path) -> No
 
 
 def test_undo_refuses_without_the_backup(store: Path) -> None:
-    report = apply(plan_of(*(restore(row) for row in rows(store))))
+    report = plan_of(*(restore(row) for row in rows(store))).apply()
     backup = Path(report.actions[2].backup or "")
     backup.unlink()
     now = picture(store)
@@ -367,7 +366,7 @@ def test_undo_refuses_without_the_backup(store: Path) -> None:
 
 def test_undo_accepts_what_is_already_as_it_was(store: Path) -> None:
     before = picture(store)
-    apply(plan_of(*(restore(row) for row in rows(store))))
+    plan_of(*(restore(row) for row in rows(store))).apply()
     for row in rows(store)[:2]:
         Path(f"{row}.corrupted-bak").replace(row)
     assert undo(journal.runs()[0][0]).exit_status == 0
@@ -381,7 +380,7 @@ def test_an_interrupted_row_that_others_have_written_since_is_theirs(
     with monkeypatch.context() as patch:
         kill_at(patch, "replace", 1, after=False)
         with pytest.raises(Killed):
-            apply(plan_of(restore(row)))
+            plan_of(restore(row)).apply()
     row.write_bytes(b"theirs")
     run = choose(None)
     assert run is not None
@@ -392,8 +391,8 @@ def test_an_interrupted_row_that_others_have_written_since_is_theirs(
 
 def test_undo_by_id(store: Path) -> None:
     one, two, _ = rows(store)
-    first = apply(plan_of(restore(one))).run
-    second = apply(plan_of(restore(two))).run
+    first = plan_of(restore(one)).apply().run
+    second = plan_of(restore(two)).apply().run
     assert first and second
     newest, older = choose(None), choose(first)
     assert newest is not None and newest.id == second

@@ -38,7 +38,7 @@ def test_version(env: dict[str, str]) -> None:
 
 
 def test_start_imports_nothing_that_is_slow(env: dict[str, str]) -> None:
-    slow = "{'rich', 'psutil', 'simdjson', 'platformdirs'}"
+    slow = "{'rich', 'psutil', 'simdjson', 'platformdirs', 'msgspec'}"
     code = f"import sys, sessscan.cli; print(sorted({slow} & {{*sys.modules}}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=env) == "[]\n"
 

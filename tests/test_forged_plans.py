@@ -64,7 +64,7 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
     "another version": (lambda d: d.update(schema="sessscan.plan/2"), "this sessscan reads"),
     "another document": (lambda d: d.update(schema="sessscan.reconcile/1"), "this sessscan reads"),
     "no schema": (lambda d: d.pop("schema"), "does not say that it is one"),
-    "no actions": (lambda d: d.pop("actions"), "no list of actions"),
+    "no actions": (lambda d: d.pop("actions"), "required field `actions`"),
     "no stores": (lambda d: d["stores"].clear(), "is no row of a store that it names"),
     "outside": (lambda d: _elsewhere(d, "restore", "/etc/local_x.json"), "no row of a store"),
     "above": (
@@ -89,7 +89,10 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: the(d, "restore").update(content=base64.b64encode(b"{").decode()),
         "the row it shows",
     ),
-    "no base64": (lambda d: the(d, "restore").update(content="%"), "an action's content is not"),
+    "no base64": (
+        lambda d: the(d, "restore").update(content="%"),
+        r"Invalid base64 .* at `\$\.actions\[\d\]\.content`",
+    ),
     "shows another row": (lambda d: the(d, "restore")["row"].update(title="x"), "the row it shows"),
     "shows no row": (lambda d: the(d, "restore").update(row={}), "the row it shows"),
     "shows a row it holds": (lambda d: the(d, "hold").update(row={"a": 1}), "the row it shows"),
@@ -97,7 +100,10 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
     "holds and plans": (lambda d: the(d, "hold").update(status="planned"), "holds"),
     "done already": (lambda d: the(d, "restore").update(status="applied"), "does not say what it would"),
     "a backup": (lambda d: the(d, "restore").update(backup="/etc/passwd"), "does not say what it would"),
-    "an unknown action": (lambda d: the(d, "hold").update(kind="delete"), "does not know"),
+    "an unknown action": (
+        lambda d: the(d, "hold").update(kind="delete"),
+        r"'delete' - at `\$\.actions\[\d\]\.kind`",
+    ),
     "an unknown finding": (lambda d: d["findings"][0].update(rule="new"), "does not know"),
     "rests on nothing": (lambda d: the(d, "restore").update(rests_on=[]), "does not say what .* was"),
     "does not say what was": (
@@ -109,7 +115,7 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: the(d, "adopt")["rests_on"][0].update(exists=True, sha256="0" * 64),
         "is there already",
     ),
-    "twice": (lambda d: d["actions"].append(copy.deepcopy(the(d, "restore"))), "says twice"),
+    "twice": (lambda d: d["actions"].append(copy.deepcopy(the(d, "restore"))), "two actions for"),
     "no index": (lambda d: _elsewhere(d, "rebuild-index", "/etc/passwd"), "no index that could"),
     "an index anew": (
         lambda d: the(d, "rebuild-index")["rests_on"][0].update(exists=False),
@@ -119,16 +125,42 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _elsewhere(d, "rebuild-index", "/etc/sessions-index.json"),
         "no index of that folder",
     ),
+    "an index of what is no path": (
+        lambda d: the(d, "rebuild-index").update(content=_content({"entries": [{"fullPath": []}]})),
+        "no index of that folder",
+    ),
     "an index of anything": (
         lambda d: the(d, "rebuild-index").update(content=_content({"entries": [1]})),
         "is no index",
     ),
-    "a text for a number": (lambda d: d["summary"].update(rows="1"), "the number of rows is not"),
-    "a truth for a number": (lambda d: d["stores"][0].update(rows=True), "a store's rows is not"),
-    "a number too large": (lambda d: the(d, "restore")["rests_on"][0].update(size=1 << 63), "size is not"),
-    "more than there is": (lambda d: the(d, "restore").update(more=1), "lacks something, or has more"),
-    "less than there is": (lambda d: the(d, "restore").pop("path"), "lacks something, or has more"),
-    "no source": (lambda d: the(d, "restore").update(source="me"), "source is not"),
+    "a text for a number": (lambda d: d["summary"].update(rows="1"), r"got `str` - at `\$\.summary\.rows`"),
+    "a truth for a number": (
+        lambda d: d["stores"][0].update(rows=True),
+        r"got `bool` - at `\$\.stores\[0\]\.rows`",
+    ),
+    "a number too large": (
+        lambda d: the(d, "restore")["rests_on"][0].update(size=1 << 63),
+        r"<= 9223372036854775807 - at `\$\.actions\[\d\]\.rests_on\[0\]\.size`",
+    ),
+    "a number with a fraction": (lambda d: d["stores"][0].update(rows=1.0), "got `float`"),
+    "more than there is": (lambda d: the(d, "restore").update(more=1), "unknown field `more`"),
+    "less than there is": (lambda d: the(d, "restore").pop("path"), "missing required field `path`"),
+    "less than there is, though it may be null": (
+        lambda d: the(d, "restore").pop("error"),
+        "missing required field `error`",
+    ),
+    "half a surrogate pair for a kind": (
+        lambda d: the(d, "restore").update(kind="\ud800"),
+        r"'\\ud800' is no text",
+    ),
+    "half a surrogate pair for a field": (
+        lambda d: the(d, "restore").update({"\ud800": 1}),
+        r"'\\ud800' is no text",
+    ),
+    "no source": (
+        lambda d: the(d, "restore").update(source="me"),
+        r"'me' - at `\$\.actions\[\d\]\.source`",
+    ),
     "another summary": (lambda d: d["summary"]["actions"].update(restore=9), "summary does not fit"),
 }
 

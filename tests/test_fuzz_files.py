@@ -21,11 +21,12 @@ from unittest import mock
 
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
-from sessscan.changes import journal
-from sessscan.changes import plan_file as planfile
+from sessscan.changes import journal, plan_file
+from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import JournalError, PlanFileError
 from sessscan.render.runs import print_log
+from sessscan.state import home
 from support.hostile_place import VICTIM, Place, compact, row
 from support.rounds import examples
 
@@ -169,7 +170,7 @@ def test_index_files(content: bytes) -> None:
 def a_plan() -> Any:
     with Ground() as ground:
         path = ground.place.outside / "plan"
-        planfile.save(ground.place.plan(), path)
+        ground.place.plan().save(path)
         return json.loads(path.read_bytes())
 
 
@@ -181,7 +182,7 @@ def test_plans(document: Any, signed: bool) -> None:
     if signed and isinstance(document, dict):
         document.pop("sha256", None)
         with suppress(ValueError):
-            document["sha256"] = planfile._checksum(document)
+            document["sha256"] = plan_file._checksum(document)
     read_plan(json.dumps(document).encode())
 
 
@@ -195,7 +196,7 @@ def read_plan(content: bytes) -> None:
         path = ground.place.outside / "plan"
         path.write_bytes(content)
         with suppress(PlanFileError):
-            planfile.load(path)
+            Plan.load(path)
 
 
 def a_journal() -> list[Any]:
@@ -221,7 +222,7 @@ def test_journals_whose_bytes_are_damaged(content: bytes) -> None:
 
 def read_journal(content: bytes) -> None:
     with Ground():
-        folder = journal.home() / "runs" / str(JOURNAL[0]["run"])
+        folder = home() / "runs" / str(JOURNAL[0]["run"])
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").write_bytes(content)
         found, wrong = journal.runs()

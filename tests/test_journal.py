@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sessscan import state
 from sessscan.changes import journal
 from sessscan.changes.journal import Image, Journal
 from sessscan.errors import JournalError
 
 ZEROS = Image("0" * 64, 10, 5)
-ONES = Image("1" * 64, 12)
+ONES = Image("1" * 64, 12, None)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def test_what_is_written_is_read(made: Journal) -> None:
         "failed",
         "no space left",
     )
-    assert run.standing == (first,)
+    assert run.in_effect == (first,)
 
 
 def test_it_is_private_and_sortable(made: Journal, home: Path) -> None:
@@ -197,5 +198,5 @@ def test_after_a_record_that_failed_no_other_is_written(
 def test_home_is_the_platforms_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SESSSCAN_HOME")
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
-    assert journal.home().name == "sessscan"
-    assert journal.home().is_absolute()
+    assert state.home().name == "sessscan"
+    assert state.home().is_absolute()

@@ -111,7 +111,7 @@ def test_the_journal_lists_the_run(state: Path) -> None:
     assert found.started_at == 1795945490063
     assert [entry.kind for entry in found.entries] == ["restore"] * 9 + ["adopt"]
     assert {entry.outcome for entry in found.entries} == {"done"}
-    assert found.standing == found.entries
+    assert found.in_effect == found.entries
     assert found.entries[0].title == "Dark mode for the docs site"
 
 

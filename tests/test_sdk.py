@@ -419,6 +419,6 @@ def test_what_cannot_be_read_is_left_out(projects: Path) -> None:
 
 
 def test_it_is_loaded_when_it_is_asked_for() -> None:
-    slow = "{'sessscan.sessions.sdk', 'sessscan.reconciliation', 'simdjson', 'subprocess'}"
+    slow = "{'sessscan.sessions.sdk', 'sessscan.reconciliation', 'simdjson', 'msgspec', 'subprocess'}"
     code = f"import sys, sessscan; print(sorted({slow} & {{*sys.modules}}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

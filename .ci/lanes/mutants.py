@@ -116,7 +116,13 @@ MUTANTS = (
         "backup=backup,\n        )\n        doubt",
         "backup=None,\n        )\n        doubt",
     ),
-    Mutant("undo's check of all files", "python", f"{PYTHON}/undo.py", "        _check(due)\n"),
+    Mutant(
+        "undo's check of all files",
+        "python",
+        f"{PYTHON}/undo.py",
+        "if reasons := _changes(due):",
+        "if reasons := []:",
+    ),
     Mutant("the cut of a torn record", "python", f"{PYTHON}/journal.py", "records[: run.length]", "records"),
 )
 

@@ -91,3 +91,10 @@ class SnapshotError(SessscanError):
 
 class DamagedSnapshotsError(SnapshotError):
     """A snapshot database that is damaged."""
+
+
+def describe(error: Exception) -> str:
+    """Return an error in words for the user, with the file it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
+ActionKind = Literal["restore", "hold", "adopt", "rebuild-index"]
+"""Put a row back; leave it, since the evidence does not decide; make a row for an orphan; write an index."""
+
 Source = Literal["snapshot", "tmp", "copy", "prefix", "transcript"]
 Status = Literal["planned", "applied", "held", "refused", "failed"]
 
@@ -125,13 +128,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What would be done, or was done, about one row.
+    """What would be done, or was done, about one row or index."""
 
-    `kind` is `restore` (put the row back), `hold` (leave it: the evidence does not decide), `adopt` (make a
-    row for an orphan) or `rebuild-index`.
-    """
-
-    kind: str
+    kind: ActionKind
     path: str
     session_id: str | None
     cli_session_id: str | None = None

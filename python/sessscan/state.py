@@ -1,4 +1,4 @@
-"""Where sessscan keeps what is its own."""
+"""Find the folder in which sessscan keeps its own state: journals, snapshots, the scan cache, the lock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The folder of sessscan's own state: `$SESSSCAN_HOME`, else the platform's place. It need not exist."""
+    """Return the state folder: `$SESSSCAN_HOME`, else the platform's default. It need not exist."""
     chosen = os.environ.get("SESSSCAN_HOME")
     if chosen:
         return Path(chosen).absolute()
@@ -17,7 +17,7 @@ def home() -> Path:
 
 
 def make_home() -> Path:
-    """`home()`, made with mode 0700 if it is not there."""
+    """Return the state folder, made with mode 0700 if it does not exist."""
     folder = home()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

@@ -1,13 +1,13 @@
-"""Carrying out a plan: the only place where sessscan changes a store, and only through the core's `replace`.
+"""Apply planned actions to the files they name, one after the other.
 
-1. Refuse while the desktop app runs; take the lock; settle what an interrupted run has left.
-2. For each action: is all that it was concluded from still what it was? If not, leave it.
-3. The intent goes into the journal and onto the disk.
-4. The core keeps the old file beside the new one, and exchanges them.
-5. The outcome goes into the journal.
+1. Refuse while the desktop app is running; take the lock; complete the journals of interrupted runs.
+2. For each action: leave its file alone if a file the action rests on has changed.
+3. Write the intent to the journal, on the disk.
+4. Let the core keep the old file beside the new one, and exchange the two.
+5. Write the outcome to the journal.
 
-Killed at any point, each file is whole, old or new, and the journal tells how to take it back. An action that
-fails is reported, and the rest goes on.
+If the process is killed at any point, each file is whole, old or new, and the journal says how to undo the
+run. An action that fails is reported, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -15,87 +15,91 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from .. import _core
-from ..errors import ConflictError, PlanChangedError, RefusedError, SessscanError, UnconfirmedError
+from ..errors import (
+    ConflictError,
+    PlanChangedError,
+    RefusedError,
+    SessscanError,
+    UnconfirmedError,
+    describe,
+)
 from ..model import Action, Fingerprint, Progress
+from ..state import home, make_home
 from ..stores.app import refuse_if_app_runs
 from ..stores.locate import REGISTRIES
-from . import journal
 from .fingerprint import Checker, content_hash
+from .journal import BACKUP_SUFFIX, Image, Journal, runs
 from .lock import exclusive
-from .plan import Plan, Report
 from .preconditions import changes
-from .recover import settle, sweep_beside
+from .recover import recover, sweep_beside
 
 
 def apply(
-    plan: Plan, *, exact: bool = False, force: bool = False, progress: Progress | None = None
-) -> Report:
-    """Does what `plan` says and reports what became of it. See `Plan.apply`."""
-    due = [index for index, action in enumerate(plan.actions) if action.status == "planned"]
-    actions = list(plan.actions)
-    run = None
-    if due:
-        if not force:
-            refuse_if_app_runs()
-        with exclusive(_home()):
-            if exact and (reasons := changes(plan)):
-                raise PlanChangedError(f"the plan no longer fits: {'; '.join(reasons)}")
-            _clean_up(plan)
-            writer = _Writer(_journal())
-            for count, index in enumerate(due):
-                actions[index] = writer.carry_out(actions[index])
-                if progress is not None:
-                    progress(count + 1, len(due))
-            run = writer.close()
-    return Report(
-        plan.stores, plan.rows, plan.transcripts, plan.bytes, plan.findings, tuple(actions), run=run
-    )
+    actions: Sequence[Action], *, exact: bool = False, force: bool = False, progress: Progress | None = None
+) -> tuple[tuple[Action, ...], str | None]:
+    """Apply those of `actions` that are planned. See `Plan.apply`.
+
+    Returns all actions, with what became of each, and the id of the run; None if nothing was changed.
+    """
+    due = [index for index, action in enumerate(actions) if action.status == "planned"]
+    if not due:
+        return tuple(actions), None
+    if not force:
+        refuse_if_app_runs()
+    outcomes = list(actions)
+    with _refusing_without_journal():
+        state = make_home()
+    with exclusive(state):
+        if exact and (reasons := changes(actions)):
+            raise PlanChangedError(f"the plan no longer fits: {'; '.join(reasons)}")
+        _recover_interrupted_runs()
+        sweep_beside(actions[index].path for index in due)
+        with _refusing_without_journal():
+            journal = Journal.create()
+        writer = _Writer(journal)
+        for count, index in enumerate(due, 1):
+            outcomes[index] = writer.apply(actions[index])
+            if progress is not None:
+                progress(count, len(due))
+        run = writer.close()
+    return tuple(outcomes), run
 
 
-def _home() -> Path:
+@contextlib.contextmanager
+def _refusing_without_journal() -> Iterator[None]:
     try:
-        return journal.make_home()
+        yield
     except OSError as error:
-        raise _no_journal(error) from error
+        raise RefusedError(f"no journal can be kept in {home()} ({error.strerror})") from error
 
 
-def _journal() -> journal.Journal:
-    try:
-        return journal.Journal.create()
-    except OSError as error:
-        raise _no_journal(error) from error
-
-
-def _no_journal(error: OSError) -> RefusedError:
-    return RefusedError(f"no journal can be kept in {journal.home()} ({error.strerror})")
-
-
-def _clean_up(plan: Plan) -> None:
-    """Settles interrupted runs, and sweeps the temporary files they left in the folders to be written."""
-    for run in journal.runs()[0]:
+def _recover_interrupted_runs() -> None:
+    """Complete the journals of interrupted runs, except of those that were interrupted while being undone."""
+    for run in runs()[0]:
         if run.state == "interrupted" and not any(entry.undone for entry in run.entries):
-            with contextlib.suppress(OSError, SessscanError):  # it can be settled another time
-                settle(run)
-    sweep_beside(action.path for action in plan.actions if action.status == "planned")
+            with contextlib.suppress(OSError, SessscanError):  # the next run tries again
+                recover(run)
 
 
 class _Writer:
-    """The run in the making."""
+    """The run under way: it applies one action after the other and keeps their journal."""
 
-    def __init__(self, own: journal.Journal) -> None:
-        self._journal = own
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._changed = False
         self._checker = Checker()
         self._written: dict[str, str] = {}
+        """The sha256 of each file this run has written."""
 
-    def carry_out(self, action: Action) -> Action:
-        """The action with its outcome in `status`, `backup` and `error`."""
+    def apply(self, action: Action) -> Action:
+        """Apply an action; return it with its outcome in `status`, `backup` and `error`."""
         for fingerprint in action.rests_on:
-            reason = self._checker.changed(fingerprint, self._written)
+            reason = self._checker.difference(fingerprint, self._written)
             if reason is not None:
                 return replace(action, status="refused", error=f"left alone: {reason}")
         try:
@@ -103,16 +107,16 @@ class _Writer:
         except ConflictError as error:
             return replace(action, status="refused", error=f"left alone: {error}")
         except (OSError, SessscanError) as error:
-            return replace(action, status="failed", error=explain(error))
+            return replace(action, status="failed", error=describe(error))
 
     def _write(self, action: Action, target: Fingerprint) -> Action:
-        after = journal.Image(hashlib.sha256(action.content).hexdigest(), len(action.content))
+        after = Image(hashlib.sha256(action.content).hexdigest(), len(action.content), None)
         before = backup = None
         if target.exists:
             if target.sha256 is None:
                 raise ConflictError(f"{action.path}: the plan does not say what its content was")
-            before = journal.Image(target.sha256, target.size, target.mtime_ns)
-            backup = _free_name(action.path + journal.BACKUP_SUFFIX)
+            before = Image(target.sha256, target.size, target.mtime_ns)
+            backup = _free_name(action.path + BACKUP_SUFFIX)
         title = action.row.get("title")
         entry = self._journal.intent(
             kind=action.kind,
@@ -126,7 +130,7 @@ class _Writer:
         doubt = None
         try:
             if before is None and action.source == "snapshot":
-                _make_store(Path(action.path).parent)
+                _make_store_folder(Path(action.path).parent)
             _core.replace(
                 action.path,
                 action.content,
@@ -134,24 +138,24 @@ class _Writer:
                 backup=backup,
             )
         except UnconfirmedError as error:
-            doubt = explain(error)
+            doubt = describe(error)
         except (OSError, SessscanError) as error:
-            # Where it cannot be told what stands there now, the entry stays open, for `undo` to look again.
+            # If the file's content cannot be read now, the entry stays open, for `recover` to look again.
             if content_hash(action.path) != after.sha256:
                 with contextlib.suppress(OSError):
-                    self._journal.failed(entry, explain(error))
+                    self._journal.failed(entry, describe(error))
                 raise
-            doubt = explain(error)
+            doubt = describe(error)
         self._changed = True
         self._written[action.path] = after.sha256
         try:
             self._journal.done(entry, doubt)
         except OSError as error:
-            doubt = f"it is written, but the journal could not say so: {explain(error)}"
+            doubt = f"it is written, but the journal could not say so: {describe(error)}"
         return replace(action, status="applied", backup=backup, error=doubt)
 
     def close(self) -> str | None:
-        """Ends the run; its id, or None where it has changed nothing."""
+        """End the run. Return its id, or None if it has changed nothing: its journal is removed then."""
         if not self._changed:
             with contextlib.suppress(OSError):
                 self._journal.discard()
@@ -161,9 +165,11 @@ class _Writer:
         return self._journal.run
 
 
-def _make_store(folder: Path) -> None:
-    """Makes the folder of a store that was lost with all its rows, private and durably, as the app has it:
-    two below a registry in a userData folder that is there."""
+def _make_store_folder(folder: Path) -> None:
+    """Make the folder of a store that was lost with all its rows, with mode 0700 and fsynced.
+
+    Nothing is made unless the folder lies two below a registry, in a userData folder that exists.
+    """
     registry = folder.parent.parent
     if folder.is_dir() or registry.name not in REGISTRIES or not registry.parent.is_dir():
         return
@@ -174,7 +180,7 @@ def _make_store(folder: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """On the disk is what is in the folder, where a folder can be synced."""
+    """Fsync the folder so that its entries survive a power cut (no-op on Windows)."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -184,16 +190,9 @@ def _sync(folder: Path) -> None:
 
 
 def _free_name(name: str) -> str:
-    """`name`, or the first of `name.1`, `name.2`, … that is not there. A link that leads nowhere is there."""
+    """Return `name`, or the first of `name.1`, `name.2`, … that does not exist, not even as a broken link."""
     free, number = name, 0
     while os.path.lexists(free):
         number += 1
         free = f"{name}.{number}"
     return free
-
-
-def explain(error: Exception) -> str:
-    """An error in words, with the file it is about."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)

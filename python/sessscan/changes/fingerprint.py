@@ -1,6 +1,6 @@
-"""What a file was, and whether it still is.
+"""Compare files with their fingerprints.
 
-A row is known by its content; a transcript, which may have gigabytes, by its size, time and inode.
+A row is compared by its content; a transcript, which may have gigabytes, by its size, mtime and inode.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ..model import Fingerprint
 
 
 def content_hash(path: str) -> str | None:
-    """The sha256 of a regular file's content as hexadecimal digits; None where there is no file.
+    """Return the sha256 of a regular file's content in hexadecimal digits, or None if there is no file.
 
-    Raises OSError where it cannot be read, also where something else than a file stands there: a FIFO is not
-    waited for and a link not followed.
+    Raises OSError where it cannot be read, or is not a regular file: links are not followed, and the call
+    does not wait for a FIFO.
     """
     flags = (
         os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -34,16 +34,20 @@ def content_hash(path: str) -> str | None:
 
 
 class Checker:
-    """Says whether files are what their fingerprints say. A file is read once as long as it does not change,
-    however many actions rest on it."""
+    """A comparison of many files with their fingerprints.
+
+    A file is read once as long as its size, mtime and inode stay the same, however many actions rest on it.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[int, int, int], str | None]] = {}
+        self._hashes: dict[str, tuple[tuple[int, int, int], str | None]] = {}
+        """By path: the size, mtime and inode that a file had when its content was hashed, and the hash."""
 
-    def changed(self, fingerprint: Fingerprint, written: Mapping[str, str] | None = None) -> str | None:
-        """What has become of the file, in words that name it; None where it is what it was.
+    def difference(self, fingerprint: Fingerprint, written: Mapping[str, str] | None = None) -> str | None:
+        """Say how a file differs from its fingerprint, in words that name it. Return None if it does not.
 
-        `written`: path to sha256 of what the same plan has written by now, which is no change to that plan.
+        `written` maps paths to the sha256 of what the same plan has written to them by now: a file that holds
+        that does not differ.
         """
         path = fingerprint.path
         try:
@@ -68,11 +72,11 @@ class Checker:
 
     def _hash(self, path: str, now: os.stat_result) -> str | None:
         signature = (now.st_size, now.st_mtime_ns, now.st_ino)
-        known = self._known.get(path)
+        known = self._hashes.get(path)
         if known is None or known[0] != signature:
             try:
                 known = (signature, content_hash(path))
             except OSError:
                 known = (signature, None)
-            self._known[path] = known
+            self._hashes[path] = known
         return known[1]

@@ -1,7 +1,7 @@
-"""After an interruption: what became of the changes that were announced and never reported.
+"""Complete the journals of interrupted runs: find out which of the announced changes were made.
 
-A change is one exchange of a whole file, and the backup is there before it. So the file is what it was, or
-what it was to become, or somebody else has written it since.
+A change is one exchange of a whole file, and the backup exists before it. So the file is as it was before,
+or as it was to become, or another program has written it since.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ from .fingerprint import content_hash
 from .journal import Entry, Journal, Run, read
 
 
-def settle(run: Run) -> Run:
-    """Completes the journal of an interrupted run by looking at its files; returns the run as it is then,
-    without entries if it turns out to have changed nothing: then it is no run, and its journal is gone.
+def recover(run: Run) -> Run:
+    """Complete the journal of an interrupted run by comparing its files with it; return the run as recovered.
 
-    An entry whose file is neither what it was nor what it was to become stays open, if sessscan can have
-    written it. The caller holds the lock.
+    A run that turns out to have changed nothing loses its journal and is returned without entries. An entry
+    stays open if another program has written its file since and sessscan may have written it before, or if
+    the file cannot be read now. The caller holds the lock.
     """
     open_entries = [entry for entry in run.entries if entry.outcome is None]
     if run.ended and not open_entries:
         return run
     journal = Journal.reopen(run)
     for entry in open_entries:
-        with contextlib.suppress(OSError):  # a file that cannot be read now can be looked at another time
-            _look(entry, journal)
+        with contextlib.suppress(OSError):  # the next recovery tries again
+            _close(entry, journal)
     if not run.ended:
         journal.end()
-    settled = read(run.journal) or run
-    if all(entry.outcome == "failed" for entry in settled.entries):
+    recovered = read(run.journal) or run
+    if all(entry.outcome == "failed" for entry in recovered.entries):
         journal.discard()
-        return replace(settled, entries=())
-    return settled
+        return replace(recovered, entries=())
+    return recovered
 
 
-def _look(entry: Entry, journal: Journal) -> None:
+def _close(entry: Entry, journal: Journal) -> None:
+    """Write the outcome of an open entry to the journal, if its file shows what the outcome was."""
     now = content_hash(entry.path)
     if now == entry.after.sha256:
         journal.done(entry.index)
@@ -52,14 +53,14 @@ def _look(entry: Entry, journal: Journal) -> None:
 
 
 def sweep_beside(paths: Iterable[str]) -> None:
-    """Removes temporary files that interrupted runs left in the folders of `paths`."""
+    """Remove the temporary files that interrupted runs left in the folders of `paths`."""
     for folder in {str(Path(path).parent) for path in paths}:
-        with contextlib.suppress(OSError):  # where it matters, writing there will say so
+        with contextlib.suppress(OSError):  # if it matters, writing there fails with the same error
             _core.sweep(folder)
 
 
 def drop_backup(entry: Entry) -> None:
-    """Removes the backup of a file that is again (or still) what it was, if it holds the same."""
+    """Remove the backup of a file that is as it was before, if the backup holds the same."""
     if entry.backup is not None and entry.before is not None:
         with contextlib.suppress(FileNotFoundError, ConflictError):
             _core.remove(entry.backup, expected=entry.before.sha256)

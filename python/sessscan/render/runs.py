@@ -45,13 +45,13 @@ def print_log(runs: Sequence[Run], wrong: Sequence[JournalError], form: str) -> 
 
 def _print_run(page: Page, run: Run) -> None:
     page.prose(f"{run.id}  {when(run.started_at)} UTC, {_STATES[run.state]}", style="bold")
-    entries = run.standing or run.entries
+    entries = run.in_effect or run.entries
     page.prose(f"{_done(entries)}.", indent=2)
     for entry in entries[:_SHOWN]:
         page.prose(_label(entry), indent=2, lead="- ")
     if len(entries) > _SHOWN:
         page.prose(f"and {counted(len(entries) - _SHOWN, 'more file')}", indent=2, lead="- ")
-    if run.standing:
+    if run.in_effect:
         page.whole(
             f"sessscan undo {run.id}", indent=2, lead="To take it back: ", style="cyan", lead_style="none"
         )
@@ -86,7 +86,7 @@ def _run(run: Run) -> dict[str, Any]:
                 "backup": entry.backup,
                 "outcome": entry.outcome,
                 "error": entry.error,
-                "undone": entry.undone or run.taken_back,
+                "undone": entry.undone,
             }
             for entry in run.entries
         ],

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..changes.plan import finding_object
+from ..changes.outcome import finding_object
 from ..watching.tracker import Event
 from . import data
 from .screen import console

@@ -187,5 +187,5 @@ def _reverted() -> set[str]:
     newest: dict[str, bool] = {}
     for run in journal.runs()[0]:
         for entry in run.entries:
-            newest.setdefault(entry.path, entry.undone or run.taken_back)
+            newest.setdefault(entry.path, entry.undone)
     return {path for path, undone in newest.items() if undone}

@@ -384,7 +384,7 @@ def _buried(name: str) -> str:
 def _taken_back(path: str) -> bool:
     """Whether sessscan made this row for an orphan, and that was taken back."""
     return any(
-        entry.kind == "adopt" and entry.path == path and (entry.undone or run.taken_back)
+        entry.kind == "adopt" and entry.path == path and entry.undone
         for run in journal.runs()[0]
         for entry in run.entries
     )

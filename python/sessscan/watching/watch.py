@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..changes import journal
+from .. import state
 from ..changes.lock import exclusive
 from ..snapshots.store import Snapshots
 from .folders import Places, find_places
@@ -157,11 +157,11 @@ class Watch:
 @contextmanager
 def _alone() -> Iterator[None]:
     try:
-        home = journal.make_home()
+        home = state.make_home()
     except OSError as error:
         from ..errors import RefusedError
 
-        raise RefusedError(f"{journal.home()} cannot be made ({error.strerror})") from error
+        raise RefusedError(f"{state.home()} cannot be made ({error.strerror})") from error
     held = "is watching ({}): end it first, or give this one a state folder of its own with SESSSCAN_HOME."
     with exclusive(home, "watch.lock", held):
         yield

@@ -51,5 +51,5 @@ def _taken_back() -> set[str]:
         entry.path
         for run in journal.runs()[0]
         for entry in run.entries
-        if entry.kind == "adopt" and (entry.undone or run.taken_back)
+        if entry.kind == "adopt" and entry.undone
     }
