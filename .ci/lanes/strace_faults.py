@@ -128,7 +128,7 @@ def after_fault(scene: Scene, command: str, call: Call, status: int, before: Row
     if call.name in BEST_EFFORT and status != -9:
         assert status == 0, "a call failed that nothing depends on"
     if now != scene.old:
-        assert any(run.standing for run in runs), "what was written cannot be taken back"
+        assert any(run.in_effect for run in runs), "what was written cannot be taken back"
 
 
 def next_runs(scene: Scene) -> None:
