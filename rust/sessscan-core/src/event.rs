@@ -1,4 +1,4 @@
-//! What one record says: its type, whether a human wrote it, and the events it stands for.
+//! Read what one record says: its type, its times and titles, and what a human typed.
 
 use crate::bytes::View;
 use crate::record::{Key, Record, RecordBytes};
@@ -7,43 +7,43 @@ use crate::time;
 use crate::value::{self, Values};
 use std::ops::Range;
 
-/// One thing that happened in a session, as a line tells it.
+/// One event of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The line it stands on, from 1.
+    /// The line it is on, from 1.
     pub line: u64,
-    /// Where its record begins in the file, in bytes.
+    /// The offset at which its record begins in the file, in bytes.
     pub offset: u64,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// The kinds of events.
+/// The kinds of events, with their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The session was given a title.
+    /// A title that the session was given, and its source.
     Title(String, TitleSource),
     /// The working directory, whenever it differs from the one before.
     Cwd(String),
-    /// A time, in epoch milliseconds.
+    /// A record's time, in epoch milliseconds.
     Timestamp(i64),
 }
 
-/// Where a title comes from.
+/// The source of a title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TitleSource {
     /// The user gave it (`custom-title`).
     Custom,
-    /// The model found it (`ai-title`).
+    /// The model made it (`ai-title`).
     Ai,
-    /// A summary of the conversation, as old versions wrote it.
+    /// It is a summary of the conversation, which old versions of the CLI wrote.
     Summary,
-    /// The first prompt.
+    /// It is the first prompt.
     Prompt,
 }
 
 impl TitleSource {
-    /// Its name in output.
+    /// Return its name in output.
     pub fn name(self) -> &'static str {
         match self {
             TitleSource::Custom => "custom",
@@ -54,7 +54,7 @@ impl TitleSource {
     }
 }
 
-/// The record types that say something about a session beyond what all records say.
+/// The record types that are read in a way of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordType {
     User,
@@ -75,7 +75,7 @@ impl RecordType {
         let Some(range) = record.string_range(Key::Type) else { return RecordType::Other };
         match record.view().short(range.clone()).map_or(RecordType::Other, RecordType::named) {
             RecordType::Other if !record.is_plain(Key::Type) => {
-                // It may be spelled with escapes.
+                // The type may be written with escapes.
                 let raw = record.view().copy(range, scratch);
                 let name = if raw.contains(&b'\\') { text::decode(raw) } else { None };
                 name.and_then(|name| View::new(name.as_bytes()).short(0..name.len()))
@@ -120,30 +120,30 @@ impl RecordType {
     }
 }
 
-/// The text of a string value; None if the value is absent, no string or not decodable.
+/// Return the text of a string value; None if the value is absent, no string or not decodable.
 pub(crate) fn text_of(record: &Record, key: Key, scratch: &mut Vec<u8>) -> Option<String> {
     text_at(record.view(), record.string_range(key)?, scratch)
 }
 
-/// The same, of what stands between two quotes.
+/// Return the text of a range between two quotes; None if it is not decodable.
 pub(crate) fn text_at(view: View, range: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
     text::decode(view.copy(range, scratch)).map(|text| text.into_owned())
 }
 
-/// The same, if it is not empty.
+/// Return the text of a string value that is not empty.
 pub(crate) fn filled_text_of(record: &Record, key: Key, scratch: &mut Vec<u8>) -> Option<String> {
     let range = record.string_range(key).filter(|range| !range.is_empty())?;
     text_at(record.view(), range, scratch)
 }
 
-/// The top-level timestamp, in epoch milliseconds.
+/// Return the top-level timestamp, in epoch milliseconds.
 pub(crate) fn time_of(record: &Record, scratch: &mut Vec<u8>) -> Option<i64> {
     let raw = record.view().copy(record.string_range(Key::Timestamp)?, scratch);
-    // What has an escape in it may still spell a time; nobody writes that, but it is JSON.
+    // A time may be written with escapes. Nobody does, but it is JSON.
     time::parse(raw).or_else(|| raw.contains(&b'\\').then(|| time::parse(text::decode(raw)?.as_bytes()))?)
 }
 
-/// A title that a record of this type gives the session.
+/// Return the title that a record of this type gives the session, and its source.
 pub(crate) fn title_of(
     record: &Record,
     of: RecordType,
@@ -157,7 +157,8 @@ pub(crate) fn title_of(
     Some((filled_text_of(record, key, scratch)?, source))
 }
 
-/// What begins a user record's text when no human wrote it (FORMATS, Turns: from the official SDK's source).
+/// The beginnings of texts of user records that no human wrote (FORMATS, Turns: from the official SDK's
+/// source).
 const NOT_HUMAN: [&str; 7] = [
     "<command-name>",
     "<local-command",
@@ -168,21 +169,21 @@ const NOT_HUMAN: [&str; 7] = [
     "<teammate-message",
 ];
 
-/// As many characters as the longest of these has.
+/// How many characters the longest of these has.
 const BEGINNING: usize = 20;
 
-/// What a `user` record is, if a human made it.
+/// What a human typed.
 pub(crate) enum Input {
-    /// The first characters of what was typed, white space folded.
+    /// The first characters of a prompt, white space folded.
     Prompt(String),
-    /// The name of a slash command, where the record begins with it.
+    /// The name of a slash command that the record begins with.
     Command(String),
 }
 
 const COMMAND: (&str, &str) = ("<command-name>", "</command-name>");
 
-/// What a human typed, of a `user` record: its first `wanted` characters, among which a command's name has to be; None
-/// if nobody did.
+/// Return what a human typed in a `user` record: a prompt's first `wanted` characters, or a command that is
+/// named in them. None if no human wrote the record.
 pub(crate) fn human_input(record: &Record, wanted: usize, scratch: &mut Vec<u8>) -> Option<Input> {
     let by_the_machine = record.is_given(Key::ToolUseResult)
         || [Key::IsMeta, Key::IsCompactSummary, Key::IsSidechain].iter().any(|key| record.is_true(*key));
@@ -197,13 +198,13 @@ pub(crate) fn human_input(record: &Record, wanted: usize, scratch: &mut Vec<u8>)
 }
 
 fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<Input> {
-    let mut prompt = Prompt { begun: false, beginning: String::new(), folded: Folded::new(wanted) };
+    let mut prompt = PromptText { has_text: false, beginning: String::new(), folded: Folded::new(wanted) };
     let mut scratch = Vec::new();
     for text in texts(values, member(values, message, b"content")?)? {
         if prompt.is_known() {
             break;
         }
-        if std::mem::replace(&mut prompt.begun, true) {
+        if std::mem::replace(&mut prompt.has_text, true) {
             prompt.push(" ");
         }
         value::decode_pieces(values, text, &mut scratch, |piece| {
@@ -222,15 +223,15 @@ fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Op
     (!name.is_empty()).then(|| Input::Command(name.to_owned()))
 }
 
-/// A prompt taking shape: as much of it as has to be known.
-struct Prompt {
-    begun: bool,
-    /// Without the white space in front.
+/// The part of a prompt that is needed, built text by text.
+struct PromptText {
+    has_text: bool,
+    /// The first characters, without white space before them.
     beginning: String,
     folded: Folded,
 }
 
-impl Prompt {
+impl PromptText {
     fn push(&mut self, text: &str) {
         self.folded.push(text);
         let room = BEGINNING.saturating_sub(self.beginning.chars().count());
@@ -243,7 +244,7 @@ impl Prompt {
     }
 }
 
-/// The texts of a message's content, as they stand between quotes; None if a tool wrote it.
+/// Return the ranges between the quotes of a message's texts; None if a tool wrote the content.
 fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Range<usize>>> {
     if let Some(text) = value::inside(values, content.clone()).filter(|text| values.decodes(text.clone())) {
         return Some(vec![text]);
@@ -267,7 +268,7 @@ fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Ra
     (!by_a_tool).then_some(texts)
 }
 
-/// The model that an `assistant` record's message names, if it names a real one.
+/// Return the model that an `assistant` record's message names; None for `<synthetic>`, which is no model.
 pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
     fn model_in<V: Values + ?Sized>(values: &V, message: usize) -> Option<String> {
         value::string(values, member(values, message, b"model")?)
@@ -279,7 +280,7 @@ pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut 
     model.filter(|model| !model.is_empty() && model != "<synthetic>")
 }
 
-/// Where the value of the last member of that name is.
+/// Return the range of the value of the last member with this name.
 fn member<V: Values + ?Sized>(values: &V, object: usize, name: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
     value::members(values, object, |key, value| {

@@ -1,15 +1,18 @@
-//! Where a string or a container ends, found a block at a time and proved on the way: what is inside is text, its brackets
-//! match in kind.
+//! Find where a string or container ends, a block at a time.
+//!
+//! A container is an object or array. On the way to the end this proves that strings hold UTF-8 without
+//! control characters, and that brackets match in kind.
 
 use crate::bytes::Region;
 use crate::structure::{BLOCK, Block, escaped};
 
-/// The end of the string whose opening quote is at `at`, and whether it is known to have no escapes.
+/// Return the end of the string whose opening quote is at `at`, and whether the string is known to have no
+/// escapes.
 #[inline(always)]
 pub(crate) fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool)> {
     let from = at + 1;
     let stop = region.block::<B>(from).stops();
-    // Where a quote comes before anything else, neither end nor escape is in doubt.
+    // A quote before everything else that stops ends the string, and there was no escape.
     let end = from + stop.trailing_zeros() as usize;
     if region.byte(end) == b'"' && stop != 0 {
         return Some((end + 1, true));
@@ -17,7 +20,7 @@ pub(crate) fn string<B: Block>(region: Region, at: usize) -> Option<(usize, bool
     Some((long_string::<B>(region, from)?, false))
 }
 
-/// The end of the string that `from` is inside of.
+/// Return the end of the string that is open at `from`.
 #[inline(always)]
 fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
     let mut blocks = BlockReader::from(region, from);
@@ -30,10 +33,10 @@ fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
     }
 }
 
-/// The end of the container whose bracket is at `from`.
+/// Return the end of the container whose opening bracket is at `from`.
 ///
-/// What a block looks like is hard to foresee, so there are few branches here: whether a string goes on all
-/// through it, whether brackets stand in it, whether the container ends.
+/// What a block holds is hard to predict, so there are few branches here: whether a string goes on through
+/// the whole block, whether the container may end in it, and whether something is wrong.
 #[inline(always)]
 pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> {
     // All ones while a string is open at the block's start.
@@ -43,16 +46,16 @@ pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
     loop {
         let BlockMasks { at, block, counts, backslashes, quotes, wrong } = blocks.next::<B>(region)?;
         if open_string & !(quotes | wrong) == u64::MAX {
-            // The string that was open is open still: nothing else can be in the block.
+            // The whole block lies inside the open string.
             continue;
         }
-        let strings = B::prefix_xor(quotes) ^ open_string;
-        // What comes first decides: the closing bracket that we look for, or what is no text.
+        let strings = block.prefix_xor(quotes) ^ open_string;
+        // Brackets count only before the first byte that is wrong.
         let valid = wrong.wrapping_sub(1) & !wrong;
         let (opening, closing) = block.brackets();
         let brackets = (opening | closing) & !strings & valid & counts;
         let outside = backslashes & !strings;
-        if let Some(bit) = open_brackets.take::<B>(brackets, opening, block.curly()) {
+        if let Some(bit) = open_brackets.take(block, brackets, opening) {
             let proved = !open_brackets.broken && outside & (bit - 1) == 0;
             return proved.then_some(at + bit.trailing_zeros() as usize + 1);
         }
@@ -63,28 +66,29 @@ pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
     }
 }
 
-/// The blocks of a value, one after the other.
+/// A reader of the blocks of a value, one after the other.
 struct BlockReader {
     at: usize,
-    /// How far they are looked at before the region is asked.
+    /// How far blocks may be read before `Region::next_limit` is called.
     limit: usize,
-    /// Where, in the next block, the value's bytes are.
+    /// The bits of those bytes of the next block that belong to the value.
     counts: u64,
-    /// Its first byte is escaped.
+    /// The next block's first byte is escaped.
     escape: bool,
-    /// It may go on with a character that was begun.
+    /// The next block may begin with the rest of a UTF-8 character.
     goes_on: bool,
 }
 
-/// What a block has of a value, bit by bit.
+/// Masks of what a block of a value holds, one bit a byte.
 struct BlockMasks<B> {
     at: usize,
     block: B,
+    /// The bytes that belong to the value.
     counts: u64,
     backslashes: u64,
-    /// Those that are not escaped.
+    /// The quotes that are not escaped.
     quotes: u64,
-    /// Control characters, and what is not UTF-8.
+    /// Control characters, and bytes that are not UTF-8.
     wrong: u64,
 }
 
@@ -96,7 +100,7 @@ impl BlockReader {
         BlockReader { at, limit: region.limit(at), counts, escape: false, goes_on: false }
     }
 
-    /// The next one; None if no more can be loaded.
+    /// Load the next block; None if no more can be loaded or the scan was cancelled.
     #[inline(always)]
     fn next<B: Block>(&mut self, region: Region) -> Option<BlockMasks<B>> {
         let at = self.at;
@@ -117,75 +121,83 @@ impl BlockReader {
     }
 }
 
-/// Where in the block at `at` there are control characters or what is not UTF-8, and whether a character may go on in the
-/// next block. Bytes before the value at hand are ASCII.
+/// Return a mask of the control characters and of the bytes that are not UTF-8 in the block at `at`, and
+/// whether a character may go on in the next block.
+///
+/// The bytes before the value are ASCII, so that the three bytes before its first block begin no character.
 #[inline(always)]
 fn wrong<B: Block>(region: Region, at: usize, block: B) -> (u64, bool) {
-    // SAFETY: within the region, as the caller has checked.
+    // SAFETY: `BlockReader::next` loaded the block at `at`, so the pointer stays within the region's readable
+    // bytes.
     let start = unsafe { region.view().start().add(at) };
     let mut copy = [0; 3 + BLOCK];
     let start = if at > 0 { start } else { with_room_before(start, &mut copy) };
-    // SAFETY: a block and three bytes before it are readable; the block is one that the processor has.
+    // SAFETY: a block from `start` is readable, since `BlockReader::next` loaded it, and so are three bytes
+    // before it: `at` is a multiple of BLOCK greater than 0, or the block was copied behind three bytes. The
+    // processor has the instructions of B, of which `block` was loaded.
     let (errors, goes_on) = unsafe { B::utf8_errors(start) };
     (block.control() | errors, goes_on)
 }
 
-/// A copy of the block at the region's start, before which nothing can be read.
+/// Copy the block at the region's start, before which no bytes are readable. Return a pointer to the copy,
+/// before which three bytes of `copy` are.
 #[cold]
 #[inline(never)]
 fn with_room_before(start: *const u8, copy: &mut [u8; 3 + BLOCK]) -> *const u8 {
-    // SAFETY: a block is readable from there, as the caller has checked.
+    // SAFETY: `wrong` is called for blocks that `BlockReader::next` loaded, so this block is readable.
     copy[3..].copy_from_slice(&unsafe { start.cast::<[u8; BLOCK]>().read() });
-    // Of all of it: the three bytes before are read too.
+    // From a pointer to all of `copy`, since the three bytes before are read too.
     copy.as_ptr().wrapping_add(3)
 }
 
 /// The open brackets of a container.
 ///
-/// How many brackets a block has is hard to foresee, so they are only counted, and put by to be matched when there
-/// are many or the container may end.
+/// How many brackets a block has is hard to predict, so they are only counted at first. They wait to be
+/// matched until there are many or the container may end.
 #[derive(Default)]
 struct Brackets {
     depth: u32,
-    /// The brackets put by, the first lowest: which of them open, and which are curly.
+    /// The brackets that wait, the first in the lowest bit: which of them open, and which are curly.
     opening: u64,
     curly: u64,
-    put_by: u32,
-    /// The kinds of the open brackets, the innermost lowest, of those that were matched.
+    waiting: u32,
+    /// The kinds of the open brackets among those matched, the innermost in the lowest bit.
     kinds: u64,
+    /// How many of the brackets matched are open.
     matched_depth: u32,
-    /// One was closed by the other kind, or they are too many.
+    /// A bracket was closed by the other kind, or more than 63 are open.
     broken: bool,
 }
 
 impl Brackets {
-    /// Takes the brackets of a block; the bit of the one that closes the container.
+    /// Add the brackets of a block. Return the bit of the bracket that closes the container, if there is one.
     #[inline(always)]
-    fn take<B: Block>(&mut self, brackets: u64, opening: u64, curly: u64) -> Option<u64> {
+    fn take<B: Block>(&mut self, block: B, brackets: u64, opening: u64) -> Option<u64> {
+        let curly = block.curly();
         let count = brackets.count_ones();
         let opens = (brackets & opening).count_ones();
         let closes = count - opens;
-        if closes < self.depth && self.put_by + count < u64::BITS {
-            // The shift is by less than 64, since this many bits more have room.
-            self.opening |= B::gather(opening, brackets) << self.put_by;
-            self.curly |= B::gather(curly, brackets) << self.put_by;
-            self.put_by += count;
+        if closes < self.depth && self.waiting + count < u64::BITS {
+            // `waiting + count < 64`, so the shift is by less than 64.
+            self.opening |= block.gather(opening, brackets) << self.waiting;
+            self.curly |= block.gather(curly, brackets) << self.waiting;
+            self.waiting += count;
             self.depth = self.depth + opens - closes;
             return None;
         }
         self.take_each(brackets, opening, curly)
     }
 
-    /// The same one by one.
+    /// Match the brackets that wait, then those of a block, one by one.
     #[inline(always)]
     fn take_each(&mut self, mut brackets: u64, opening: u64, curly: u64) -> Option<u64> {
         let (mut by_opening, mut by_curly) = (self.opening, self.curly);
-        for _ in 0..self.put_by {
+        for _ in 0..self.waiting {
             self.step(by_opening & 1, by_curly & 1);
             by_opening >>= 1;
             by_curly >>= 1;
         }
-        (self.opening, self.curly, self.put_by) = (0, 0, 0);
+        (self.opening, self.curly, self.waiting) = (0, 0, 0);
         while brackets != 0 {
             let bit = brackets & brackets.wrapping_neg();
             self.step(u64::from(opening & bit != 0), u64::from(curly & bit != 0));
@@ -198,7 +210,7 @@ impl Brackets {
         None
     }
 
-    /// Takes one bracket, which opens (1) or closes (0), and is curly (1) or square (0). Without a branch.
+    /// Match one bracket, which opens (1) or closes (0), and is curly (1) or square (0). Without a branch.
     #[inline(always)]
     fn step(&mut self, opens: u64, curly: u64) {
         let closes = opens ^ 1;

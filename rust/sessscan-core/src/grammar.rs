@@ -1,25 +1,25 @@
-//! The slow twin: JSON objects byte by byte, on a stack.
+//! The byte-by-byte parser of JSON objects, with which the fast scanner must agree.
 //!
-//! This is the definition of "complete" that the fast scanner is held to. It is one pushdown automaton,
-//! fed a byte at a time, which knows two strictnesses:
+//! This defines when an object is complete. It is a pushdown automaton that takes one byte at a time, and has
+//! two strictnesses:
 //!
 //! * [`Strictness::Structure`]: strings are closed, brackets match in kind, and the grammar of the object
-//!   itself (depth 1) holds. What stands deeper need only nest.
-//! * [`Strictness::Full`]: every byte of every value is what RFC 8259 says.
+//!   itself (depth 1) holds. Deeper values need only nest.
+//! * [`Strictness::Full`]: every byte of every value conforms to RFC 8259.
 //!
-//! Three things end an object in both: a control character inside a string, any control character but tab
-//! and CR between its tokens, and a backslash outside a string. The last two are not needed to find where
-//! an object ends in well-formed text; they make sure that a record cut inside a string and followed by a
-//! whole one can never pass, with the roles of string and structure exchanged, as a single object.
+//! Three things end an object in both: a control character inside a string, any control character but tab and
+//! CR between its tokens, and a backslash outside a string. The last two do not occur between the tokens of
+//! JSON. They are errors at any depth because of a record that was cut inside a string and is followed by a
+//! whole one: read with strings and structure exchanged, the two could look like one object.
 //!
-//! The automaton goes on after an error: containers that the error spoils are marked or dropped, and
-//! those that begin later get their own chance. That is what lets one pass over a spliced line find every
-//! object in it (see `line::tail`) in time linear in the line.
+//! The automaton goes on after an error. It marks or drops the containers that the error makes wrong, and
+//! parses those that begin later. So one pass over a spliced line finds every object in it (see
+//! `line::tail`), in time linear in the line's length.
 
 use crate::text;
 use serde::{Deserialize, Serialize};
 
-/// How much of an object is looked at before it counts as complete.
+/// How much of an object is checked before it counts as complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Strictness {
     /// Strings, brackets and the grammar at depth 1.
@@ -42,14 +42,15 @@ enum Expect {
 
 /// An open container.
 struct Frame {
-    /// Where its bracket stands.
+    /// The position of its opening bracket.
     open: usize,
     object: bool,
     expect: Expect,
-    /// Its own grammar is broken; with [`Strictness::Full`] also when that of something in it is.
+    /// Its own grammar is wrong, or, with [`Strictness::Full`], that of something in it.
     bad: bool,
 }
 
+/// What kind of token the last byte was in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lexical {
     Between,
@@ -57,16 +58,16 @@ enum Lexical {
     String(Escape),
 }
 
-/// Where in an escape sequence of a string we are.
+/// The position inside an escape sequence of a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escape {
     No,
     Backslash,
-    /// This many hex digits of a `\u` are still to come.
+    /// Inside `\u`, with this many hex digits to come.
     Hex(u8),
 }
 
-/// The automaton of numbers and of `true`, `false` and `null`.
+/// The state inside a number or inside `true`, `false` or `null`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scalar {
     Literal(&'static [u8]),
@@ -116,31 +117,31 @@ impl Scalar {
     }
 }
 
-/// What a byte meant, for those who take objects apart as they go by.
+/// What a byte means for the outermost container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Nothing that changes the outermost container.
     Nothing,
-    /// A key of the outermost object begins (at its quote).
+    /// A key of the outermost object begins, at its quote.
     KeyBegins,
     /// A value of the outermost object begins.
     ValueBegins,
-    /// The byte before was the last one of a scalar value of the outermost object.
+    /// A scalar value of the outermost object ended with the byte before this one.
     ScalarEnded,
-    /// A string, or a container, that is a key or a value of the outermost object ends with this byte.
+    /// A string or array that is a key or value of the outermost container ends with this byte.
     Ended,
-    /// A container was closed; `depth` containers are open still.
+    /// A container ends with this byte, and is not an array at depth 2.
     Closed {
-        /// Where it was opened.
+        /// The position of its opening bracket.
         open: usize,
-        /// It is an object, and complete.
+        /// The container is an object, and complete.
         complete: bool,
     },
-    /// Every open container was spoiled and dropped.
+    /// All open containers were dropped because of an error.
     Dropped,
 }
 
-/// The automaton. Feed it the bytes of a line from any place that is outside a string.
+/// The automaton. It takes the bytes of a line from any position outside a string.
 pub(crate) struct Machine {
     strictness: Strictness,
     lexical: Lexical,
@@ -152,13 +153,13 @@ impl Machine {
         Machine { strictness, lexical: Lexical::Between, stack: Vec::new() }
     }
 
-    /// Back to the state of a new one, keeping the memory.
+    /// Return to the state of a new automaton, but keep the allocated memory.
     pub(crate) fn reset(&mut self) {
         self.lexical = Lexical::Between;
         self.stack.clear();
     }
 
-    /// How many containers are open.
+    /// Return how many containers are open.
     pub(crate) fn depth(&self) -> usize {
         self.stack.len()
     }
@@ -167,9 +168,10 @@ impl Machine {
         matches!(self.lexical, Lexical::String(_))
     }
 
-    /// How many of these bytes, the next ones, can be passed over: they leave it as it is, being what a string holds.
+    /// Return how many of the next bytes can be skipped, because they are inside a string and change no
+    /// state.
     pub(crate) fn skip(&self, bytes: &[u8]) -> usize {
-        /// So much is looked at more than once, which is then at hand.
+        /// At most this much, so that what is checked again later is still in the cache.
         const PIECE: usize = 4096;
         if self.lexical == Lexical::String(Escape::No) {
             text::plain(&bytes[..bytes.len().min(PIECE)])
@@ -178,12 +180,12 @@ impl Machine {
         }
     }
 
-    /// Whether the outermost container can no longer become complete.
-    pub(crate) fn hopeless(&self) -> bool {
+    /// Return whether the outermost container can no longer become complete.
+    pub(crate) fn cannot_complete(&self) -> bool {
         self.stack.first().is_none_or(|root| root.bad)
     }
 
-    /// Takes the byte at position `at`.
+    /// Take the byte at position `at`.
     pub(crate) fn step(&mut self, at: usize, byte: u8) -> Step {
         match self.lexical {
             Lexical::String(escape) => self.in_a_string(escape, byte),
@@ -194,7 +196,7 @@ impl Machine {
             Lexical::Scalar(scalar) => {
                 self.lexical = Lexical::Between;
                 if !scalar.whole() {
-                    self.spoil();
+                    self.mark_wrong();
                 }
                 let ended = self.stack.len() == 1;
                 match self.between(at, byte) {
@@ -208,7 +210,7 @@ impl Machine {
 
     fn in_a_string(&mut self, escape: Escape, byte: u8) -> Step {
         if byte < 0x20 {
-            // The string goes on for whoever reads it from the other phase; nothing that holds it is left.
+            // All containers are dropped, but the string goes on to its closing quote, as `line::tail` needs.
             self.lexical = Lexical::String(Escape::No);
             return self.drop_all();
         }
@@ -229,12 +231,12 @@ impl Machine {
                 }
             }
             (Escape::Backslash, _) => {
-                self.spoil_fully();
+                self.mark_wrong_if_full();
                 Escape::No
             }
             (Escape::Hex(_), _) => {
-                // Not a digit: the escape is wrong, but this byte still closes or escapes as any other.
-                self.spoil_fully();
+                // The escape is wrong, but this byte may still end the string or begin another escape.
+                self.mark_wrong_if_full();
                 return self.in_a_string(Escape::No, byte);
             }
         };
@@ -281,7 +283,7 @@ impl Machine {
         }
     }
 
-    /// Notes that a string begins in the innermost container; true if it stands where a key does.
+    /// Note that a string begins in the innermost container. Return whether it is a key.
     fn begin_string(&mut self) -> bool {
         match self.stack.last_mut() {
             Some(frame) if matches!(frame.expect, Expect::KeyOrEnd | Expect::Key) => {
@@ -323,29 +325,30 @@ impl Machine {
         let bad =
             frame.bad || !matches!(frame.expect, Expect::KeyOrEnd | Expect::ValueOrEnd | Expect::CommaOrEnd);
         if bad && self.strictness == Strictness::Full {
-            self.spoil();
+            self.mark_wrong();
         }
         match self.stack.len() {
-            // An object that is a value of the outermost one is of interest to both who ask.
+            // Only arrays: `line::tail` needs every object that is closed, this one too.
             1 if !object => Step::Ended,
             _ => Step::Closed { open: frame.open, complete: object && !bad },
         }
     }
 
-    /// The innermost container is not what the grammar says.
-    fn spoil(&mut self) {
+    /// Mark the innermost container as wrong.
+    fn mark_wrong(&mut self) {
         if let Some(frame) = self.stack.last_mut() {
             frame.bad = true;
         }
     }
 
-    /// The same for what only the full grammar forbids.
-    fn spoil_fully(&mut self) {
+    /// Mark the innermost container as wrong if the full grammar is checked.
+    fn mark_wrong_if_full(&mut self) {
         if self.strictness == Strictness::Full {
-            self.spoil();
+            self.mark_wrong();
         }
     }
 
+    /// Drop all open containers.
     fn drop_all(&mut self) -> Step {
         self.stack.clear();
         Step::Dropped

@@ -73,8 +73,8 @@ impl LineReader {
 
     /// Reads a line's content: its LF, a CR before that, and a BOM at the file's start are taken off.
     ///
-    /// `open_ended`: it is the file's last line and has no LF. Blank lines give nothing. Once `is_cancelled`, what is given
-    /// counts for nothing.
+    /// `open_ended`: it is the file's last line and has no LF. Blank lines give nothing. Once `is_cancelled`,
+    /// what is given counts for nothing.
     pub(crate) fn read<'a>(
         &mut self,
         content: &'a [u8],
@@ -145,7 +145,7 @@ impl LineReader {
             }
             let value_end = match step {
                 Step::Nothing => continue,
-                _ if machine.hopeless() && machine.depth() > 0 => return None,
+                _ if machine.cannot_complete() && machine.depth() > 0 => return None,
                 Step::KeyBegins => {
                     key_at = Some(at + 1);
                     continue;

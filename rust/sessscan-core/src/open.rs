@@ -1,16 +1,16 @@
-//! Opening a file so that nothing can go wrong by it, and no trace is left.
+//! Open files for reading, without blocking on a FIFO and without changing the access time.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Opens a regular file for reading; None if it is something else, a link included.
+/// Open a regular file for reading; None if the path is anything else, such as a link.
 #[cfg(unix)]
 pub(crate) fn regular(path: &Path) -> io::Result<Option<File>> {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::io::Errno;
 
-    // NONBLOCK: a FIFO that took the file's place would hang us otherwise.
+    // NONBLOCK: opening a FIFO would wait for its writer otherwise.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = match quietly(flags, |flags| open(path, flags, Mode::empty())) {
         Err(Errno::LOOP | Errno::MLINK) => return Ok(None),
@@ -20,7 +20,7 @@ pub(crate) fn regular(path: &Path) -> io::Result<Option<File>> {
     Ok(opened.metadata()?.is_file().then_some(opened))
 }
 
-/// Opens a regular file for reading, at the end of links too. Anything else is an error: a FIFO would hang us.
+/// Open a regular file for reading, following links. Anything else is an error.
 #[cfg(unix)]
 pub(crate) fn transcript(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
@@ -37,13 +37,13 @@ pub(crate) fn transcript(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file for reading.
+/// Open a file for reading.
 #[cfg(windows)]
 pub(crate) fn transcript(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens without a trace in the access time, where the file is ours and the system knows how.
+/// Open without changing the access time, where the system can and the file's owner is the user.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn quietly<T>(
     flags: rustix::fs::OFlags,
@@ -63,20 +63,21 @@ fn quietly<T>(
     open(flags)
 }
 
-/// Opens a regular file for reading; None if it is something else, a link included.
+/// Open a regular file for reading; None if the path is anything else, such as a link.
 #[cfg(windows)]
 pub(crate) fn regular(path: &Path) -> io::Result<Option<File>> {
     use std::os::windows::fs::OpenOptionsExt;
     use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT;
 
-    // The standard library shares reading, writing and deleting unless told otherwise: the app is not disturbed.
+    // By default the standard library shares reading, writing and deleting, so the app is not disturbed.
     let opened =
         std::fs::OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
     Ok(opened.metadata()?.is_file().then_some(opened))
 }
 
-/// Where, from `at` on, a file holds data; None if there is nothing but a hole. Answers `at` where holes
-/// cannot be told.
+/// Return where the file's next data is, from `at` on; None if only a hole is left.
+///
+/// Return `at` if the file system does not report holes.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
 pub(crate) fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
     match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
@@ -86,7 +87,7 @@ pub(crate) fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// Where, from `at` on, a file may hold data.
+/// Return `at`, since this system does not report holes.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
 pub(crate) fn next_data(_: &File, at: u64) -> io::Result<Option<u64>> {
     Ok(Some(at))

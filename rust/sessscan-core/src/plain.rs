@@ -1,9 +1,9 @@
-//! The fast reader of plain lines: one whole record, and nothing else, from the line's start to its LF.
+//! The fast reader of plain lines. A plain line is one whole record, from the line's start to its LF.
 //!
-//! It does not decide what a line is. It *proves* that a line is plain, by the rules of [`crate::grammar`], and
-//! stops at the first one that it cannot prove to be; that one is read by [`crate::line`], byte by byte. So
-//! whatever is rare (padding, damage, nesting deeper than 63, keys spelled with escapes) needs no code here,
-//! and the two can only differ where this one proves something false. In outline:
+//! The reader does not decide what a line is. It *proves* that a line is plain, by the rules of
+//! [`crate::grammar`], and stops at the first line for which it cannot. That one is read byte by byte, by
+//! [`crate::line`]. So whatever is rare (padding, damage, nesting deeper than 63, keys written with escapes)
+//! needs no code here, and the two readers can differ only where this one proves something false. In outline:
 //!
 //! ```text
 //! at the line's start there is a {
@@ -11,17 +11,18 @@
 //!     a key, which is very likely one of two that followed the last key in earlier lines, and a colon
 //!     a value:
 //!         a string:     to its closing quote, a block of 64 bytes at a time
-//!         { or [:       to the bracket that closes it, likewise; only brackets outside strings are looked at
-//!         else:         a number or literal, whole
+//!         { or [:       to the bracket that closes it, also by blocks; brackets inside strings do not count
+//!         otherwise:    a whole number or literal
 //!     a comma, or } and LF
 //! ```
 //!
-//! Blocks are always whole and lie within `readable` bytes, so nothing is read beyond the region's end. A
-//! control character in or between values ends the proof, LF among them: a raw LF cannot stand inside an object,
-//! so a cut line never swallows the next.
+//! Blocks are whole and lie within the region's readable bytes. A control character in or between values ends
+//! the proof. LF is one, so an object ends on the line on which it begins, and a cut line never includes the
+//! next one.
 //!
-//! All bytes are read through [`crate::record::View`], once each: those of a mapped file may change meanwhile, and then the
-//! proof may hold of no single moment; what is taken from it is copied before it is looked at.
+//! Bytes are read through raw pointers ([`crate::bytes::View`]), since those of a mapped file may change
+//! meanwhile. The proof then may not hold for the file at any one moment, so values are copied before they
+//! are used, and the copy is checked.
 
 mod keys;
 mod repeated;
@@ -34,17 +35,18 @@ use crate::value::plain::PlainRegion;
 use keys::KeyMemory;
 use repeated::{RepeatedMembers, Values};
 
-/// Reads plain lines. Remembers which keys follow which, since the next lines will be alike.
+/// A reader of plain lines, which remembers keys and members, since the next lines are likely to have the
+/// same.
 pub(crate) struct PlainReader {
     isa: Isa,
     keys: KeyMemory,
-    /// None where one is proved.
+    /// None if this reader is the one that proves repeated members.
     repeated: Option<RepeatedMembers>,
     scratch: Vec<u8>,
 }
 
 impl PlainReader {
-    /// A region whose lines this reader proves to be plain.
+    /// Return the region as the bytes of records that this reader proved plain.
     pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> RecordBytes<'a> {
         RecordBytes { view: region.view(), plain: Some(PlainRegion::new(region, self.isa)) }
     }
@@ -57,10 +59,10 @@ impl PlainReader {
         PlainReader { isa, keys: KeyMemory::new(), repeated: None, scratch: Vec::new() }
     }
 
-    /// Reads lines from `at` on, where one begins, while they are plain; where the first one begins that is not,
-    /// or is not whole.
+    /// Read lines from `at` on, which must be a line's start, as long as they are plain. Return the start of
+    /// the first line that is not plain or not whole.
     ///
-    /// `sink` gets each record, where it begins and where the next line does.
+    /// `sink` is called with each record, its line's start and the next line's start.
     pub(crate) fn read_lines<'a>(
         &mut self,
         region: Region<'a>,
@@ -94,7 +96,7 @@ impl PlainReader {
             match self.isa {
                 // SAFETY: `Isa::available` found these instructions in this processor.
                 Isa::Avx512 => return unsafe { avx512(self, region, at, sink) },
-                // SAFETY: likewise.
+                // SAFETY: `Isa::available` found these instructions in this processor.
                 Isa::Avx2 => return unsafe { avx2(self, region, at, sink) },
                 _ => {}
             }
@@ -129,7 +131,7 @@ impl PlainReader {
         at
     }
 
-    /// Where the next line begins, if the one at `line` is plain.
+    /// Return the start of the next line if the one at `line` is plain.
     #[inline(always)]
     fn line<B: Block>(&mut self, region: Region, line: usize, record: &mut Record) -> Option<usize> {
         record.clear();
@@ -143,9 +145,9 @@ impl PlainReader {
         }
         loop {
             let (key, mut value);
-            if let Some(place) = self.keys.expected::<B>(last, region, at) {
-                let known = &self.keys.known[usize::from(place)];
-                (key, value, last) = (known.key, at + known.length, place);
+            if let Some(id) = self.keys.expected::<B>(last, region, at) {
+                let known = &self.keys.known[usize::from(id)];
+                (key, value, last) = (known.key, at + known.length, id);
             } else {
                 (key, value, last) = self.unexpected_key::<B>(region, at, last)?;
             }
@@ -155,7 +157,7 @@ impl PlainReader {
                     repeated.note(last, start, true);
                     (at, last) = (after.at, after.last);
                     if after.ends_line {
-                        // Behind the region's end there may be anything, an LF too.
+                        // The bytes behind the region's end are not the line's, even if they match.
                         if at > region.view().len() {
                             return None;
                         }
@@ -166,7 +168,7 @@ impl PlainReader {
                 }
                 repeated.note(last, start, false);
             }
-            // No `match`: a jump through a table is harder to foresee than a branch.
+            // No `match`: a jump through a table is harder to predict than a branch.
             let first = region.byte(value);
             let (mut end, without_escapes) = if first == b'"' {
                 string::<B>(region, value)?
@@ -215,14 +217,15 @@ impl PlainReader {
         }
     }
 
-    /// A key that was never seen, or not here: the key, the place after its colon, its place in the memory.
+    /// Read a key that did not follow `last` before. Return the key, the position after its colon, and its
+    /// index in the memory.
     #[inline(always)]
     fn unexpected_key<B: Block>(&mut self, region: Region, at: usize, last: u8) -> Option<(Key, usize, u8)> {
         let at = if region.byte(at) <= b' ' { skip_blanks(region, at)? } else { at };
-        if let Some(place) = self.keys.known_at::<B>(region, at) {
-            self.keys.follows(last, place);
-            let known = &self.keys.known[usize::from(place)];
-            return Some((known.key, at + known.length, place));
+        if let Some(id) = self.keys.known_at::<B>(region, at) {
+            self.keys.follows(last, id);
+            let known = &self.keys.known[usize::from(id)];
+            return Some((known.key, at + known.length, id));
         }
         if region.byte(at) != b'"' {
             return None;
@@ -230,7 +233,7 @@ impl PlainReader {
         let block = region.block::<B>(at + 1);
         let stop = block.stops();
         let length = stop.trailing_zeros() as usize;
-        // Behind the region's end there may be anything, keys too.
+        // The bytes behind the region's end are not the line's, even if they look like a key.
         if length == BLOCK || at + 1 + length >= region.view().len() || region.byte(at + 1 + length) != b'"' {
             return None;
         }
@@ -246,21 +249,24 @@ impl PlainReader {
         if region.byte(colon) != b':' {
             return None;
         }
-        // Were there blanks before the colon, it is remembered for nothing: it is looked for without.
-        let place = self.keys.learn(name, key);
-        self.keys.follows(last, place);
-        Some((key, colon + 1, place))
+        // A key with blanks before its colon is remembered without them, so it is found only where it has
+        // none.
+        let id = self.keys.learn(name, key);
+        self.keys.follows(last, id);
+        Some((key, colon + 1, id))
     }
 }
 
-/// The values that count of members that are a line, or its end, with its brackets put round them.
+/// Prove that members are plain, as a line of their own with brackets around them, and return their values.
+///
+/// If they end their line, they include its closing bracket and its LF.
 fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Values> {
     let mut line = Buffer::new();
     line.append(b"{");
     line.append(if ends_line { members } else { members.strip_suffix(b",")? });
     line.append(if ends_line { b"" } else { b"}\n" });
     let whole = line.bytes().len();
-    // So that blocks can be loaded behind its end.
+    // Readable bytes behind the line's end, as the reader wants them.
     line.append(&[b' '; AHEAD]);
     let mut values = None;
     let end = PlainReader::without_repeated(isa).read_lines(line.region(), 0, |record, _, _| {
@@ -273,7 +279,8 @@ fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Values> {
     values.filter(|_| end == whole)
 }
 
-/// The place of the first byte from `at` on that is no blank, if so much can be read from there.
+/// Return the position of the first byte from `at` on that is no blank, if [`AHEAD`] bytes can be read from
+/// there.
 #[cold]
 fn skip_blanks(region: Region, mut at: usize) -> Option<usize> {
     while at + AHEAD <= region.readable() {
@@ -285,7 +292,8 @@ fn skip_blanks(region: Region, mut at: usize) -> Option<usize> {
     None
 }
 
-/// The end of the number or literal at `at`, where [`AHEAD`] bytes can be read. Longer numbers are not for here.
+/// Return the end of the number or literal at `at`, from where [`AHEAD`] bytes must be readable. A number
+/// with 32 or more digits in a row is not proved.
 #[inline(always)]
 fn scalar(region: Region, at: usize) -> Option<usize> {
     const WORD: u64 = 0xffff_ffff;
@@ -300,7 +308,7 @@ fn scalar(region: Region, at: usize) -> Option<usize> {
 }
 
 fn number(region: Region, start: usize) -> Option<usize> {
-    // So many digits at the most, three times, stay within what can be read.
+    // Three runs of at most this many digits stay within the readable bytes.
     let digits = |from: usize| (from..from + AHEAD / 4).find(|at| !region.byte(*at).is_ascii_digit());
     let whole = start + usize::from(region.byte(start) == b'-');
     let mut end = digits(whole)?;

@@ -1,4 +1,4 @@
-//! A record: one complete object of a line, and where the values of the keys that count stand in it.
+//! A record: one complete object of a line, and where in it the values of the keys that count are.
 
 use crate::bytes::View;
 use crate::value::plain::PlainRegion;
@@ -6,22 +6,22 @@ use std::ops::Range;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
-        /// The keys at depth 1 that say something about a session.
+        /// The keys at depth 1 whose values are used.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub(crate) enum Key {
             $($key,)*
-            /// Any other. Its value is kept as the others' are, since to ask first would take longer.
+            /// Any other key. Its value is kept like the others', because a check would take longer.
             Other,
         }
 
         impl Key {
             pub(crate) const COUNT: usize = Key::Other as usize + 1;
 
-            /// All but the others.
+            /// All keys but `Other`.
             pub(crate) const ALL: [Key; Key::COUNT - 1] = [$(Key::$key,)*];
 
-            /// The key that is spelled so.
+            /// Return the key with this name.
             pub(crate) fn of(name: &[u8]) -> Key {
                 $(if name == $name.as_bytes() {
                     return Key::$key;
@@ -62,7 +62,7 @@ keys! {
     LastPrompt = "lastPrompt",
 }
 
-/// The bytes of a record, and whether the fast reader proved them to be plain.
+/// The bytes of a record, with the region if the fast reader proved them plain.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordBytes<'a> {
     pub(crate) view: View<'a>,
@@ -75,16 +75,17 @@ impl<'a> From<View<'a>> for RecordBytes<'a> {
     }
 }
 
-/// One record.
+/// One record: its bytes, and the ranges of the values of its keys.
 pub(crate) struct Record<'a> {
     bytes: RecordBytes<'a>,
+    /// A bit for each key that has a value.
     present: u32,
-    /// Where each value begins, and where it ends, with `plain` as the lowest bit.
+    /// The start of each value, and its end shifted left by one, with `plain` as the lowest bit.
     values: [(usize, usize); Key::COUNT],
 }
 
 impl<'a> Record<'a> {
-    /// A record whose values are still to be found.
+    /// Make a record without values.
     pub(crate) fn new(bytes: RecordBytes<'a>) -> Record<'a> {
         const { assert!(Key::COUNT <= u32::BITS as usize) }
         Record { bytes, present: 0, values: [(0, 0); Key::COUNT] }
@@ -98,21 +99,22 @@ impl<'a> Record<'a> {
         self.bytes.view
     }
 
-    /// Forgets all values.
+    /// Forget all values.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.present = 0;
     }
 
-    /// The value of `key` is this range of the view; of a key that comes twice the last one counts. `plain`: it is
-    /// known to be a string without escapes.
+    /// Set the range of the value of `key`; of a key given twice, the last one counts. `plain` means that the
+    /// value is known to be a string without escapes.
     #[inline(always)]
     pub(crate) fn set(&mut self, key: Key, range: Range<usize>, plain: bool) {
         self.present |= 1 << key as u32;
         self.values[key as usize] = (range.start, range.end << 1 | usize::from(plain));
     }
 
-    /// Whether the value of `key` is known to be a string without escapes, so that it can be decoded whatever it is.
+    /// Return whether the value of `key` is known to be a string without escapes, which can always be
+    /// decoded.
     pub(crate) fn is_plain(&self, key: Key) -> bool {
         self.has(key) && self.values[key as usize].1 & 1 != 0
     }
@@ -121,27 +123,28 @@ impl<'a> Record<'a> {
         self.present & 1 << key as u32 != 0
     }
 
-    /// Where the value of `key` is.
+    /// Return the range of the value of `key`.
     pub(crate) fn range(&self, key: Key) -> Option<Range<usize>> {
         let (start, end) = self.values[key as usize];
         self.has(key).then_some(start..end >> 1)
     }
 
-    /// Where what stands between the quotes is, if the value is a string.
+    /// Return the range between the quotes of the value of `key`, if it is a string.
     pub(crate) fn string_range(&self, key: Key) -> Option<Range<usize>> {
-        // What was a number of one digit may be a quote by now, where others write.
+        // A number of one digit may have become a quote meanwhile, if somebody else writes to the file.
         self.range(key)
             .filter(|range| range.len() >= 2 && self.view().byte(range.start) == b'"')
             .map(|range| range.start + 1..range.end - 1)
     }
 
-    /// Whether the value of `key` is `true`.
+    /// Return whether the value of `key` is `true`.
     pub(crate) fn is_true(&self, key: Key) -> bool {
-        // At depth 1 the grammar was checked: what begins with a t is true, with an n null.
+        // The grammar at depth 1 was checked: a value that begins with t is true, one that begins with n
+        // null.
         self.range(key).is_some_and(|range| self.view().byte(range.start) == b't')
     }
 
-    /// Whether `key` has a value that is not null.
+    /// Return whether `key` has a value that is not null.
     pub(crate) fn is_given(&self, key: Key) -> bool {
         self.range(key).is_some_and(|range| self.view().byte(range.start) != b'n')
     }
@@ -152,15 +155,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_is_written_over() {
+    fn a_value_changed_by_another_process_is_no_string() {
         let mut bytes = *br#"{"cwd":1,"type":"x"}"#;
         let start = bytes.as_mut_ptr();
-        // SAFETY: the bytes outlive the view.
+        // SAFETY: `bytes` is a local array of this length, which outlives the record.
         let mut record = Record::new(unsafe { View::of_raw(start, bytes.len()) }.into());
         record.set(Key::Cwd, 7..8, false);
         record.set(Key::Type, 16..19, true);
         assert_eq!((record.string_range(Key::Cwd), record.string_range(Key::Type)), (None, Some(17..18)));
-        // SAFETY: within the bytes, which are only looked at through pointers.
+        // SAFETY: 7 and 16 are indexes of `bytes`, which the record reads through raw pointers only.
         unsafe {
             start.add(7).write(b'"');
             start.add(16).write(b'7');

@@ -51,9 +51,9 @@ const ATTEMPTS: usize = 6;
 
 /// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
 ///
-/// A file that was written to meanwhile is most likely a live one that grew, and then what it was at first is its
-/// beginning still: the same bytes are read again, and an answer is taken that comes out twice. `before` is an answer
-/// that was got while the file changed, if there is one.
+/// A file that was written to meanwhile is most likely a live one that grew, and then what it was at first is
+/// its beginning still: the same bytes are read again, and an answer is taken that comes out twice. `before`
+/// is an answer that was got while the file changed, if there is one.
 pub(crate) fn scan_alone(
     path: &Path,
     scanner: &mut Scanner,

@@ -20,7 +20,8 @@ pub(crate) trait Sink {
     fn defect(&mut self, _defect: Defect) {}
     /// The bytes of the records since the last call are about to go away.
     fn flush(&mut self, _bytes: RecordBytes) {}
-    /// Whether the scan was cancelled: asked now and then within long lines. What comes after counts for nothing.
+    /// Whether the scan was cancelled: asked now and then within long lines. What comes after counts for
+    /// nothing.
     fn is_cancelled(&mut self) -> bool {
         false
     }
@@ -37,8 +38,8 @@ pub(crate) struct Scanner {
     buffer: Buffer,
     /// So much of it holds no LF.
     searched: usize,
-    /// NULs that were fed but are not in the buffer: where they belong in it, and how many they are. A crash may leave
-    /// gigabytes of them; they are all alike.
+    /// NULs that were fed but are not in the buffer: where they belong in it, and how many they are. A crash
+    /// may leave gigabytes of them; they are all alike.
     gaps: Vec<(usize, u64)>,
     /// The file offset of the buffer's start.
     offset: u64,
@@ -58,7 +59,8 @@ pub(crate) struct End {
     pub(crate) lines: u64,
 }
 
-/// How much is taken at a time: small enough to stay in a core's cache, large enough that the calls cost nothing.
+/// How much is taken at a time: small enough to stay in a core's cache, large enough that the calls cost
+/// nothing.
 const CHUNK: usize = 256 * 1024;
 
 impl Scanner {
@@ -82,8 +84,8 @@ impl Scanner {
         Scanner { plain: None, ..Scanner::new(strictness, Isa::Scalar) }
     }
 
-    /// Begins anew, where a line begins: at an offset, and as which line of the bytes scanned. Memory is kept, and what was
-    /// learned of how lines look.
+    /// Begins anew, where a line begins: at an offset, and as which line of the bytes scanned. Memory is
+    /// kept, and what was learned of how lines look.
     pub(crate) fn restart(&mut self, offset: u64, line: u64) {
         self.buffer.truncate(0);
         self.searched = 0;
@@ -96,7 +98,8 @@ impl Scanner {
         self.slow.strictness()
     }
 
-    /// Where the first byte that was not read yet stands, on which line, what was fed of that line, and the gaps in it.
+    /// Where the first byte that was not read yet stands, on which line, what was fed of that line, and the
+    /// gaps in it.
     pub(crate) fn position(&self) -> (u64, u64, &[u8], &[(usize, u64)]) {
         (self.offset, self.line, self.buffer.bytes(), &self.gaps)
     }
@@ -156,7 +159,8 @@ impl Scanner {
         self.searched = self.buffer.bytes().len();
     }
 
-    /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes fed.
+    /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes
+    /// fed.
     pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
         let view = region.view();
         let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
@@ -202,8 +206,8 @@ impl Scanner {
         end
     }
 
-    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte. How many bytes of it were
-    /// in gaps.
+    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte. How many
+    /// bytes of it were in gaps.
     fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) -> u64 {
         const BOM: &[u8] = b"\xef\xbb\xbf";
         let mut begin = self.offset;

@@ -31,13 +31,13 @@ const MAP_FROM: u64 = 1024 * 1024;
 #[cfg(unix)]
 const WINDOW: usize = 8 * 1024 * 1024;
 
-/// Windows are bounded by multiples of this, but for where a scan begins: what the system keeps of a file in pieces of
-/// this size, it then maps as such.
+/// Windows are bounded by multiples of this, but for where a scan begins: what the system keeps of a file in
+/// pieces of this size, it then maps as such.
 #[cfg(unix)]
 const HUGE_PAGE: u64 = 2 * 1024 * 1024;
 
-/// How much larger the next window is where a line does not end in one: what was looked at is looked at again. Where nothing
-/// is given back, a window takes as much memory as it is large.
+/// How much larger the next window is where a line does not end in one: what was looked at is looked at
+/// again. Where nothing is given back, a window takes as much memory as it is large.
 #[cfg(unix)]
 const GROWTH: usize = if cfg!(target_os = "linux") { 16 } else { 2 };
 
@@ -93,7 +93,8 @@ impl Source<'_> {
         }
     }
 
-    /// Whether the file was seen to become shorter while it was scanned: what was read is then of no one moment.
+    /// Whether the file was seen to become shorter while it was scanned: what was read is then of no one
+    /// moment.
     pub(crate) fn shrank(&self) -> bool {
         matches!(self, Source::File(file) if file.shrank)
     }
@@ -183,7 +184,8 @@ impl<S: Sink> Sink for Cancellable<'_, '_, '_, S> {
     }
 }
 
-/// A file, and what it was when it was opened. Those who scan ranges of it share it: by its name each might find another.
+/// A file, and what it was when it was opened. Those who scan ranges of it share it: by its name each might
+/// find another.
 #[derive(Clone)]
 pub(crate) struct Opened {
     file: Arc<File>,
@@ -193,8 +195,8 @@ pub(crate) struct Opened {
     fresh: bool,
 }
 
-/// File systems stamp a write with the time of the last clock tick, which come every 10 ms at least; what is written
-/// twice in one has the same time.
+/// File systems stamp a write with the time of the last clock tick, which come every 10 ms at least; what is
+/// written twice in one has the same time.
 const TICK: Duration = Duration::from_millis(20);
 
 impl Opened {
@@ -303,8 +305,8 @@ impl FileSource {
             self.size = self.size.min(offset + cut as u64).max(self.at + count as u64);
         }
         if offset + len as u64 >= self.size {
-            // What is left is the last line, without an LF: it is kept as what is fed is. What a cut took from it
-            // reads as zeros, and is not kept.
+            // What is left is the last line, without an LF: it is kept as what is fed is. What a cut took
+            // from it reads as zeros, and is not kept.
             let end = ((self.size - offset) as usize).max(from + count);
             let rest = from + count..end;
             count = end - from;
@@ -379,8 +381,8 @@ impl Map {
     /// Maps `len` bytes of a file from `offset` on, which is a multiple of `ALIGNMENT`.
     fn new(file: &File, offset: u64, len: usize) -> io::Result<Map> {
         use rustix::mm::{MapFlags, ProtFlags, mmap};
-        // Not populated beforehand: the kernel maps sixteen pages around each fault, and to populate it walks them all
-        // once more.
+        // Not populated beforehand: the kernel maps sixteen pages around each fault, and to populate it walks
+        // them all once more.
         // SAFETY: a new mapping, which overlays nothing.
         let start =
             unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, file, offset)? };
@@ -403,10 +405,11 @@ impl Map {
         self.guard.as_ref().and_then(Guard::cut)
     }
 
-    /// The first `len` bytes, and what may be loaded behind them: a map is whole pages, and a page whole blocks.
+    /// The first `len` bytes, and what may be loaded behind them: a map is whole pages, and a page whole
+    /// blocks.
     fn region(&self, len: usize) -> Region<'_> {
-        // SAFETY: mapped while this lives, guarded against the file's becoming shorter; pages are aligned to more than
-        // a block.
+        // SAFETY: mapped while this lives, guarded against the file's becoming shorter; pages are aligned to
+        // more than a block.
         unsafe {
             let view = View::of_raw(self.start.as_ptr(), len.min(self.len));
             let region = Region::new(view, self.len.next_multiple_of(Map::PAGE));
@@ -416,8 +419,8 @@ impl Map {
         }
     }
 
-    /// Takes the whole pages of a part of a map out of it; where they are looked at again they come back. What is on both
-    /// sides of a system's larger pages stays.
+    /// Takes the whole pages of a part of a map out of it; where they are looked at again they come back.
+    /// What is on both sides of a system's larger pages stays.
     #[cfg(target_os = "linux")]
     fn release(part: View) {
         use rustix::mm::{Advice, madvise};

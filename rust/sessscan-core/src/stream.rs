@@ -1,4 +1,4 @@
-//! A scan of bytes as they come, which can be put away and taken up again.
+//! Scan bytes as they come, and save the scan's state to go on later.
 
 use crate::grammar::Strictness;
 use crate::scanner::Scanner;
@@ -7,16 +7,16 @@ use crate::transcript::{Transcript, TranscriptBuilder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Takes in a transcript in pieces that may be cut anywhere.
+/// A scan of a transcript that comes in pieces, which may be cut anywhere.
 ///
-/// Memory does not grow with what was fed, but by the longest line, and by 16 bytes for each record with a uuid: an
-/// old `summary` may name any of them.
+/// Its memory grows with the longest line and by 16 bytes for each record with a uuid, since an old `summary`
+/// may name any of them, but not with the bytes fed.
 pub struct Stream {
     scanner: Scanner,
     builder: TranscriptBuilder,
 }
 
-/// What is put away.
+/// The state that is saved.
 #[derive(Serialize, Deserialize)]
 struct State<F, B> {
     strictness: Strictness,
@@ -27,30 +27,30 @@ struct State<F, B> {
     builder: F,
 }
 
-/// Why a state cannot be taken up again.
+/// The reason why a saved state cannot be restored.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StateError {
-    /// It is none.
+    /// The bytes are no saved state.
     #[error("this is no saved state of a scanner")]
     Foreign,
-    /// It is of a version that this one does not know.
-    #[error("this saved state is of version {0}, which this sessscan does not know: scan anew")]
+    /// The state has a version that this sessscan does not know.
+    #[error("this saved state has version {0}, which this sessscan does not know: scan anew")]
     Version(u8),
-    /// It was changed or cut.
+    /// The state was changed or cut.
     #[error("this saved state is damaged: scan anew")]
     Damaged,
 }
 
-/// What a state begins with; a byte with its version and a digest of the rest follow.
+/// The first bytes of a saved state. A byte with the version and a digest of the rest follow.
 const MAGIC: &[u8] = b"sessscan-state";
 const VERSION: u8 = 2;
 
-/// What is put away of something: what it is, its version, a digest of the rest, the rest.
+/// Return saved bytes: a magic number, a version, a digest of the body, and the body.
 pub(crate) fn seal(magic: &[u8], version: u8, body: &[u8]) -> Vec<u8> {
     [magic, &[version], &Sha256::digest(body)[..], body].concat()
 }
 
-/// The rest, if it is that, of this version, and whole.
+/// Return the body of saved bytes, if they have this magic number and version and the digest is right.
 pub(crate) fn unseal<'a>(magic: &[u8], version: u8, sealed: &'a [u8]) -> Result<&'a [u8], StateError> {
     let rest = sealed.strip_prefix(magic).ok_or(StateError::Foreign)?;
     let (found, rest) = rest.split_first().ok_or(StateError::Damaged)?;
@@ -65,7 +65,7 @@ pub(crate) fn unseal<'a>(magic: &[u8], version: u8, sealed: &'a [u8]) -> Result<
 }
 
 impl Stream {
-    /// A scan of a session's transcript from its first byte on.
+    /// Begin a scan at a transcript's first byte.
     pub fn new(session_id: Option<String>, strictness: Strictness) -> Stream {
         Stream {
             scanner: Scanner::new(strictness, Isa::chosen()),
@@ -73,31 +73,31 @@ impl Stream {
         }
     }
 
-    /// Takes in more bytes.
+    /// Scan more bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.scanner.feed(bytes, &mut self.builder);
     }
 
-    /// How many bytes were taken in.
+    /// Return how many bytes were fed.
     pub fn size(&self) -> u64 {
         self.scanner.position().0 + self.scanner.pending()
     }
 
-    /// What all of it says.
+    /// Return what the transcript says, once all bytes were fed.
     pub fn finish(mut self) -> Transcript {
         let end = self.scanner.finish(&mut self.builder);
         self.builder.finish(end.offset)
     }
 
-    /// All that must be known to go on later.
+    /// Return the state from which the scan can go on later.
     pub fn state(&self) -> Vec<u8> {
         let (offset, line, partial, gaps) = self.scanner.position();
         let strictness = self.scanner.strictness();
         let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), builder: &self.builder };
-        seal(MAGIC, VERSION, &postcard::to_stdvec(&state).expect("nothing in it that cannot be written"))
+        seal(MAGIC, VERSION, &postcard::to_stdvec(&state).expect("all parts of a state can be serialized"))
     }
 
-    /// Goes on from a state that was put away.
+    /// Go on from a saved state.
     pub fn restore(state: &[u8]) -> Result<Stream, StateError> {
         let body = unseal(MAGIC, VERSION, state)?;
         let state: State<TranscriptBuilder, Vec<u8>> =
@@ -116,34 +116,44 @@ mod tests {
 
     const LINES: &[&str] = &[
         "\u{feff}{\"type\":\"summary\",\"summary\":\"S\",\"leafUuid\":\"late\"}\n",
-        "{\"parentUuid\":null,\"uuid\":\"late\",\"cwd\":\"/\u{e9}\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\r\n",
+        concat!(
+            "{\"parentUuid\":null,\"uuid\":\"late\",\"cwd\":\"/\u{e9}\",",
+            "\"timestamp\":\"2026-01-01T00:00:00Z\"}\r\n"
+        ),
         "{\"type\":\"summary\",\"summary\":\"T\",\"leafUuid\":\"01234567-89ab-cdef-0123-456789abcdef\"}\n",
         "{\"parentUuid\":null,\"uuid\":\"01234567-89ab-cdef-0123-456789abcdef\",\"type\":\"x\\\"\\\\\"}\n",
         "\0\0\0\n\n",
-        "{\"type\":\"user\",\"message\":{\"content\":\"hello\"}}{\"type\":\"custom-title\",\"customTitle\":\"C\"}\n",
-        "{\"type\":\"assistant\",\"message\":{\"model\":\"m\"},\"sessionId\":\"s\",\"timestamp\":\"2026-01-02T00:00:00.5Z\"}\n",
+        concat!(
+            "{\"type\":\"user\",\"message\":{\"content\":\"hello\"}}",
+            "{\"type\":\"custom-title\",\"customTitle\":\"C\"}\n"
+        ),
+        concat!(
+            "{\"type\":\"assistant\",\"message\":{\"model\":\"m\"},\"sessionId\":\"s\",",
+            "\"timestamp\":\"2026-01-02T00:00:00.5Z\"}\n"
+        ),
         "{\"type\":\"ai-ti{\"type\":\"ai-title\",\"aiTitle\":\"A\"}\n",
         "{\"type\":\"torn",
     ];
 
     proptest! {
         #[test]
-        fn fed_in_pieces_and_put_away_between(
+        fn feeding_in_pieces_with_saved_states_between_equals_one_scan(
             picks in prop::collection::vec(0..LINES.len(), 0..12),
             cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
             full in any::<bool>(),
         ) {
             let strictness = if full { Strictness::Full } else { Strictness::Structure };
             let data = picks.into_iter().map(|line| LINES[line]).collect::<String>().into_bytes();
-            let mut cuts: Vec<(usize, bool)> = cuts.into_iter().map(|(at, away)| (at.index(data.len() + 1), away)).collect();
+            let mut cuts: Vec<(usize, bool)> =
+                cuts.into_iter().map(|(at, saved)| (at.index(data.len() + 1), saved)).collect();
             cuts.sort_unstable();
             let mut stream = Stream::new(Some("s".into()), strictness);
             let mut from = 0;
-            for (at, away) in cuts {
+            for (at, saved) in cuts {
                 stream.feed(&data[from..at]);
                 prop_assert_eq!(stream.size(), at as u64);
                 from = at;
-                if away {
+                if saved {
                     stream = Stream::restore(&stream.state()).unwrap();
                 }
             }
@@ -152,7 +162,10 @@ mod tests {
         }
 
         #[test]
-        fn what_is_no_state_is_refused(state in prop::collection::vec(any::<u8>(), 0..80), at in any::<prop::sample::Index>()) {
+        fn bytes_that_are_no_whole_state_are_refused(
+            state in prop::collection::vec(any::<u8>(), 0..80),
+            at in any::<prop::sample::Index>(),
+        ) {
             prop_assert_eq!(Stream::restore(&state).err(), Some(StateError::Foreign));
             let mut ours = Stream::new(None, Strictness::Structure).state();
             let at = at.index(ours.len());

@@ -1,5 +1,6 @@
-//! What tests from outside the crate look at: what the scanner said, line by line, before it is folded into one
-//! answer. Not part of the API; only there with the feature `testing`.
+//! Give tests outside the crate the scanner's output, record by record, before a transcript is built of it.
+//!
+//! Not part of the API, and compiled with the feature `testing` only.
 
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
@@ -9,22 +10,22 @@ use crate::structure::Isa;
 use crate::transcript::Defect;
 use std::ops::Range;
 
-/// The raw values of a record by their keys, of each key the last one. Keys that say nothing are left out.
+/// The raw values of a record by their keys, for each key the last one. Keys that are not used are left out.
 pub type Values = Vec<(&'static str, Vec<u8>)>;
 
-/// The keys whose values are kept, in the order in which `Values` has them.
+/// Return the keys that are used, in the order in which `Values` has them.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     Key::ALL.into_iter().map(Key::name)
 }
 
-/// All that a scan says of bytes.
+/// All that a scan of bytes finds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ScanOutput {
     /// Lines that are not blank.
     pub lines: u64,
-    /// Records: the line each is on, the offset it begins at, its values.
+    /// The line of each record, the offset at which it begins, and its values.
     pub records: Vec<(u64, u64, Values)>,
-    /// What is wrong.
+    /// What is wrong with the bytes.
     pub defects: Vec<Defect>,
 }
 
@@ -52,7 +53,7 @@ impl Sink for ScanOutput {
     }
 }
 
-/// What the scanner says of bytes that it is fed in pieces of so many.
+/// Scan bytes that are fed in pieces of `piece` bytes, with an instruction set of `Isa::available`.
 pub fn scan_in_pieces(data: &[u8], strictness: Strictness, isa: Isa, piece: usize) -> ScanOutput {
     let mut output = ScanOutput::default();
     let mut scanner = Scanner::new(strictness, isa);
@@ -62,7 +63,7 @@ pub fn scan_in_pieces(data: &[u8], strictness: Strictness, isa: Isa, piece: usiz
     output
 }
 
-/// What the byte-by-byte reader says of the same bytes, each line by itself.
+/// Read each line of the bytes with the byte-by-byte reader.
 pub fn read_bytewise(data: &[u8], strictness: Strictness) -> ScanOutput {
     let mut output = ScanOutput::default();
     let mut reader = LineReader::new(strictness);

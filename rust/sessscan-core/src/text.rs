@@ -1,10 +1,11 @@
-//! JSON strings and white space, as the CLI's own reader and Python see them.
+//! Decode JSON strings as the CLI's own reader does, and fold white space as Python does.
 
 use std::borrow::Cow;
 
-/// Decodes what stands between the quotes of a JSON string.
+/// Decode what is between the quotes of a JSON string.
 ///
-/// Bytes that are not UTF-8, and lone surrogate escapes, become U+FFFD. None if an escape is none of JSON's.
+/// Bytes that are not UTF-8, and lone surrogate escapes, become U+FFFD. None if an escape is not one of
+/// JSON's.
 pub(crate) fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
     let Some(first) = memchr::memchr(b'\\', raw) else {
         return Some(lossy(raw));
@@ -28,7 +29,7 @@ fn lossy(raw: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Decodes one escape, its backslash taken off; what is left.
+/// Decode the escape at the start of `rest`, which follows its backslash. Return what is behind it.
 fn escape<'a>(rest: &'a [u8], out: &mut String) -> Option<&'a [u8]> {
     let (&kind, mut rest) = rest.split_first()?;
     out.push(match kind {
@@ -42,7 +43,7 @@ fn escape<'a>(rest: &'a [u8], out: &mut String) -> Option<&'a [u8]> {
             let unit = hex(rest)?;
             rest = &rest[4..];
             match unit {
-                0xd800..0xdc00 => match low_half(rest) {
+                0xd800..0xdc00 => match low_surrogate(rest) {
                     Some(low) => {
                         rest = &rest[6..];
                         char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00))?
@@ -57,7 +58,8 @@ fn escape<'a>(rest: &'a [u8], out: &mut String) -> Option<&'a [u8]> {
     Some(rest)
 }
 
-fn low_half(rest: &[u8]) -> Option<u32> {
+/// Return the code unit of a low surrogate's escape at the start of `rest`.
+fn low_surrogate(rest: &[u8]) -> Option<u32> {
     let unit = hex(rest.strip_prefix(b"\\u")?)?;
     (0xdc00..0xe000).contains(&unit).then_some(unit)
 }
@@ -66,10 +68,10 @@ fn hex(rest: &[u8]) -> Option<u32> {
     rest.get(..4)?.iter().try_fold(0, |unit, &digit| Some(unit << 4 | (digit as char).to_digit(16)?))
 }
 
-/// How many bytes of these, which begin inside a string, are text and escapes of two characters, before anything else.
+/// Return how many bytes from the start, which is inside a string, are text and escapes of two characters.
 pub(crate) fn plain(raw: &[u8]) -> usize {
     let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Without a branch for each byte, this is done for many at once.
+    // Without a branch for each byte, so that the compiler can use vector instructions.
     let free = |chunk: &&[u8; 32]| !chunk.iter().fold(false, |any, byte| any | stops(*byte));
     let mut at = 0;
     loop {
@@ -82,12 +84,12 @@ pub(crate) fn plain(raw: &[u8]) -> usize {
     }
 }
 
-/// Whether an escape is this and its backslash.
+/// Return whether a backslash and this byte are an escape.
 fn is_short_escape(kind: u8) -> bool {
     matches!(kind, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
 }
 
-/// How many bytes of what stands between quotes have escapes that are JSON's, before one that is not or is cut off.
+/// Return how many bytes of a string's content come before the first escape that is wrong or cut off.
 pub(crate) fn decodable(raw: &[u8]) -> usize {
     let mut after = 0;
     for at in memchr::memchr_iter(b'\\', raw) {
@@ -103,13 +105,16 @@ pub(crate) fn decodable(raw: &[u8]) -> usize {
     raw.len()
 }
 
-/// White space as Python's `str.split` knows it: Unicode's, and the four separators U+001C to U+001F.
+/// Return whether Python's `str.split` takes a character for white space: Unicode's, and the four separators
+/// U+001C to U+001F.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// How much of the raw text ends between two characters: all but a character, an escape or a pair of them that may be
-/// cut off at its end. It is UTF-8 but for that.
+/// Return how many bytes come before a character, an escape or a pair of escapes that may be cut off at the
+/// end.
+///
+/// The bytes are UTF-8 but for a character that is cut off.
 pub(crate) fn whole_characters(raw: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -124,18 +129,20 @@ pub(crate) fn whole_characters(raw: &[u8]) -> usize {
             _ => 1,
         };
         if length > rest.len() {
-            // A text that is nothing but a part of a character is taken as it is.
+            // A text that is only a part of a character is taken as it is.
             return if at == 0 { raw.len() } else { at };
         }
-        // Of what looks like a pair only the first may be one.
-        at += if length == 12 { 6 + 6 * usize::from(low_half(&rest[6..]).is_some()) } else { length };
+        // What looks like the first of a pair may stand alone.
+        at += if length == 12 { 6 + 6 * usize::from(low_surrogate(&rest[6..]).is_some()) } else { length };
     }
 }
 
-/// Runs of white space folded to one blank, none at the ends, at most so many characters.
+/// Text with each run of white space folded to one blank and none at its ends, cut to a number of characters.
 pub(crate) struct Folded {
     text: String,
+    /// How many characters still fit.
     room: usize,
+    /// White space was read behind the text.
     gap: bool,
 }
 
@@ -178,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes() {
+    fn decode_handles_escapes_and_wrong_bytes() {
         assert_eq!(decode(br#"a\n\"\\\/\u0041\ud83d\ude00"#).unwrap(), "a\n\"\\/A😀");
         assert_eq!(decode(br"\ud83d!\ude00\ud83d\u0041").unwrap(), "\u{fffd}!\u{fffd}\u{fffd}A");
         assert_eq!(decode(b"\xff\xe2\x82").unwrap(), "\u{fffd}\u{fffd}");
@@ -188,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_up_to_what_is_not() {
+    fn plain_and_decodable_stop_at_the_first_other_byte() {
         for length in 0..100 {
             for at in 0..length {
                 for byte in 0..=0xff {
@@ -224,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn folded() {
+    fn white_space_is_folded_and_the_text_cut() {
         let fold = |text: &str, room| {
             let mut folded = Folded::new(room);
             text.split_inclusive(' ').for_each(|piece| folded.push(piece));
@@ -237,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_between_characters() {
+    fn whole_characters_cuts_between_characters_and_escapes() {
         let raw = "aé\u{20ac}😀\\n\\\\\\u00e9\\ud83d\\ude00\\ud83dx\\ude00".as_bytes();
         let whole = decode(raw).unwrap();
         for length in 12..raw.len() {

@@ -1,8 +1,8 @@
-//! RFC 3339 times to epoch milliseconds.
+//! Parse RFC 3339 times into epoch milliseconds.
 
-/// Reads `YYYY-MM-DDTHH:MM:SS[.digits](Z|±HH:MM)`; fractions are cut to milliseconds.
+/// Parse `YYYY-MM-DDTHH:MM:SS[.digits](Z|±HH:MM)`; fractions are cut to milliseconds.
 ///
-/// A second of 60 counts as the first of the next minute. None for anything else, local times included.
+/// Second 60 counts as second 0 of the next minute. None for anything else, such as times without a zone.
 pub(crate) fn parse(raw: &[u8]) -> Option<i64> {
     let (date_time, rest) = raw.split_at_checked(19)?;
     let [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't', _, _, b':', _, _, b':', _, _] = date_time else {
@@ -36,7 +36,7 @@ fn hour_and_minute(raw: &[u8]) -> Option<(i64, i64)> {
     (hour <= 23 && minute <= 59).then_some((hour, minute))
 }
 
-/// Milliseconds of an optional fraction, and what follows it.
+/// Return the milliseconds of an optional fraction, and what is behind it.
 fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = rest.strip_prefix(b".") else { return Some((0, rest)) };
     let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -64,8 +64,9 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March, so that
-/// the leap day comes last.
+/// Return the days since 1970-01-01 in the proleptic Gregorian calendar.
+///
+/// Years are counted from March, so that the leap day comes last.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -80,7 +81,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn times() {
+    fn parse_takes_rfc_3339_times_with_a_zone_only() {
         for (text, millis) in [
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01t00:00:00.0009z", 0),

@@ -1,34 +1,34 @@
-//! Looking into a JSON value whose extent is known: the members of an object, the elements of an array.
+//! Read what is inside a JSON value: the members of an object, the elements of an array.
 //!
-//! A value that turns out not to be what its extent promised (possible below depth 1, where
-//! [`Strictness::Structure`](crate::Strictness) checks brackets only) reads as absent.
+//! Below depth 1, [`Strictness::Structure`](crate::Strictness) checks brackets only, so a value may turn out
+//! not to be JSON. It then counts as absent.
 
 pub(crate) mod plain;
 
 use crate::text;
 use std::ops::Range;
 
-/// Bytes with values in them.
+/// Bytes that hold JSON values.
 pub(crate) trait Values {
-    /// So much of a text is decoded at a time.
+    /// How many bytes of a text are decoded at a time.
     const PIECE: usize;
 
-    /// The byte at a place, if it is one of the values'.
+    /// Return the byte at a position; None if the values end before it.
     fn byte(&self, at: usize) -> Option<u8>;
 
-    /// Where the string, object or array that begins at a place ends.
+    /// Return the end of the string, object or array that begins at a position.
     fn end(&self, at: usize) -> Option<usize>;
 
-    /// Copies a range out, over what `into` held.
+    /// Replace the content of `into` with a copy of a range, and return it.
     fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8];
 
-    /// Whether what stands between two quotes can be decoded.
+    /// Return whether a range between two quotes can be decoded.
     fn decodes(&self, range: Range<usize>) -> bool;
 }
 
-/// Read byte by byte.
+/// Values that are read byte by byte.
 impl Values for [u8] {
-    /// What is not UTF-8 may only be decoded whole.
+    /// A text is decoded whole, since it may hold bytes that are not UTF-8.
     const PIECE: usize = usize::MAX;
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -77,8 +77,9 @@ fn string_end(raw: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Calls `visit` with the key, as it would be written without escapes, and the place of the value of each member of the
-/// object at `at`; None if it is none.
+/// Call `visit` with the decoded key and the value's range of each member of the object at `at`.
+///
+/// None if it is no object.
 pub(crate) fn members<V: Values + ?Sized>(
     values: &V,
     at: usize,
@@ -105,7 +106,7 @@ pub(crate) fn members<V: Values + ?Sized>(
     }
 }
 
-/// Calls `visit` with the place of each element of the array at `at`; None if it is none.
+/// Call `visit` with the range of each element of the array at `at`; None if it is no array.
 pub(crate) fn elements<V: Values + ?Sized>(
     values: &V,
     at: usize,
@@ -127,7 +128,7 @@ pub(crate) fn elements<V: Values + ?Sized>(
     }
 }
 
-/// Where what stands between the quotes is, if the value is a string.
+/// Return the range between the quotes, if the value is a string.
 pub(crate) fn inside<V: Values + ?Sized>(values: &V, value: Range<usize>) -> Option<Range<usize>> {
     let quotes = value.len() >= 2
         && values.byte(value.start) == Some(b'"')
@@ -135,9 +136,9 @@ pub(crate) fn inside<V: Values + ?Sized>(values: &V, value: Range<usize>) -> Opt
     quotes.then(|| value.start + 1..value.end - 1)
 }
 
-/// Calls `with` with the bytes of what stands between two quotes; None if they cannot be decoded.
+/// Call `with` with the decoded bytes between two quotes; None if they cannot be decoded.
 ///
-/// Bytes that are not UTF-8 are left as they are: they spell no name that means anything.
+/// Bytes that are not UTF-8 may be passed on as they are, since no name that is looked for has any.
 fn named<V: Values + ?Sized, R>(values: &V, range: Range<usize>, with: impl FnOnce(&[u8]) -> R) -> Option<R> {
     let mut short = [0; 16];
     if range.len() <= short.len() {
@@ -153,19 +154,19 @@ fn named<V: Values + ?Sized, R>(values: &V, range: Range<usize>, with: impl FnOn
     text::decode(values.copy(range, &mut long)).map(|name| with(name.as_bytes()))
 }
 
-/// Whether a value is a string that spells this.
+/// Return whether a value is a string that equals `text` when decoded.
 pub(crate) fn spells<V: Values + ?Sized>(values: &V, value: Range<usize>, text: &[u8]) -> bool {
     inside(values, value).and_then(|range| named(values, range, |name| name == text)).unwrap_or(false)
 }
 
-/// The text of a value that is a string.
+/// Return the text of a value, if it is a string.
 pub(crate) fn string<V: Values + ?Sized>(values: &V, value: Range<usize>) -> Option<String> {
     let mut scratch = Vec::new();
     let raw = values.copy(inside(values, value)?, &mut scratch);
     text::decode(raw).map(|text| text.into_owned())
 }
 
-/// Decodes what stands between two quotes, piece by piece, until `take` has had enough of it.
+/// Decode a range between two quotes piece by piece, until `take` returns true.
 pub(crate) fn decode_pieces<V: Values + ?Sized>(
     values: &V,
     range: Range<usize>,
@@ -196,7 +197,7 @@ fn skip_space<V: Values + ?Sized>(values: &V, mut at: usize) -> usize {
     at
 }
 
-/// The extent of the value that begins at a place.
+/// Return the range of the value that begins at a position.
 fn value<V: Values + ?Sized>(values: &V, start: usize) -> Option<Range<usize>> {
     let end = match values.byte(start)? {
         b'"' | b'{' | b'[' => values.end(start)?,
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn taken_apart() {
+    fn members_and_elements() {
         let raw = &br#"{ "a" : [1,{"b":"]\""}] ,"c":null,"a":"x"}"#[..];
         let mut seen = Vec::new();
         members(raw, 0, |key, value| {

@@ -1,4 +1,4 @@
-//! Raw memory that the scanner reads: views of it, regions that can be read a block at a time, and buffers of our own.
+//! Raw memory to be scanned: views of it, regions that can be read a block at a time, and buffers of our own.
 //!
 //! Nothing here knows of JSON, keys or records.
 

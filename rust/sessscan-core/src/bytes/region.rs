@@ -1,46 +1,52 @@
-//! Bytes that the fast reader reads, a block at a time, and how far it may.
+//! Bytes that can be read a block at a time, and how far.
 
 use super::view::View;
 use crate::structure::{BLOCK, Block, Text};
 use std::ops::Range;
 
-/// So many bytes must be readable from a place between tokens: the longest key of the memory, an opening quote
-/// and a block.
+/// How many bytes must be readable from a position between tokens: enough for the longest key that is
+/// remembered, an opening quote and a block.
 pub(crate) const AHEAD: usize = 2 * BLOCK;
 
-/// So many bytes are looked at before they are given back, if they take room, and somebody may cancel.
+/// How many bytes are read before they are given back to the system, where they take memory, and before the
+/// scan checks whether it was cancelled.
 pub(crate) const STRIDE: usize = if cfg!(test) { 256 * 1024 } else { 8 * 1024 * 1024 };
 
-/// Bytes to be read, and how many of those behind them may be loaded with them.
+/// Bytes to be read, and the number of bytes from their start that can be loaded.
+///
+/// Invariant: `readable` bytes from the view's start can be loaded for `'a`, which is the caller's promise in
+/// [`Region::new`].
 #[derive(Clone, Copy)]
 pub(crate) struct Region<'a> {
     view: View<'a>,
-    /// The view's length rounded up to what may be loaded; a multiple of [`BLOCK`].
+    /// At least the view's length; a multiple of [`BLOCK`].
     readable: usize,
-    /// Gives bytes of a map back that were looked at and take room; they can still be read.
+    /// Gives bytes of a map back to the system after they were read. They can still be read again.
     release: Option<Release>,
-    /// Whether the scan was cancelled meanwhile.
+    /// Returns whether the scan was cancelled.
     cancelled: Option<&'a dyn Fn() -> bool>,
 }
 
-/// Is told the range, aligned to nothing.
+/// Gives the memory of a view, which need not be aligned, back to the system.
 pub(crate) type Release = fn(View);
 
 impl<'a> Region<'a> {
+    /// Make a region of a view.
+    ///
     /// # Safety
-    /// `readable` bytes from the view's start on can be loaded for 'a, and the start is aligned to [`BLOCK`].
+    /// `readable` bytes from the view's start can be loaded for `'a`, and the start is aligned to [`BLOCK`].
     pub(crate) unsafe fn new(view: View<'a>, readable: usize) -> Region<'a> {
         debug_assert!(view.len() <= readable && readable.is_multiple_of(BLOCK));
         debug_assert!(view.start().addr().is_multiple_of(BLOCK));
         Region { view, readable, release: None, cancelled: None }
     }
 
-    /// A region whose bytes take room while they are looked at.
+    /// Give the region's bytes back with `release` once they were read.
     pub(crate) fn released_by(self, release: Release) -> Region<'a> {
         Region { release: Some(release), ..self }
     }
 
-    /// A region that is left where somebody cancels, who is asked within long lines.
+    /// Stop reading, even within a long line, once `cancelled` returns true.
     pub(crate) fn cancelled_by(self, cancelled: &'a dyn Fn() -> bool) -> Region<'a> {
         Region { cancelled: Some(cancelled), ..self }
     }
@@ -49,13 +55,14 @@ impl<'a> Region<'a> {
         self.cancelled.is_some_and(|cancelled| cancelled())
     }
 
-    /// How far a value that begins at `from` is looked at before anything is given back.
+    /// Return how far a value that begins at `from` can be read before [`Region::next_limit`] must be called.
     #[inline(always)]
     pub(crate) fn limit(self, from: usize) -> usize {
         self.readable.min(from + STRIDE)
     }
 
-    /// The next such place, once blocks up to `at` were looked at; None if no more can be loaded, or shall be.
+    /// Give back what was read before `at` and return the next limit; None if no more can be loaded or the
+    /// scan was cancelled.
     #[cold]
     #[inline(never)]
     pub(crate) fn next_limit(self, at: usize) -> Option<usize> {
@@ -66,13 +73,14 @@ impl<'a> Region<'a> {
         Some(self.limit(at))
     }
 
+    /// Give a range back to the system, if the region has a way to do so.
     pub(crate) fn give_back(self, range: Range<usize>) {
         if let Some(release) = self.release {
             release(self.view.part(range));
         }
     }
 
-    /// Where this byte is in a range; None too if the scan was cancelled.
+    /// Return the first index of `byte` in a range; None also if the scan was cancelled.
     pub(crate) fn find(self, byte: u8, mut range: Range<usize>) -> Option<usize> {
         loop {
             let end = range.end.min(range.start + STRIDE);
@@ -87,7 +95,8 @@ impl<'a> Region<'a> {
         }
     }
 
-    /// Copies a range out, over what `into` held, and gives it back; false if the scan was cancelled.
+    /// Replace the content of `into` with a copy of a range and give the range back; return false if the scan
+    /// was cancelled.
     pub(crate) fn copy(self, range: Range<usize>, into: &mut Vec<u8>) -> bool {
         into.clear();
         into.reserve(range.len());
@@ -112,35 +121,42 @@ impl<'a> Region<'a> {
         self.readable
     }
 
-    /// The byte at `at`, which is known to be readable.
+    /// Read the byte at `at`, which must be readable.
     #[inline(always)]
     pub(crate) fn byte(self, at: usize) -> u8 {
         debug_assert!(at < self.readable);
-        // SAFETY: within `readable`, as each caller has checked.
+        // SAFETY: `at < readable`, which the readers of lines and values check (see `AHEAD` and `limit`), and
+        // `readable` bytes can be loaded by the invariant of `Region`.
         unsafe { self.view.start().add(at).read() }
     }
 
-    /// The 64 bytes from `at`, which are known to be readable.
+    /// Load the block at `at`, all of which must be readable.
     #[inline(always)]
     pub(crate) fn block<B: Block>(self, at: usize) -> B {
         debug_assert!(at + BLOCK <= self.readable);
-        // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
+        // SAFETY: `at + BLOCK <= readable`, which the readers of lines and values check (see `AHEAD` and
+        // `limit`), and `readable` bytes can be loaded by the invariant of `Region`. The processor has the
+        // instructions of B: `PlainReader::read_lines` and `PlainValues::end` match on `Isa`, which is one of
+        // `Isa::available`.
         unsafe { B::load(self.view.start().add(at)) }
     }
 
-    /// Whether this text is at `at`, from where so many bytes are known to be readable.
+    /// Return whether `text` is at `at`, from where [`Text::LENGTH`] bytes must be readable.
     #[inline(always)]
     pub(crate) fn spells<B: Block>(self, at: usize, text: &Text) -> bool {
         debug_assert!(at + Text::LENGTH <= self.readable);
-        // SAFETY: within `readable`, as each caller has checked; `read_lines` chose a B that the processor has.
+        // SAFETY: `at + Text::LENGTH <= readable`, which the readers of lines check (see `AHEAD`), and
+        // `readable` bytes can be loaded by the invariant of `Region`. The processor has the instructions of
+        // B: `PlainReader::read_lines` matches on `Isa`, which is one of `Isa::available`.
         unsafe { B::spells(self.view.start().add(at), text) }
     }
 
-    /// The eight bytes from `at`, which are known to be readable.
+    /// Read the eight bytes at `at`, which must be readable, as a little-endian number.
     #[inline(always)]
     pub(crate) fn word(self, at: usize) -> u64 {
         debug_assert!(at + 8 <= self.readable);
-        // SAFETY: within `readable`, as each caller has checked.
+        // SAFETY: `at + 8 <= readable`, which the readers of lines check (see `AHEAD`), and `readable` bytes
+        // can be loaded by the invariant of `Region`.
         u64::from_le(unsafe { self.view.start().add(at).cast::<u64>().read_unaligned() })
     }
 }

@@ -1,31 +1,30 @@
-//! Runs of members that come with the same bytes in line after line: the directory, the version, the branch. They are
-//! proved to be plain once, and after that compared.
+//! Runs of members that come with the same bytes in line after line: the directory, the version, the branch.
 //!
-//! What is compared with is a copy of our own that was proved for itself, so that no other process can have changed it
-//! between the two.
+//! A run is proved plain once; after that, lines are only compared with it. The comparison is with a copy of
+//! our own that was proved itself, so no other process can change it in between.
 
 use crate::bytes::{AHEAD, Region, View};
 use crate::record::{Key, Record};
 use crate::structure::{BLOCK, Block, Isa};
 use std::ops::Range;
 
-/// A longer run is cut.
+/// The longest run that is kept, in bytes. A longer one is cut.
 const LONGEST: usize = 8 * BLOCK;
 
-/// Of one line so many members are looked at.
+/// How many members of one line are noted.
 const MEMBERS: usize = 32;
 
-/// Where a member of a line stands.
+/// A member of a line: its key and where it begins.
 #[derive(Clone, Copy, Default)]
 struct Member {
-    /// Its key's place in the reader's memory.
-    place: u8,
-    /// It was compared as the first of a run, and not read.
+    /// The index of its key in `KeyMemory::known`.
+    id: u8,
+    /// It is the first of a run that was compared, not read.
     in_run: bool,
     start: usize,
 }
 
-/// The members of a line, as they were read.
+/// The members of a line, in the order in which they were read.
 struct LineMembers {
     members: [Member; MEMBERS],
     count: usize,
@@ -35,72 +34,77 @@ struct LineMembers {
 
 impl LineMembers {
     const fn new() -> LineMembers {
-        LineMembers { members: [Member { place: 0, in_run: false, start: 0 }; MEMBERS], count: 0, end: 0 }
+        LineMembers { members: [Member { id: 0, in_run: false, start: 0 }; MEMBERS], count: 0, end: 0 }
     }
 
     fn members(&self) -> &[Member] {
         &self.members[..self.count]
     }
 
-    /// A member's bytes, with all that stands before the next one or the next line.
+    /// Return the range of a member, up to the next member or the next line.
     fn range(&self, member: usize) -> Range<usize> {
         let next = self.members().get(member + 1);
         self.members[member].start..next.map_or(self.end, |next| next.start)
     }
 }
 
-/// The values of the keys that count: where each begins and ends, and whether it is a string without escapes.
+/// The range of each value of a key that counts, and whether it is a string without escapes.
 pub(crate) type Values = Vec<(Key, Range<usize>, bool)>;
 
-/// Proves members to be plain, and gives their values; whether they end their line is said too.
+/// Proves that members are plain and returns their values. The second argument says whether the members end
+/// their line.
 pub(crate) type Prove = fn(&[u8], bool, Isa) -> Option<Values>;
 
-/// Members that were proved to be plain.
+/// A run: successive members that were proved plain.
 #[repr(align(64))]
 struct Run {
     bytes: [u8; LONGEST],
     len: usize,
     /// The values that count: where each begins and ends, and whether it is a string without escapes.
     values: Values,
-    /// The place of the last member's key.
+    /// The key of the last member.
     last: u8,
+    /// The run ends its line; its bytes then end with the LF.
     ends_line: bool,
+    /// How often a line was found to have this run.
     used: u32,
 }
 
-/// The runs seen so far, by their first keys.
+/// The runs learned so far, by their first keys.
 pub(crate) struct RepeatedMembers {
-    /// Of each key's place the number of the run that begins with it, from 1.
+    /// For each key, the number of the run that begins with it, from 1; 0 if there is none.
     numbers: [u8; 256],
-    /// How often a run that began so was good for nothing.
+    /// For each key, how many runs that began with it were hardly used.
     failures: [u8; 256],
     known: Vec<Run>,
-    /// The line before and the line at hand.
-    before: Box<LineMembers>,
-    here: Box<LineMembers>,
-    /// Lines until they are looked at again for what they have in common, and how many those shall be then.
+    /// The members of the previous line and of the current one.
+    previous: Box<LineMembers>,
+    current: Box<LineMembers>,
+    /// How many lines are left until two are compared again, and how many will be after that.
     pause: u32,
     next_pause: u32,
     prove: Prove,
     isa: Isa,
 }
 
-/// What follows a run.
+/// Where a run ended.
 pub(crate) struct RunEnd {
+    /// The position behind it.
     pub(crate) at: usize,
-    /// The place of the last key.
+    /// The key of its last member.
     pub(crate) last: u8,
     pub(crate) ends_line: bool,
 }
 
 impl RepeatedMembers {
-    /// To look at two lines takes as long as to read some; where nothing comes of it, it is done ever more seldom.
+    /// How many lines lie between two comparisons. To compare two lines takes as long as to read a few; while
+    /// nothing is learned, the pause is doubled each time.
     const PAUSES: Range<u32> = 2..1024;
 
-    /// Used less often, a run was not worth the learning.
+    /// A run that is used less often than this when it is replaced counts as a failure.
     const WORTH: u32 = 8;
 
-    /// After so many that were not, none is learned that begins with the same key.
+    /// After this many failures, no more runs that begin with the same key are learned.
     const PATIENCE: u8 = 4;
 
     pub(crate) fn new(prove: Prove, isa: Isa) -> RepeatedMembers {
@@ -108,8 +112,8 @@ impl RepeatedMembers {
             numbers: [0; 256],
             failures: [0; 256],
             known: Vec::new(),
-            before: Box::new(LineMembers::new()),
-            here: Box::new(LineMembers::new()),
+            previous: Box::new(LineMembers::new()),
+            current: Box::new(LineMembers::new()),
             pause: RepeatedMembers::PAUSES.start,
             next_pause: RepeatedMembers::PAUSES.start,
             prove,
@@ -117,43 +121,46 @@ impl RepeatedMembers {
         }
     }
 
-    /// Forgets where lines are: other bytes come.
+    /// Forget the members of both lines, because the next lines are in another region.
     pub(crate) fn forget_positions(&mut self) {
-        (self.before.count, self.here.count) = (0, 0);
+        (self.previous.count, self.current.count) = (0, 0);
     }
 
     #[inline(always)]
     pub(crate) fn begin_line(&mut self) {
-        std::mem::swap(&mut self.before, &mut self.here);
-        self.here.count = 0;
+        std::mem::swap(&mut self.previous, &mut self.current);
+        self.current.count = 0;
     }
 
-    /// Notes a member that begins at `start`.
+    /// Note a member that begins at `start`.
     #[inline(always)]
-    pub(crate) fn note(&mut self, place: u8, start: usize, in_run: bool) {
-        if self.here.count < MEMBERS {
-            self.here.members[self.here.count] = Member { place, in_run, start };
-            self.here.count += 1;
+    pub(crate) fn note(&mut self, id: u8, start: usize, in_run: bool) {
+        if self.current.count < MEMBERS {
+            self.current.members[self.current.count] = Member { id, in_run, start };
+            self.current.count += 1;
         }
     }
 
-    /// Reads the run that begins with the key at `start`, whose place is given, if it is the one that was learned.
+    /// Compare the bytes at `start` with the run that begins with the key `id`. If they are the same, set the
+    /// run's values in `record` and return where it ends.
     #[inline(always)]
     pub(crate) fn read<B: Block>(
         &mut self,
-        place: u8,
+        id: u8,
         region: Region,
         start: usize,
         record: &mut Record,
     ) -> Option<RunEnd> {
-        let number = usize::from(self.numbers[usize::from(place)]);
+        let number = usize::from(self.numbers[usize::from(id)]);
         let run = self.known.get_mut(number.wrapping_sub(1))?;
         if start + LONGEST + AHEAD > region.readable() {
             return None;
         }
         let mut at = 0;
         while at < run.len {
-            // SAFETY: a run is whole blocks long; the block is one that the processor has.
+            // SAFETY: `at < run.len <= LONGEST`, and `at` and `LONGEST` are multiples of BLOCK, so a whole
+            // block of `run.bytes` is left. The processor has the instructions of B:
+            // `PlainReader::read_lines` matches on `Isa`, which is one of `Isa::available`.
             let known = unsafe { B::load(run.bytes.as_ptr().add(at)) };
             let rest = run.len - at;
             let counts = if rest < BLOCK { !(u64::MAX << rest) } else { u64::MAX };
@@ -169,71 +176,73 @@ impl RepeatedMembers {
         Some(RunEnd { at: start + run.len, last: run.last, ends_line: run.ends_line })
     }
 
-    /// The line at hand is read, and ends at `end`.
+    /// Note that the current line ends at `end`, and learn from it if it is time to.
     #[inline(always)]
     pub(crate) fn end_line(&mut self, region: Region, end: usize) {
-        self.here.end = end;
+        self.current.end = end;
         self.pause -= 1;
         if self.pause == 0 {
             self.learn(region.view());
         }
     }
 
-    /// Looks for what this line and the one before have in common.
+    /// Look for runs that the current line and the previous one have in common.
     #[cold]
     #[inline(never)]
     fn learn(&mut self, view: View) {
         let mut learned = false;
         let mut at = 0;
-        // A line of more members than are looked at ends somewhere else than it seems.
-        let whole = self.here.count < MEMBERS && self.before.count < MEMBERS;
-        while whole && at < self.here.count {
-            let count_equal = self.count_equal(view, at);
-            let ends_line = at + count_equal == self.here.count;
-            if count_equal >= 2 || count_equal == 1 && ends_line {
-                learned |= self.learn_run(view, at..at + count_equal, ends_line);
+        // Of a line with more members than are noted, the end of the last one is not known.
+        let whole = self.current.count < MEMBERS && self.previous.count < MEMBERS;
+        while whole && at < self.current.count {
+            let equal = self.count_equal(view, at);
+            let ends_line = at + equal == self.current.count;
+            if equal >= 2 || equal == 1 && ends_line {
+                learned |= self.learn_run(view, at..at + equal, ends_line);
             }
-            at += count_equal.max(1);
+            at += equal.max(1);
         }
         let Range { start, end } = RepeatedMembers::PAUSES;
         self.next_pause = if learned { start } else { (2 * self.next_pause).min(end) };
         self.pause = self.next_pause;
     }
 
-    /// How many members from this one on are the same in both lines, as far as a run has room.
+    /// Return how many members from `from` on are the same in both lines and fit into a run.
     fn count_equal(&self, view: View, from: usize) -> usize {
-        let (here, before) = (self.here.members(), self.before.members());
-        let Some(there) = before.iter().position(|member| member.place == here[from].place) else { return 0 };
-        let start = here[from].start;
-        here[from..]
+        let (current, previous) = (self.current.members(), self.previous.members());
+        let Some(there) = previous.iter().position(|member| member.id == current[from].id) else { return 0 };
+        let start = current[from].start;
+        current[from..]
             .iter()
-            .zip(&before[there..])
+            .zip(&previous[there..])
             .enumerate()
             .take_while(|(count, (one, other))| {
-                let (here, before) = (self.here.range(from + count), self.before.range(there + count));
-                // What was compared needs no learning.
+                let range = self.current.range(from + count);
+                let other_range = self.previous.range(there + count);
+                // A run that was compared is known already.
                 !(one.in_run || other.in_run)
-                    && one.place == other.place
-                    && one.place != 0
-                    && here.end - start <= LONGEST
-                    && here.len() == before.len()
-                    && here.zip(before).all(|(here, before)| view.byte(here) == view.byte(before))
+                    && one.id == other.id
+                    && one.id != 0
+                    && range.end - start <= LONGEST
+                    && range.len() == other_range.len()
+                    && range.zip(other_range).all(|(at, other)| view.byte(at) == view.byte(other))
             })
             .count()
     }
 
-    /// Keeps some members of this line as a run, if a copy of them proves to be plain.
+    /// Keep members of the current line as a run if a copy of them can be proved plain. Return whether it
+    /// was.
     fn learn_run(&mut self, view: View, members: Range<usize>, ends_line: bool) -> bool {
-        let first = &self.here.members[members.start];
-        let place = usize::from(first.place);
-        let number = usize::from(self.numbers[place]);
+        let first = &self.current.members[members.start];
+        let id = usize::from(first.id);
+        let number = usize::from(self.numbers[id]);
         if number > 0 && self.known[number - 1].used < RepeatedMembers::WORTH {
-            self.failures[place] = self.failures[place].saturating_add(1);
+            self.failures[id] = self.failures[id].saturating_add(1);
         }
-        if self.failures[place] >= RepeatedMembers::PATIENCE || (number == 0 && self.known.len() == 255) {
+        if self.failures[id] >= RepeatedMembers::PATIENCE || (number == 0 && self.known.len() == 255) {
             return false;
         }
-        let range = first.start..self.here.range(members.end - 1).end;
+        let range = first.start..self.current.range(members.end - 1).end;
         let mut copy = Vec::new();
         view.copy(range, &mut copy);
         let Some(values) = (self.prove)(&copy, ends_line, self.isa) else { return false };
@@ -241,7 +250,7 @@ impl RepeatedMembers {
             bytes: [0; LONGEST],
             len: copy.len(),
             values,
-            last: self.here.members[members.end - 1].place,
+            last: self.current.members[members.end - 1].id,
             ends_line,
             used: 0,
         };
@@ -250,7 +259,7 @@ impl RepeatedMembers {
             self.known[number - 1] = run;
         } else {
             self.known.push(run);
-            self.numbers[place] = self.known.len() as u8;
+            self.numbers[id] = self.known.len() as u8;
         }
         true
     }

@@ -1,9 +1,9 @@
-//! What every instruction set does with sixty-four bytes.
+//! The block of 64 bytes that each instruction set implements.
 
-/// How many bytes a block has, and a mask bits.
+/// How many bytes a block has, and how many bits a mask.
 pub(crate) const BLOCK: usize = 64;
 
-/// A short text to be compared with, and which of its bytes count.
+/// A short text to compare bytes with, and a mask of the bytes of it that count.
 #[repr(align(32))]
 pub(crate) struct Text {
     pub(crate) bytes: [u8; Text::LENGTH],
@@ -14,40 +14,43 @@ impl Text {
     pub(crate) const LENGTH: usize = 32;
 }
 
-/// Sixty-four bytes.
+/// Sixty-four bytes, and masks of them with one bit a byte, the first byte's lowest.
 pub(crate) trait Block: Copy {
-    /// Loads a block, from any alignment.
+    /// Load a block, from any alignment.
     ///
     /// # Safety
-    /// All 64 bytes are readable, and the processor has the instructions.
+    /// All 64 bytes are readable, and the processor has the instructions of the implementation.
     unsafe fn load(from: *const u8) -> Self;
 
-    /// Where this byte is.
+    /// Mask the bytes that equal `byte`.
     fn equal(self, byte: u8) -> u64;
 
-    /// Where the bytes are not those of another block.
+    /// Mask the bytes that are not those of another block.
     fn differs(self, other: Self) -> u64;
 
-    /// Where the bytes below 0x20 are.
+    /// Mask the bytes below 0x20.
     fn control(self) -> u64;
 
-    /// Where the bytes from 0x80 are.
+    /// Mask the bytes from 0x80.
     fn high(self) -> u64;
 
-    /// Where the bytes from `byte` on are, which is no ASCII.
+    /// Mask the bytes from `byte` on, which must be 0x80 or more.
     fn at_least(self, byte: u8) -> u64;
 
-    /// Where, of the 64 bytes from a place on, those are that cannot stand behind the three before them, if all is UTF-8;
-    /// and whether a character may go on behind them.
+    /// Mask the bytes that cannot follow the three before them in UTF-8, of the 64 bytes at `from`. Also
+    /// return whether a character may go on behind the 64 bytes.
     ///
-    /// The sequences of table 3-7 of the Unicode standard, read the other way round: after a byte that begins one there
-    /// are as many continuations as it says, and no others, and some first bytes narrow down the second.
+    /// These are the sequences of table 3-7 of the Unicode standard, seen from their later bytes: a first
+    /// byte is followed by as many continuations as it requires and by no others, and some first bytes
+    /// restrict the second.
     ///
     /// # Safety
-    /// These bytes and three before them are readable, and the processor has the instructions.
+    /// The 64 bytes and the three before them are readable, and the processor has the instructions of the
+    /// implementation.
     #[inline(always)]
     unsafe fn utf8_errors(from: *const u8) -> (u64, bool) {
-        // SAFETY: what the caller promises.
+        // SAFETY: the caller promises that 64 bytes and the three before them are readable, so that each load
+        // begins and ends within them, and that the processor has the instructions.
         let [block, one, two, three] = [0, 1, 2, 3].map(|back| unsafe { Self::load(from.sub(back)) });
         let begins = one.at_least(0xc0);
         let due = begins | two.at_least(0xe0) | three.at_least(0xf0);
@@ -61,35 +64,36 @@ pub(crate) trait Block: Copy {
         ((due ^ continues) | never | narrow, block.high() >> (BLOCK - 3) != 0)
     }
 
-    /// Where the bytes below 0x20 or from 0x80 are: as signed numbers, all below 0x20.
+    /// Mask the bytes below 0x20 or from 0x80: as signed numbers, all bytes below 0x20.
     fn unusual(self) -> u64 {
         self.control() | self.high()
     }
 
-    /// Where a string may end or not be plain: quotes, backslashes, and what is unusual.
+    /// Mask the bytes at which a string may end or not be plain: quotes, backslashes and unusual bytes.
     fn stops(self) -> u64 {
         self.equal(b'"') | self.equal(b'\\') | self.unusual()
     }
 
-    /// Where the opening brackets are, and the closing ones: square or curly.
+    /// Mask the opening brackets and the closing ones, square or curly.
     fn brackets(self) -> (u64, u64);
 
-    /// Where, among brackets, the curly ones are.
+    /// Mask the curly brackets. The bits of bytes that are no brackets mean nothing.
     fn curly(self) -> u64;
 
-    /// Whether a text is here.
+    /// Return whether the bytes at `here` are a text.
     ///
     /// # Safety
-    /// As many bytes as the text has are readable, and the processor has the instructions.
+    /// [`Text::LENGTH`] bytes are readable, and the processor has the instructions of the implementation.
     #[inline(always)]
     unsafe fn spells(here: *const u8, text: &Text) -> bool {
-        // SAFETY: what the caller promises.
+        // SAFETY: the caller promises that this many bytes are readable; they need no alignment.
         let here = unsafe { here.cast::<[u8; Text::LENGTH]>().read() };
         (0..Text::LENGTH).fold(0, |differs, at| differs | (here[at] ^ text.bytes[at]) & text.mask[at]) == 0
     }
 
-    /// Each bit becomes the parity of itself and those below: what is inside quotes, from where they are.
-    fn prefix_xor(mask: u64) -> u64 {
+    /// Set each bit to the parity of itself and the bits below. Applied to a mask of quotes, this masks what
+    /// is inside them.
+    fn prefix_xor(self, mask: u64) -> u64 {
         let mut parity = mask;
         for shift in [1, 2, 4, 8, 16, 32] {
             parity ^= parity << shift;
@@ -97,17 +101,17 @@ pub(crate) trait Block: Copy {
         parity
     }
 
-    /// The bits of `of` where `mask` has bits, moved together at the low end.
+    /// Move those bits of `of` where `mask` has ones together at the low end.
     #[inline(always)]
-    fn gather(of: u64, mut mask: u64) -> u64 {
+    fn gather(self, of: u64, mut mask: u64) -> u64 {
         let mut gathered = 0;
-        let mut place = 1;
+        let mut bit = 1;
         while mask != 0 {
             if of & mask & mask.wrapping_neg() != 0 {
-                gathered |= place;
+                gathered |= bit;
             }
             mask &= mask - 1;
-            place <<= 1;
+            bit <<= 1;
         }
         gathered
     }

@@ -1,7 +1,8 @@
-//! Sixty-four bytes at a time to bit masks, one bit a byte: where the quotes are, the brackets, the controls.
+//! Turn 64 bytes at a time into bit masks with one bit a byte: of the quotes, the brackets, the control
+//! characters.
 //!
-//! One algorithm ([`crate::plain`]) runs on one implementation of [`Block`] per instruction set. Which one is
-//! chosen here, once, at run time, so that one wheel is fast everywhere.
+//! The fast reader ([`crate::plain`]) is generic over [`Block`], which each instruction set implements. The
+//! instruction set is chosen here, once, at run time, so that one wheel is fast everywhere.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -36,13 +37,13 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// Those that this processor has, the fastest first. `Scalar` is everywhere.
+    /// Return the instruction sets that this processor has, the fastest first. `Scalar` is always among them.
     pub fn available() -> Vec<Isa> {
         let mut isas = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             use std::is_x86_feature_detected as has;
-            // As `plain::read_lines` enables them; every processor with AVX2 has the others.
+            // All that `PlainReader::read_lines` enables. Processors with AVX2 have the others too.
             let avx2 = has!("avx2")
                 && has!("pclmulqdq")
                 && has!("bmi1")
@@ -62,8 +63,8 @@ impl Isa {
         isas
     }
 
-    /// The fastest one, or the one that `SESSSCAN_WIDTH` names, if this processor has it: for measuring and for
-    /// ruling the vector code out.
+    /// Return the fastest instruction set, or the one that `SESSSCAN_WIDTH` names if this processor has it.
+    /// The variable serves to measure, and to rule out the vector code as a cause.
     pub fn chosen() -> Isa {
         static CHOSEN: OnceLock<Isa> = OnceLock::new();
         *CHOSEN.get_or_init(|| {
@@ -74,7 +75,7 @@ impl Isa {
         })
     }
 
-    /// Its name.
+    /// Return the name that `SESSSCAN_WIDTH` takes.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512",
@@ -85,9 +86,11 @@ impl Isa {
     }
 }
 
-/// Which bytes are escaped, given where the backslashes are: every second one of a run of them, and what
-/// follows a run of odd length. `carry` says whether the first byte is, and takes whether the next block's
-/// first one will be.
+/// Mask the bytes that are escaped, given a mask of the backslashes. Those are every second backslash of a
+/// run, and the byte behind a run of odd length.
+///
+/// `carry` says whether the block's first byte is escaped, and is set to whether the next block's first byte
+/// will be.
 #[inline(always)]
 pub(crate) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
     const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
@@ -95,7 +98,8 @@ pub(crate) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
     // An escaped backslash escapes nothing.
     let may_escape = backslashes & !first;
     // Subtracting each run from the bits above it, on a background of all odd bits, leaves a run's bits
-    // alternating from its start, whichever parity that has, and carries the alternation to the byte after it.
+    // alternating from its start, whether that is odd or even, and carries the alternation on to the byte
+    // behind the run.
     let alternating = ((may_escape << 1) | ODD).wrapping_sub(may_escape) ^ ODD;
     *carry = (alternating & backslashes) >> 63 != 0;
     alternating ^ (backslashes | first)
@@ -106,10 +110,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a block says, byte by byte.
+    /// Compare each mask of a block with the mask found byte by byte.
     fn check<B: Block>(bytes: &[u8; BLOCK]) {
         let mask = |of: fn(u8) -> bool| (0..64).fold(0_u64, |mask, at| mask | u64::from(of(bytes[at])) << at);
-        // SAFETY: the array has the bytes; the callers run what the processor has.
+        // SAFETY: the array has 64 bytes, and the caller takes B from `Isa::available`.
         let block = unsafe { B::load(bytes.as_ptr()) };
         assert_eq!(block.equal(b'"'), mask(|byte| byte == b'"'));
         assert_eq!(block.equal(0xff), mask(|byte| byte == 0xff));
@@ -118,7 +122,7 @@ mod tests {
         assert_eq!(block.unusual(), block.control() | block.high());
         let mut other = *bytes;
         (0..64).filter(|at| at % 7 == 3).for_each(|at| other[at] ^= 1 << (at % 8));
-        // SAFETY: as above.
+        // SAFETY: `other` has 64 bytes, and the caller takes B from `Isa::available`.
         let differs = block.differs(unsafe { B::load(other.as_ptr()) });
         assert_eq!(differs, (0..64).filter(|at| at % 7 == 3).fold(0_u64, |mask, at| mask | 1 << at));
         for least in 0x80..=0xff {
@@ -129,7 +133,8 @@ mod tests {
         for length in 1..=Text::LENGTH {
             let mut text = Text { bytes: bytes[..Text::LENGTH].try_into().unwrap(), mask: [0; Text::LENGTH] };
             text.mask[..length].fill(0xff);
-            // SAFETY: as above.
+            // SAFETY: `bytes` has 64 bytes, more than `Text::LENGTH`, and the caller takes B from
+            // `Isa::available`.
             let spells = |text: &Text| unsafe { B::spells(bytes.as_ptr(), text) };
             assert!(spells(&text));
             text.bytes[length - 1] ^= 4;
@@ -146,17 +151,19 @@ mod tests {
             *inside ^= quotes >> at & 1 == 1;
             Some(u64::from(*inside) << at)
         });
-        assert_eq!(B::prefix_xor(quotes), inside.fold(0, |mask, bit| mask | bit));
+        assert_eq!(block.prefix_xor(quotes), inside.fold(0, |mask, bit| mask | bit));
         let gathered = (0..64).filter(|at| quotes >> at & 1 == 1).enumerate();
         let gathered = gathered.fold(0, |gathered, (to, at)| gathered | (open >> at & 1) << to);
-        assert_eq!(B::gather(open, quotes), gathered);
+        assert_eq!(block.gather(open, quotes), gathered);
     }
 
-    /// Whether a text is UTF-8, by what a block says of it; it may take up what is between three bytes and a block less.
+    /// Return whether a block's mask finds a text to be UTF-8. The text has less than 64 bytes, so that the
+    /// bytes behind it show a character that is cut off.
     fn is_utf8<B: Block>(text: &[u8]) -> bool {
         let mut bytes = [b' '; 3 + BLOCK];
         bytes[3..3 + text.len()].copy_from_slice(text);
-        // SAFETY: the array has the bytes; the callers run what the processor has.
+        // SAFETY: the array has 64 bytes from the fourth on and three before, and the caller takes B from
+        // `Isa::available`.
         let (errors, _) = unsafe { B::utf8_errors(bytes.as_ptr().add(3)) };
         errors == 0
     }
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn all_short_texts_of_bytes_that_matter() {
+    fn utf8_errors_on_all_texts_of_four_critical_bytes() {
         const BYTES: [u8; 26] = [
             0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
             0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xfe, 0xff,
@@ -193,8 +200,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn utf8_as_the_standard_library_sees_it(
-            pieces in prop::collection::vec(prop::sample::select(vec!["a", "é", "\u{7ff}", "\u{800}", "\u{ffff}", "😀", "\u{10ffff}", "\""]), 0..16),
+        fn utf8_errors_agree_with_the_standard_library(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "é", "\u{7ff}", "\u{800}", "\u{ffff}", "😀", "\u{10ffff}", "\"",
+                ]),
+                0..16,
+            ),
             hit in any::<prop::sample::Index>(),
             by in any::<u8>(),
         ) {
@@ -209,8 +221,11 @@ mod tests {
         }
 
         #[test]
-        fn each_isa_says_what_the_bytes_say(
-            few in prop::collection::vec(prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()), BLOCK),
+        fn masks_of_each_isa_agree_with_the_bytes(
+            few in prop::collection::vec(
+                prop::sample::select(b"\"\\{}[]:,a\n\0\x1f \x7f\x80\xff".to_vec()),
+                BLOCK,
+            ),
             any in prop::collection::vec(any::<u8>(), BLOCK),
             letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), BLOCK),
         ) {
@@ -231,7 +246,9 @@ mod tests {
         }
 
         #[test]
-        fn escapes_as_a_reader_sees_them(blocks in prop::collection::vec((any::<u64>(), any::<u64>()), 1..6)) {
+        fn escaped_agrees_with_a_bytewise_reader(
+            blocks in prop::collection::vec((any::<u64>(), any::<u64>()), 1..6),
+        ) {
             let mut carry = false;
             let mut expected_carry = false;
             for (a, b) in blocks {

@@ -1,26 +1,28 @@
-//! Sixty-four bytes on any processor: eight words of eight.
+//! Sixty-four bytes as eight words of eight, for any processor.
 
 use super::block::Block;
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
+/// Eight words, each with its first byte lowest.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar([u64; 8]);
 
 impl Scalar {
-    /// A bit for each byte whose highest bit `of` leaves set.
+    /// Mask the bytes whose highest bit is set in what `of` makes of their word.
     #[inline(always)]
     fn mask(self, of: impl Fn(u64) -> u64) -> u64 {
         self.0.iter().enumerate().fold(0, |mask, (at, word)| {
-            // The multiplication gathers the eight high bits in the highest byte; no two of them meet on the way.
+            // The multiplication gathers the eight bits in the highest byte; no two of them are added on the
+            // way.
             let gathered = ((of(*word) & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
             mask | gathered << (8 * at)
         })
     }
 }
 
-/// The high bit of each byte that is zero.
+/// Return the high bit of each byte that is zero.
 #[inline(always)]
 fn zero(word: u64) -> u64 {
     !(((word & !HIGH) + !HIGH) | word)
@@ -29,7 +31,7 @@ fn zero(word: u64) -> u64 {
 impl Block for Scalar {
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Scalar {
-        // SAFETY: the caller promises 64 readable bytes.
+        // SAFETY: the caller promises 64 readable bytes; the read needs no alignment.
         Scalar(unsafe { from.cast::<[u64; 8]>().read_unaligned() }.map(u64::from_le))
     }
 
@@ -55,7 +57,8 @@ impl Block for Scalar {
 
     #[inline(always)]
     fn at_least(self, byte: u8) -> u64 {
-        // Both have the high bit, so the seven below it decide: they carry into it.
+        // `byte` has the high bit, so of the bytes that have it too the seven lower bits decide: they carry
+        // into it.
         self.mask(|word| word & ((word & !HIGH) + LOW * u64::from(0x100 - u16::from(byte))))
     }
 

@@ -1,4 +1,4 @@
-//! Looking into a value of a line that was proved to be plain, at the fast reader's pace.
+//! Read the values inside a value of a plain line, as fast as the fast reader.
 
 use super::Values;
 use crate::bytes::{AHEAD, Region, STRIDE};
@@ -7,7 +7,7 @@ use crate::structure::{Block, Isa, Scalar};
 use crate::text;
 use std::ops::Range;
 
-/// Bytes of lines that were proved to be plain.
+/// A region of lines that were proved plain, and the instruction set to read it with.
 #[derive(Clone, Copy)]
 pub(crate) struct PlainRegion<'a> {
     region: Region<'a>,
@@ -19,20 +19,20 @@ impl<'a> PlainRegion<'a> {
         PlainRegion { region, isa }
     }
 
-    /// To look into a value that ends at `end`, if blocks can be loaded from all of it.
+    /// Return the values inside a value that ends at `end`, if a block can be loaded from each of its bytes.
     pub(crate) fn values(self, end: usize) -> Option<PlainValues<'a>> {
         (end + AHEAD < self.region.readable()).then_some(PlainValues { bytes: self, end })
     }
 }
 
-/// A value of a plain line, and those inside it, to be passed over as the fast reader does.
+/// The values inside a value of a plain line.
 pub(crate) struct PlainValues<'a> {
     bytes: PlainRegion<'a>,
     end: usize,
 }
 
 impl Values for PlainValues<'_> {
-    /// Enough to tell who wrote a text.
+    /// Enough to see who wrote a text.
     const PIECE: usize = 32;
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -65,7 +65,7 @@ impl Values for PlainValues<'_> {
                 fn avx2(region: Region, at: usize) -> Option<usize> {
                     end::<crate::structure::Avx2>(region, at)
                 }
-                // SAFETY: likewise.
+                // SAFETY: `Isa::available` found these instructions in this processor.
                 unsafe { avx2(region, at) }
             }
             #[cfg(target_arch = "aarch64")]
@@ -80,7 +80,7 @@ impl Values for PlainValues<'_> {
     }
 
     fn decodes(&self, range: Range<usize>) -> bool {
-        /// Longer than any escape.
+        /// How many bytes are decoded at a time; more than any escape has.
         const PIECE: usize = 4096;
         let mut piece = Vec::with_capacity(PIECE);
         let Range { start: mut at, end } = range;
@@ -88,7 +88,7 @@ impl Values for PlainValues<'_> {
         while at < end {
             let piece = self.copy(at..end.min(at + PIECE), &mut piece);
             let decodable = text::decodable(piece);
-            // What is cut off by the end of a piece is whole in the next one.
+            // An escape that the end of a piece cuts off is whole in the next piece.
             if decodable == 0 || (decodable < piece.len() && at + piece.len() == end) {
                 return false;
             }
