@@ -1,4 +1,4 @@
-"""What is wrong with a registry file, at the smallest input for each kind."""
+"""Test the classification of registry rows, with the smallest input for each kind."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from sessscan._core import RowState, classify, classify_bytes, classify_many, ro
 
 ROW = b'{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}'
 MAX_ROW = 10 << 20
-posix = pytest.mark.skipif(os.name == "nt", reason="of Unix")
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a Unix system")
 
 KINDS: list[tuple[bytes, str, int, int]] = [
     (ROW, "ok", 0, 0),
@@ -45,7 +45,9 @@ KINDS: list[tuple[bytes, str, int, int]] = [
 
 
 @pytest.mark.parametrize(("data", "kind", "offset", "length"), KINDS, ids=[kind[1] for kind in KINDS])
-def test_each_kind(tmp_path: Path, data: bytes, kind: str, offset: int, length: int) -> None:
+def test_each_kind_with_its_offset_and_length(
+    tmp_path: Path, data: bytes, kind: str, offset: int, length: int
+) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(data)
     state = classify(path)
@@ -56,12 +58,12 @@ def test_each_kind(tmp_path: Path, data: bytes, kind: str, offset: int, length: 
     assert (of_bytes.kind, of_bytes.offset, of_bytes.length) == (kind, offset, length)
 
 
-def test_without_a_stem_every_id_will_do() -> None:
+def test_without_a_stem_any_id_is_accepted() -> None:
     assert classify_bytes(ROW) == "ok"
     assert classify_bytes(bytearray(ROW), stem="local_b") == "id-mismatch"
 
 
-def test_states_compare(tmp_path: Path) -> None:
+def test_states_compare_with_each_other_and_with_text(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(b"\x00")
     state = classify(str(path))
@@ -78,8 +80,8 @@ def test_states_compare(tmp_path: Path) -> None:
         state.kind = "ok"  # type: ignore[misc]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="holes can be told on Linux")
-def test_ten_gigabytes_of_nothing_take_no_time(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs SEEK_DATA, to find holes")
+def test_a_hole_of_ten_gib_takes_less_than_a_second(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     with path.open("wb") as file:
         file.truncate(10 << 30)
@@ -108,7 +110,7 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     assert classify("/dev/null") == "not-a-row"
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     with pytest.raises(FileNotFoundError) as caught:
         classify(path)
@@ -116,7 +118,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(ROW)
     path.chmod(0)
@@ -143,10 +145,10 @@ def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
 
 
 @posix
-def test_reading_changes_no_time(tmp_path: Path) -> None:
+def test_reading_changes_no_time_stamp(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(ROW)
-    # So old an access that a mere look would bring it up to date under `relatime`.
+    # With so old an access time, `relatime` would record any read.
     os.utime(path, ns=(1, 2))
     before = path.stat()
     classify(path)
@@ -165,8 +167,11 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=6), st.data())
-def test_every_prefix_is_truncated_and_readable(row: dict[str, object], data: st.DataObject) -> None:
-    """At every byte, escapes and halves of characters included, with zeros behind it or without."""
+def test_every_prefix_is_truncated_and_its_members_readable(
+    row: dict[str, object], data: st.DataObject
+) -> None:
+    """A row may be cut at any byte, inside an escape or a character too, with or without zeros after the
+    cut."""
     text = json.dumps(row, ensure_ascii=data.draw(st.booleans()), separators=(",", ":"))
     whole = text.encode("utf-8", "surrogatepass")
     assert classify_bytes(whole) == "not-a-row"
@@ -181,19 +186,19 @@ def test_every_prefix_is_truncated_and_readable(row: dict[str, object], data: st
 
 
 @given(st.binary(max_size=40))
-def test_no_bytes_are_too_strange(data: bytes) -> None:
+def test_any_bytes_can_be_classified(data: bytes) -> None:
     state = classify_bytes(data)
     assert 0 <= state.offset <= state.offset + state.length <= len(data) == state.size
     assert isinstance(row_prefix(data), dict)
 
 
-def test_what_is_left_of_a_row() -> None:
+def test_the_complete_members_of_a_prefix() -> None:
     assert row_prefix(b'{"a":[1,{"b":"\\u00e9"}],"c":null,"d":"\\ud83d","e":"cut') == {
         "a": [1, {"b": "é"}],
         "c": None,
         "d": "\ud83d",
     }
-    # A number may have had more digits; a literal has no more letters.
+    # A number at the end may be incomplete, a literal cannot be.
     assert row_prefix(b'{"a":true,"b":12') == row_prefix(b'{"a":true,"b":12\x00\x00') == {"a": True}
     assert row_prefix(b'{"a":true') == {"a": True}
     assert row_prefix(b'{"a":12,') == {"a": 12}
@@ -203,12 +208,12 @@ def test_what_is_left_of_a_row() -> None:
     assert row_prefix(b"[1,2") == row_prefix(b"\x00\x00") == row_prefix(b"") == {}
 
 
-def test_what_python_cannot_take_is_left_out() -> None:
+def test_values_that_python_cannot_parse_are_left_out() -> None:
     deep = b"[" * 100_000 + b"]" * 100_000
     assert row_prefix(b'{"a":' + deep + b',"b":' + b"9" * 5000 + b',"c":1}') == {"c": 1}
 
 
-def test_a_million_brackets() -> None:
+def test_a_million_levels_of_nesting() -> None:
     for data in (b"[" * 1_000_000, b'{"a":' * 1_000_000):
         assert classify_bytes(data) == "truncated"
     assert classify_bytes(b"[" * 1_000_000 + b"]" * 1_000_000) == "not-a-row"

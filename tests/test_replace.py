@@ -1,4 +1,5 @@
-"""The one writer, as Python sees it: a whole new file or the old one, and the right exception."""
+"""Test the core's writer from Python: the file is entirely old or new, and errors are the right
+exceptions."""
 
 import copy
 import errno
@@ -20,7 +21,7 @@ from sessscan.errors import ConflictError, SessscanError
 OLD = b"\x00" * 1000
 NEW = b'{"sessionId":"local_a"}'
 unprivileged = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-posix = pytest.mark.skipif(os.name == "nt", reason="of Unix")
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a Unix system")
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def sha(data: bytes) -> str:
 
 @pytest.mark.parametrize("expected", [None, OLD, sha(OLD), sha(OLD).upper()])
 @pytest.mark.parametrize("backup", [False, True])
-def test_replaces(row: Path, expected: bytes | str | None, backup: bool) -> None:
+def test_replace_keeps_the_mode_and_the_backup(row: Path, expected: bytes | str | None, backup: bool) -> None:
     row.chmod(0o640)
     kept = row.with_name("local_a.json.corrupted-bak") if backup else None
     replace(row, NEW, expected=expected, backup=kept)
@@ -54,7 +55,7 @@ def test_replaces(row: Path, expected: bytes | str | None, backup: bool) -> None
 
 
 @posix
-def test_creates_for_the_owner_alone(tmp_path: Path) -> None:
+def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     before = os.umask(0)
     try:
@@ -66,13 +67,13 @@ def test_creates_for_the_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * (5 << 20), bytearray(b"x")])
-def test_content_of_every_size(row: Path, data: bytes | bytearray) -> None:
+def test_replace_takes_content_of_any_size_and_buffer(row: Path, data: bytes | bytearray) -> None:
     replace(str(row), data)
     assert row.read_bytes() == data
 
 
 @pytest.mark.parametrize("expected", [b"", NEW, OLD + b"\x00", OLD[1:], sha(NEW), ABSENT])
-def test_a_conflict_leaves_the_file(row: Path, expected: object) -> None:
+def test_a_conflict_leaves_the_file_unchanged(row: Path, expected: object) -> None:
     before = row.stat()
     with pytest.raises(ConflictError, match=r"local_a\.json") as caught:
         replace(row, NEW, expected=expected, backup=row.with_suffix(".bak"))  # type: ignore[arg-type]
@@ -84,7 +85,7 @@ def test_a_conflict_leaves_the_file(row: Path, expected: object) -> None:
 
 
 @pytest.mark.parametrize("expected", [OLD, sha(OLD)])
-def test_a_missing_file_is_a_conflict_where_one_is_expected(tmp_path: Path, expected: bytes | str) -> None:
+def test_a_missing_file_is_a_conflict_if_content_is_expected(tmp_path: Path, expected: bytes | str) -> None:
     path = tmp_path / "local_a.json"
     with pytest.raises(ConflictError):
         replace(path, NEW, expected=expected)
@@ -92,19 +93,19 @@ def test_a_missing_file_is_a_conflict_where_one_is_expected(tmp_path: Path, expe
     assert names(path) == ["local_a.json"]
 
 
-def test_a_backup_is_never_overwritten(row: Path) -> None:
+def test_an_existing_backup_is_not_overwritten(row: Path) -> None:
     backup = row.with_name("local_a.json.corrupted-bak")
-    backup.write_bytes(b"an earlier one")
+    backup.write_bytes(b"an earlier backup")
     with pytest.raises(FileExistsError) as caught:
         replace(row, NEW, expected=OLD, backup=backup)
     assert caught.value.errno == errno.EEXIST
     assert caught.value.filename == str(backup)
     assert row.read_bytes() == OLD
-    assert backup.read_bytes() == b"an earlier one"
+    assert backup.read_bytes() == b"an earlier backup"
     assert names(row) == ["local_a.json", "local_a.json.corrupted-bak"]
 
 
-def test_a_backup_of_what_is_not_there(tmp_path: Path) -> None:
+def test_without_a_file_there_is_no_backup(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     replace(path, NEW, backup=tmp_path / "backup")
     assert names(path) == ["local_a.json"]
@@ -147,7 +148,7 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     assert names(folder) == ["local_a.json"]
 
 
-def test_a_missing_folder(tmp_path: Path) -> None:
+def test_a_missing_folder_is_not_created(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "local_a.json"
     with pytest.raises(FileNotFoundError) as caught:
         replace(path, NEW, expected=ABSENT)
@@ -155,7 +156,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 
 @unprivileged
-def test_a_folder_that_may_not_be_written(row: Path) -> None:
+def test_no_permission_to_write_in_the_folder(row: Path) -> None:
     row.parent.chmod(0o500)
     try:
         with pytest.raises(PermissionError) as caught:
@@ -167,8 +168,8 @@ def test_a_folder_that_may_not_be_written(row: Path) -> None:
     assert row.read_bytes() == OLD
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a mount that cannot be written")
-def test_a_file_system_that_cannot_be_written() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_read_only_file_system_names_the_file() -> None:
     path = Path("/proc/local_a.json")
     with pytest.raises(OSError) as caught:
         replace(path, NEW, expected=ABSENT)
@@ -188,7 +189,7 @@ def test_a_fifo_does_not_hang(tmp_path: Path) -> None:
 
 
 @posix
-def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"local_\xff\n.json")
     replace(path, OLD, expected=ABSENT)
     with pytest.raises(FileNotFoundError) as caught:
@@ -199,13 +200,13 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("expected", ["", "zz" * 32, sha(OLD)[:-1], sha(OLD) + "0", "+" * 64, "é" * 32])
-def test_no_digest(row: Path, expected: str) -> None:
+def test_an_invalid_digest_is_a_value_error(row: Path, expected: str) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         replace(row, NEW, expected=expected)
 
 
 @pytest.mark.parametrize("expected", [1, object(), ["x"]])
-def test_no_expectation(row: Path, expected: object) -> None:
+def test_an_expectation_of_another_type_is_a_type_error(row: Path, expected: object) -> None:
     with pytest.raises(TypeError):
         replace(row, NEW, expected=expected)  # type: ignore[arg-type]
     for nothing in (ABSENT, None):
@@ -214,7 +215,7 @@ def test_no_expectation(row: Path, expected: object) -> None:
     assert row.read_bytes() == OLD
 
 
-def test_absent_is_one_object() -> None:
+def test_absent_is_a_singleton() -> None:
     assert repr(ABSENT) == "sessscan.ABSENT"
     assert copy.deepcopy(ABSENT) is ABSENT is pickle.loads(pickle.dumps(ABSENT))
     with pytest.raises(TypeError):
@@ -222,7 +223,7 @@ def test_absent_is_one_object() -> None:
 
 
 @pytest.mark.parametrize("expected", [OLD, sha(OLD)])
-def test_removes(row: Path, expected: bytes | str) -> None:
+def test_remove_needs_the_expected_content(row: Path, expected: bytes | str) -> None:
     with pytest.raises(ConflictError):
         remove(row, expected=NEW)
     assert names(row) == ["local_a.json"]
@@ -232,7 +233,7 @@ def test_removes(row: Path, expected: bytes | str) -> None:
         remove(row, expected=expected)
 
 
-def test_appends(tmp_path: Path) -> None:
+def test_append_creates_the_file_or_adds_to_it(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     append_durable(path, b"one\n")
     append_durable(path, bytearray(b"two\n"))
@@ -245,7 +246,7 @@ def test_appends(tmp_path: Path) -> None:
 
 
 @posix
-def test_appends_to_no_link(tmp_path: Path) -> None:
+def test_append_does_not_follow_a_link(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError) as caught:
         append_durable(tmp_path / "journal.jsonl", b"x")
@@ -253,15 +254,15 @@ def test_appends_to_no_link(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_sweeps_what_the_dead_left(tmp_path: Path) -> None:
+def test_sweep_removes_what_ended_processes_left(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     left = tmp_path / f".sessscan-{dead.pid}-00ff"
-    left.write_bytes(b"half of a r")
+    left.write_bytes(b"half of a row")
     ours = tmp_path / f".sessscan-{os.getpid()}-00ff"
     ours.write_bytes(b"being written")
     changed = tmp_path / f".sessscan-{dead.pid}-00ff-1-{'0' * 32}"
-    changed.write_bytes(b"what the app wrote in the moment of the crash")
+    changed.write_bytes(b"what the app wrote at the moment of the crash")
     others = [tmp_path / name for name in (".sessscan-notes", "local_a.json", "local_a.json.tmp")]
     for other in others:
         other.write_bytes(b"")
@@ -273,14 +274,14 @@ def test_sweeps_what_the_dead_left(tmp_path: Path) -> None:
     assert caught.value.filename == str(tmp_path / "missing")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="files change places in one step on Linux and macOS")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs an exchange of files, which Linux has")
 def test_an_owner_who_writes_meanwhile_loses_nothing(row: Path) -> None:
-    """The owner's last version must be there in the end, mended or not, however often it was replaced."""
+    """The owner's last version is there in the end, however often the file was replaced."""
     row.write_bytes(b"0")
     end = time.monotonic() + 1
     written = 0
 
-    def own() -> None:
+    def write_versions() -> None:
         nonlocal written
         while time.monotonic() < end:
             written += 1
@@ -289,25 +290,25 @@ def test_an_owner_who_writes_meanwhile_loses_nothing(row: Path) -> None:
             new.rename(row)
             time.sleep(0.0005)
 
-    owner = threading.Thread(target=own)
+    owner = threading.Thread(target=write_versions)
     owner.start()
-    mended = conflicts = 0
+    replaced = conflicts = 0
     while owner.is_alive():
         before = row.read_bytes()
         try:
-            replace(row, before.split()[0] + b" mended", expected=before)
-            mended += 1
+            replace(row, before.split()[0] + b" replaced", expected=before)
+            replaced += 1
         except ConflictError:
             conflicts += 1
     owner.join()
     assert int(row.read_bytes().split()[0]) == written
-    assert mended
+    assert replaced
     assert conflicts
     assert names(row) == ["local_a.json"]
 
 
-def test_other_threads_go_on_meanwhile(row: Path) -> None:
-    """The interpreter lock is released: a write of 64 MiB does not stop a thread that counts."""
+def test_other_threads_run_during_a_write(row: Path) -> None:
+    """The interpreter lock is released: another thread counts while 64 MiB are written."""
     ticks = 0
     over = threading.Event()
 
@@ -329,5 +330,5 @@ def test_other_threads_go_on_meanwhile(row: Path) -> None:
     assert during > 1
 
 
-def test_the_core_has_no_other_way_to_write() -> None:
+def test_no_other_name_in_the_core_says_that_it_writes() -> None:
     assert {name for name in dir(_core) if "write" in name or "rename" in name} == set()

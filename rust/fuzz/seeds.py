@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets to `corpus`: each known shape of a transcript or a row, small."""
+"""Write the seeds of the fuzz targets to `corpus`: each known shape of a transcript or row, small."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 
 
 def compact(value: Any) -> str:
+    """Return a value as JSON without spaces."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -43,6 +44,7 @@ WORKTREE = {
 
 
 def chain(**members: Any) -> str:
+    """Return a record with a `parentUuid`."""
     return compact({"parentUuid": "u-1"} | members)
 
 

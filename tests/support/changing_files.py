@@ -1,9 +1,8 @@
-"""Files that change all the time, and a process that scans them and looks whether it was told the truth.
+"""Change files all the time in one process, scan them in another, and check each answer.
 
-The writer cuts, extends, rewrites, replaces and deletes files, and writes down what it is about to do. It
-cuts while a scan runs, at a random moment of it. The process that scans compares each answer with all that
-the file was during the scan: it must be what one of these, or the beginning of one, says; else there must be
-an error.
+The writer cuts, extends, rewrites, replaces and deletes files, and logs each change before it makes it. It
+cuts a file at a random moment of a running scan. The reader compares each answer with all versions that the
+file had during the scan: it must be the answer for one of them, or for the beginning of one, or an error.
 
     python -m support.changing_files scan FOLDER CUTS SEED FAULTHANDLER
 
@@ -35,24 +34,25 @@ SESSION = "4c1c0d6e-1111-4222-8333-944455556666"
 PAGE = mmap.PAGESIZE
 MIB = 1 << 20
 
-# What a file holds: pieces of texts, one after the other. None: there is no such file.
 Part = tuple[str, int, int]
+"""A part of a text: its name, begin and end."""
 Version = tuple[Part, ...] | None
+"""The content of a file, part after part; None: the file does not exist."""
 
 SIZES = {"A": 2 * MIB, "B": 3 * MIB, "C": 5 * MIB, "S": 600_000, "L": 33 * MIB, "M": 35 * MIB}
-"""All but S are large enough to be mapped, L and M to be scanned by several threads."""
+"""Sizes in bytes. All but S are large enough to be mapped, and L and M to be scanned by several threads."""
 
 
 @lru_cache
 def text(name: str) -> bytes:
-    """A transcript of this name, in which no two records say the same, nor do two of different names."""
-    dice = Random(name)
+    """Make the transcript of this name. All records of all transcripts differ."""
+    random = Random(name)
     began = 1_700_000_000_000 + ord(name) * 10**9
     lines: list[str] = []
     left, number = SIZES[name], 0
     while left > 0:
         number += 1
-        filler = dice.choice(("so much ", "größer, ", 'said \\"no\\" ')) * dice.choice((3, 40, 90, 2_000))
+        filler = random.choice(("so much ", "größer, ", 'said \\"no\\" ')) * random.choice((3, 40, 90, 2_000))
         filler *= 3 if name in "LM" else 1
         lines.append(
             f'{{"parentUuid":null,"isSidechain":false,"type":"user","message":{{"role":"user","content":'
@@ -76,11 +76,12 @@ def size_of(version: Version) -> int:
     return sum(end - begin for _, begin, end in version or ())
 
 
-# --- What both processes see ------------------------------------------------------------------------------
+# --- Shared by both processes -----------------------------------------------------------------------------
 
 
 class Signals:
-    """Which scan runs, if one does, and how long they take; how many cuts were made under a running one."""
+    """Shared memory: the number of the running scan, a scan's usual duration, and the number of cuts so
+    far."""
 
     FIELDS = struct.Struct("=QdQ")
 
@@ -94,11 +95,12 @@ class Signals:
     def get(self) -> tuple[int, float, int]:
         return self.FIELDS.unpack_from(self.memory)
 
-    def say(self, scan: int, seconds: float) -> None:
-        """Scan number `scan` runs; 0: none does."""
+    def set(self, scan: int, seconds: float) -> None:
+        """Set the number of the running scan (0: none runs) and the duration to expect, in seconds."""
         struct.pack_into("=Qd", self.memory, 0, scan, seconds)
 
     def count_hit(self) -> int:
+        """Count a cut that was made during a scan; return the number so far."""
         hits = self.get()[2] + 1
         struct.pack_into("=Q", self.memory, 16, hits)
         return hits
@@ -108,8 +110,10 @@ class Signals:
 
 
 class Writer:
+    """The process that changes the files."""
+
     def __init__(self, folder: Path, cuts: int, seed: int) -> None:
-        self.dice = Random(seed)
+        self.random = Random(seed)
         self.signals = Signals(folder)
         self.cuts = cuts
         self.folder = folder
@@ -118,9 +122,10 @@ class Writer:
         self.log = (folder / "log").open("ab", buffering=0)
         for which, name in enumerate("ACL"):
             self.paths[which].parent.mkdir()
-            self.become(which, "replace", ((name, 0, len(text(name))),))
+            self.change(which, "replace", ((name, 0, len(text(name))),))
 
-    def become(self, which: int, how: str, version: Version) -> None:
+    def change(self, which: int, how: str, version: Version) -> None:
+        """Log a change and make it."""
         self.log.write(json.dumps([which, how, version]).encode() + b"\n")
         path, before = self.paths[which], self.now[which]
         self.now[which] = version
@@ -128,7 +133,7 @@ class Writer:
             path.unlink()
         elif how == "cut":
             os.truncate(path, size_of(version))
-        elif how.startswith("go on"):
+        elif how.startswith("append"):
             with path.open("ab", buffering=0) as file:
                 self.write(file.write, content(version)[size_of(before) :])
         elif how == "rewrite":
@@ -140,17 +145,17 @@ class Writer:
             new.replace(path)
 
     def write(self, write: Callable[[bytes], int], data: bytes) -> None:
-        step = self.dice.choice((PAGE, 100_000, MIB, 64 * MIB))
+        step = self.random.choice((PAGE, 100_000, MIB, 64 * MIB))
         for at in range(0, len(data), step):
             write(data[at : at + step])
 
     def cut(self, which: int) -> bool:
-        """Cuts a file while a scan runs; false if none does, or if it was over by then."""
+        """Cut a file during a scan; return false if no scan ran or if it had ended by then."""
         before = self.now[which]
         assert before is not None
         size = size_of(before)
-        place = self.dice.randrange(size)
-        place = self.dice.choice(
+        place = self.random.randrange(size)
+        place = self.random.choice(
             (
                 place,
                 place,
@@ -174,95 +179,99 @@ class Writer:
                 return False
             time.sleep(0)
         scan, seconds, _ = now
-        moment = time.perf_counter() + self.dice.uniform(0, seconds)
+        moment = time.perf_counter() + self.random.uniform(0, seconds)
         while time.perf_counter() < moment:
             pass
-        self.become(which, "cut", version)
+        self.change(which, "cut", version)
         return self.signals.get()[0] == scan
 
     def run(self) -> None:
         hits = 0
         while hits < self.cuts:
-            which = self.dice.choice((0, 0, 0, 0, 1, 1, 1, 1, 2))
+            which = self.random.choice((0, 0, 0, 0, 1, 1, 1, 1, 2))
             before = self.now[which]
-            if before is not None and size_of(before) > SIZES["S"] // 2 and self.dice.random() < 0.75:
+            if before is not None and size_of(before) > SIZES["S"] // 2 and self.random.random() < 0.75:
                 if self.cut(which):
                     hits = self.signals.count_hit()
                 continue
-            name = self.dice.choice("LM" if which == 2 else "ABCS")
+            name = self.random.choice("LM" if which == 2 else "ABCS")
             size = len(text(name))
             how = "replace"
             if before is not None:
-                how = self.dice.choice(("go on", "go on otherwise", "rewrite", "replace", "delete"))
-            if how.startswith("go on"):
+                how = self.random.choice(("append", "append another text", "rewrite", "replace", "delete"))
+            if how.startswith("append"):
                 last = before[-1] if before else (name, 0, 0)
                 rest = last[0], last[2], len(text(last[0]))
-                if how == "go on otherwise":
-                    rest = name, text(name).index(b"\n", self.dice.randrange(size // 2)) + 1, size
+                if how == "append another text":
+                    rest = name, text(name).index(b"\n", self.random.randrange(size // 2)) + 1, size
                 if rest[1] < rest[2] and size_of(before) < 2 * SIZES["M"]:
-                    self.become(which, how, (*(before or ()), rest))
+                    self.change(which, how, (*(before or ()), rest))
             else:
-                self.become(which, how, None if how == "delete" else ((name, 0, size),))
+                self.change(which, how, None if how == "delete" else ((name, 0, size),))
 
 
-# --- Who scans --------------------------------------------------------------------------------------------
+# --- The reader -------------------------------------------------------------------------------------------
 
 
-class Untrue(Exception):
-    pass
+class WrongAnswerError(Exception):
+    """An answer is that of no version of the file."""
 
 
 class Reader:
+    """The process that scans the files and checks the answers."""
+
     def __init__(self, folder: Path, seed: int) -> None:
-        self.dice = Random(seed)
+        self.random = Random(seed)
         self.folder = folder
         self.signals = Signals(folder)
         self.paths = [folder / str(number) / f"{SESSION}.jsonl" for number in range(3)]
         self.versions: list[list[Version]] = [[], [], []]
-        self.done: list[list[str]] = [[], [], []]
+        self.changes: list[list[str]] = [[], [], []]
         self.log = (folder / "log").open("rb")
-        self.seen: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.seconds: dict[str, float] = {}
         self.number = 0
 
-    def told(self, which: int, begin: int) -> str:
-        """What the writer did to a file since."""
-        return " ".join(self.done[which][begin:])
+    def changes_since(self, which: int, begin: int) -> str:
+        """Describe the changes of a file from a version on."""
+        return " ".join(self.changes[which][begin:])
 
     def read_log(self) -> None:
         while (line := self.log.readline()).endswith(b"\n"):
             which, how, version = json.loads(line)
             self.versions[which].append(None if version is None else tuple(map(tuple, version)))
-            self.done[which].append(f"{how}{version}")
-            self.seen[how] += 1
+            self.changes[which].append(f"{how}{version}")
+            self.counts[how] += 1
         self.log.seek(-len(line), os.SEEK_CUR)
 
     def run_once(self) -> None:
-        kind = self.dice.choice(("scan", "scan", "strict", "many", "events"))
-        which = range(3) if kind == "many" else [self.dice.randrange(3)]
+        kind = self.random.choice(("scan", "scan", "strict", "many", "events"))
+        which = range(3) if kind == "many" else [self.random.randrange(3)]
         paths = [self.paths[number] for number in which]
         self.read_log()
-        # What was written down last may not have happened yet.
+        # The last change in the log may not have been made yet.
         before = [max(0, len(versions) - 2) for versions in self.versions]
 
         self.number += 1
-        self.signals.say(self.number, self.seconds.get(kind, 0.001))
+        self.signals.set(self.number, self.seconds.get(kind, 0.001))
         began = time.perf_counter()
         try:
-            answers: list[Any] = list(self.ask(kind, paths))
+            answers: list[Any] = list(self.scan(kind, paths))
         except OSError as error:
             answers = [error]
         self.seconds[kind] = (self.seconds.get(kind, 0) + time.perf_counter() - began) / 2
-        self.signals.say(0, 0)
+        self.signals.set(0, 0)
 
         self.read_log()
         for number, answer in zip(which, answers, strict=True):
             try:
                 self.check(kind, answer, self.versions[number][before[number] :])
-            except Untrue as error:
-                raise Untrue(f"{kind} while {self.told(number, before[number])}: {error}") from None
+            except WrongAnswerError as error:
+                raise WrongAnswerError(
+                    f"{kind} while {self.changes_since(number, before[number])}: {error}"
+                ) from None
 
-    def ask(self, kind: str, paths: list[Path]) -> Iterator[Any]:
+    def scan(self, kind: str, paths: list[Path]) -> Iterator[Any]:
         if kind == "events":
             yield list(sessscan.events(paths[0]))
         elif kind == "many":
@@ -271,50 +280,50 @@ class Reader:
             yield sessscan.scan(paths[0], strict=kind == "strict")
 
     def check(self, kind: str, answer: Any, versions: list[Version]) -> None:
-        """Raises if the answer is that of no version."""
-        self.seen[f"{kind} asked"] += 1
+        """Raise `WrongAnswerError` if the answer is that of no version."""
+        self.counts[f"{kind} started"] += 1
         error = answer if isinstance(answer, OSError) else getattr(answer, "error", None)
         if error is not None:
-            self.seen[f"{type(error).__name__}"] += 1
+            self.counts[f"{type(error).__name__}"] += 1
             if isinstance(error, FileNotFoundError) and None not in versions:
-                raise Untrue(f"{error}, but it was there: {versions}")
+                raise WrongAnswerError(f"{error}, but it was there: {versions}")
             return
-        self.seen[f"{kind} answered"] += 1
+        self.counts[f"{kind} answered"] += 1
         there = [version for version in dict.fromkeys(versions) if version is not None]
         if kind == "events":
-            said = [(event.line, event.offset, event.kind, event.value, event.source) for event in answer]
-            if any(said == self.events(version)[: len(said)] for version in there):
+            found = [(event.line, event.offset, event.kind, event.value, event.source) for event in answer]
+            if any(found == self.events(version)[: len(found)] for version in there):
                 return
-            # A stream has many moments: of a text that is written over another it may see both.
+            # A stream is read over some time: if a text is written over another, it may contain both.
             values = {event[2:] for version in there for event in self.events(version)}
-            if len(there) > 1 and all(event[2:] in values for event in said):
-                self.seen["events of several moments"] += 1
+            if len(there) > 1 and all(event[2:] in values for event in found):
+                self.counts["events of several versions"] += 1
                 return
         else:
-            said = answer.to_dict() | {"path": None}
+            found = answer.to_dict() | {"path": None}
             large_enough = (version for version in there if size_of(version) >= answer.size)
-            if any(said == self.beginning(version, answer.size) for version in large_enough):
+            if any(found == self.beginning(version, answer.size) for version in large_enough):
                 return
-        raise Untrue(self.describe(said, there))
+        raise WrongAnswerError(self.describe(found, there))
 
     def beginning(self, version: tuple[Part, ...], size: int) -> dict[str, Any]:
-        """What the first bytes of a file say."""
+        """Return the answer for the first `size` bytes of a version."""
         return sessscan.scan_bytes(content(version)[:size], session_id=SESSION).to_dict()
 
-    @lru_cache(maxsize=8)  # noqa: B019 (there is one reader, and it stays)
+    @lru_cache(maxsize=8)  # noqa: B019 (the one reader lives as long as the process)
     def events(self, version: tuple[Part, ...]) -> list[tuple[Any, ...]]:
-        still = self.folder / f"{SESSION}.jsonl"
-        still.write_bytes(content(version))
-        events = sessscan.events(still)
+        unchanging = self.folder / f"{SESSION}.jsonl"
+        unchanging.write_bytes(content(version))
+        events = sessscan.events(unchanging)
         return [(event.line, event.offset, event.kind, event.value, event.source) for event in events]
 
-    def describe(self, said: Any, versions: list[tuple[Part, ...]]) -> str:
-        """Where an answer that is not true departs from what is."""
-        if isinstance(said, dict):
-            true = [self.beginning(version, said["size"]) for version in versions]
-            return str([{k: (v, t[k]) for k, v in said.items() if t[k] != v} for t in true] or said)
-        steps = [after for one, after in pairwise(said) if str(one[3])[:2] != str(after[3])[:2]]
-        return f"{len(said)} events, {steps[:8]}"
+    def describe(self, found: Any, versions: list[tuple[Part, ...]]) -> str:
+        """Describe where a wrong answer differs from the right ones."""
+        if isinstance(found, dict):
+            right = [self.beginning(version, found["size"]) for version in versions]
+            return str([{k: (v, r[k]) for k, v in found.items() if r[k] != v} for r in right] or found)
+        steps = [after for one, after in pairwise(found) if str(one[3])[:2] != str(after[3])[:2]]
+        return f"{len(found)} events, {steps[:8]}"
 
 
 def main(arguments: list[str]) -> None:
@@ -331,21 +340,21 @@ def main(arguments: list[str]) -> None:
         assert writer.poll() is None
         time.sleep(0.01)
     reader = Reader(folder, seed)
-    untrue = []
+    wrong = []
     while writer.poll() is None:
         try:
             reader.run_once()
-        except Untrue as error:
-            untrue.append(str(error))
+        except WrongAnswerError as error:
+            wrong.append(str(error))
         if when == "after" and not faulthandler.is_enabled():
             faulthandler.enable()
         elif when == "in turns":
             faulthandler.disable() if faulthandler.is_enabled() else faulthandler.enable()
     assert writer.returncode == 0
-    print(json.dumps({"hits": signals.get()[2], "seen": reader.seen, "untrue": len(untrue)}))
-    for report in untrue[:4]:
+    print(json.dumps({"hits": signals.get()[2], "counts": reader.counts, "wrong": len(wrong)}))
+    for report in wrong[:4]:
         print(report[:3_000], file=sys.stderr)
-    sys.exit(bool(untrue))
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-//! The kernel alone: `cargo bench` here, or `cargo bench -- --quick` for a first look.
+//! Measure the scanner alone: `cargo bench` here, or `cargo bench -- --quick` for a short run.
 //!
-//! Each benchmark first checks that the answer is the right one. Which instruction set is used, the groups' names
-//! say; `SESSSCAN_WIDTH=scalar cargo bench` measures another.
+//! Each benchmark first checks its answer. The groups' names contain the instruction set;
+//! `SESSSCAN_WIDTH=scalar cargo bench` measures another one.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sessscan_core::{Isa, RowKind, Strictness, classify_bytes, scan_bytes, scan_file};
@@ -43,10 +43,10 @@ fn small_files(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("scan_file, {}", Isa::chosen().name()));
     for size in [4 << 10, 64 << 10] {
         let (data, lines) = usual(size, 1_000);
-        let mut file = tempfile::NamedTempFile::new().expect("temporary files can be made");
-        file.write_all(&data).expect("and written to");
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file can be created");
+        file.write_all(&data).expect("and written");
         let scan = || scan_file(file.path(), Strictness::Structure, 1, &mut |_| ControlFlow::Continue(()));
-        assert_eq!(scan().expect("the file is there").records, lines);
+        assert_eq!(scan().expect("the file can be scanned").records, lines);
         group.throughput(Throughput::Bytes(data.len() as u64));
         group.bench_function(format!("{} KiB", size >> 10), |bencher| bencher.iter(scan));
     }

@@ -1,11 +1,11 @@
-//! Small transcripts of one shape each, that stay in the processor's cache.
+//! Make small transcripts of one shape each. They fit into the processor's cache.
 
 use std::fmt::Write;
 
-/// The session whose lines these are.
+/// The session id of all lines.
 pub const SESSION: &str = "5f0c2a9e-1d7b-4a35-9c58-3e2b7d6a1f04";
 
-/// What a tool prints, as it stands in JSON: with escapes.
+/// Output of tools as JSON strings contain it, with escapes.
 const CODE: &[&str] = &[
     r#"    if self.kind == \"ready\" and not path.exists():\n"#,
     r"        return {key: value for key, value in items if value is not None}\n",
@@ -15,14 +15,14 @@ const CODE: &[&str] = &[
     r"The parser keeps one token of look-ahead; that is enough, as no rule begins with two optional parts.\n",
 ];
 
-/// The same from beyond ASCII.
+/// Text with many characters beyond ASCII.
 const FAR: &[&str] =
     &["Größe der Liste begrenzen — ", "検索を速くして、", "naïve façade │ ✓ 🚀 ", "plain words in between, "];
 
-/// Numbers that look like chance and are the same each time.
-struct Dice(u64);
+/// A generator of pseudo-random numbers that are the same each time.
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
@@ -37,52 +37,61 @@ impl Dice {
     }
 }
 
-/// A line of the talk, the envelope behind the message, with `content` (JSON) as what a tool gave.
+/// Return a user record with a tool's result, whose content is the JSON `content`.
 fn line(number: usize, content: &str) -> String {
     marked_line(number, content, r#""toolUseResult":{"stdout":""},"#)
 }
 
-/// The same; `mark` says that no person wrote it.
+/// The same, with members (`mark`) that say that no person wrote the message.
 fn marked_line(number: usize, content: &str, mark: &str) -> String {
-    format!(
-        r#"{{"parentUuid":"00000000-0000-4000-8000-{number:012}","isSidechain":false,"type":"user","message":{{"role":"user","content":[{{"tool_use_id":"toolu_{number}","type":"tool_result","content":{content}}}]}},"uuid":"10000000-0000-4000-8000-{number:012}","timestamp":"2026-08-01T00:{:02}:{:02}.000Z",{mark}"userType":"external","entrypoint":"cli","cwd":"/home/ada/engine","sessionId":"{SESSION}","version":"2.1.235","gitBranch":"main"}}"#,
-        number / 60 % 60,
-        number % 60,
-    )
+    let (minute, second) = (number / 60 % 60, number % 60);
+    [
+        format!(
+            r#"{{"parentUuid":"00000000-0000-4000-8000-{number:012}","isSidechain":false,"type":"user","#
+        ),
+        format!(r#""message":{{"role":"user","content":[{{"tool_use_id":"toolu_{number}","#),
+        format!(r#""type":"tool_result","content":{content}}}]}},"#),
+        format!(r#""uuid":"10000000-0000-4000-8000-{number:012}","#),
+        format!(r#""timestamp":"2026-08-01T00:{minute:02}:{second:02}.000Z",{mark}"userType":"external","#),
+        format!(r#""entrypoint":"cli","cwd":"/home/ada/engine","sessionId":"{SESSION}","#),
+        r#""version":"2.1.235","gitBranch":"main"}"#.to_owned(),
+    ]
+    .concat()
 }
 
-/// Lines until there are so many bytes; also, how many lines.
-fn lines(size: usize, mut one: impl FnMut(&mut Dice, usize) -> String) -> (Vec<u8>, u64) {
-    let mut dice = Dice(20_260_801);
+/// Make lines until they have `size` bytes; return them and their number.
+fn lines(size: usize, mut one: impl FnMut(&mut Random, usize) -> String) -> (Vec<u8>, u64) {
+    let mut random = Random(20_260_801);
     let mut text = String::new();
     let mut count = 0;
     while text.len() < size {
-        let _ = writeln!(text, "{}", one(&mut dice, count));
+        let _ = writeln!(text, "{}", one(&mut random, count));
         count += 1;
     }
     (text.into_bytes(), count as u64)
 }
 
-/// A transcript of about `size` bytes with lines of about `length`, and how many they are.
+/// Make a transcript of about `size` bytes with lines of about `length` bytes; return the number of lines
+/// too.
 pub fn usual(size: usize, length: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
-        let length = length / 2 + dice.below(length);
-        let text = dice.text(CODE, length);
+    lines(size, |random, number| {
+        let length = length / 2 + random.below(length);
+        let text = random.text(CODE, length);
         line(number, &format!("\"{text}\""))
     })
 }
 
-/// The same, where only the content itself says that no person wrote it, and so has to be looked at.
+/// The same, but only the content tells that no person wrote the message, so the scanner must look at it.
 pub fn unmarked(size: usize, length: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
-        let text = dice.text(CODE, length);
+    lines(size, |random, number| {
+        let text = random.text(CODE, length);
         marked_line(number, &format!("\"{text}\""), "")
     })
 }
 
-/// Only lines of about a hundred bytes.
+/// Make lines of about a hundred bytes.
 pub fn short(size: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| match dice.below(3) {
+    lines(size, |random, number| match random.below(3) {
         0 => format!(r#"{{"type":"ai-title","aiTitle":"Step {number} of many","sessionId":"{SESSION}"}}"#),
         1 => format!(r#"{{"type":"mode","mode":"normal","sessionId":"{SESSION}"}}"#),
         _ => format!(
@@ -91,28 +100,28 @@ pub fn short(size: usize) -> (Vec<u8>, u64) {
     })
 }
 
-/// Text from beyond ASCII.
+/// Make lines of text beyond ASCII.
 pub fn far(size: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
-        let text = dice.text(FAR, 1_500);
+    lines(size, |random, number| {
+        let text = random.text(FAR, 1_500);
         line(number, &format!("\"{text}\""))
     })
 }
 
-/// One line, a picture in base64: nothing but letters.
+/// Make one line with a picture in base64.
 pub fn picture(size: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
-        let letters: String = (0..size).map(|_| char::from(b"ABCDwxyz0189+/"[dice.below(14)])).collect();
+    lines(size, |random, number| {
+        let letters: String = (0..size).map(|_| char::from(b"ABCDwxyz0189+/"[random.below(14)])).collect();
         line(number, &format!(r#"[{{"type":"image","source":{{"type":"base64","data":"{letters}"}}}}]"#))
     })
 }
 
-/// Lines that are mostly keys and brackets.
+/// Make lines that are mostly keys and brackets.
 pub fn nested(size: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
+    lines(size, |random, number| {
         let mut content = String::from("[");
         for _ in 0..40 {
-            let (line, kind) = (dice.below(999), dice.below(9));
+            let (line, kind) = (random.below(999), random.below(9));
             let _ =
                 write!(content, r#"{{"type":"k{kind}","at":{{"line":{line},"in":["a","b"]}},"ok":true}},"#);
         }
@@ -121,21 +130,24 @@ pub fn nested(size: usize) -> (Vec<u8>, u64) {
     })
 }
 
-/// Lines that were cut, each with the next whole one behind it: the slow path.
+/// Make lines that were cut, each followed by the next whole line: these take the slow path.
 pub fn spliced(size: usize) -> (Vec<u8>, u64) {
-    lines(size, |dice, number| {
-        let text = dice.text(CODE, 1_000);
+    lines(size, |random, number| {
+        let text = random.text(CODE, 1_000);
         let whole = line(number, &format!("\"{text}\""));
         format!("{}{whole}", &whole[..300])
     })
 }
 
-/// A row of about `size` bytes, and the name it goes by.
+/// Make a row of about `size` bytes; return its file name's stem too.
 pub fn row(size: usize) -> (Vec<u8>, &'static str) {
     const NAME: &str = "local_5f0c2a9e-1d7b-4a35-9c58-3e2b7d6a1f04";
-    let text = Dice(20_260_801).text(CODE, size);
-    let row = format!(
-        r#"{{"sessionId":"{NAME}","cliSessionId":"{SESSION}","cwd":"/home/ada","createdAt":1785542400000,"lastActivityAt":1785542400000,"title":"A title","remoteMcpServersConfig":[{{"name":"server","description":"{text}"}}]}}"#
-    );
+    let text = Random(20_260_801).text(CODE, size);
+    let row = [
+        format!(r#"{{"sessionId":"{NAME}","cliSessionId":"{SESSION}","cwd":"/home/ada","#),
+        r#""createdAt":1785542400000,"lastActivityAt":1785542400000,"title":"A title","#.to_owned(),
+        format!(r#""remoteMcpServersConfig":[{{"name":"server","description":"{text}"}}]}}"#),
+    ]
+    .concat();
     (row.into_bytes(), NAME)
 }

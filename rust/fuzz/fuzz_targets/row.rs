@@ -1,13 +1,13 @@
-//! Bytes as a registry row. Without the fuzzer it tries the files it is given.
+//! Fuzz target: bytes as a registry row. Built without the fuzzer, it checks the files given as arguments.
 
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| sessscan_fuzz::rows::hold(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sessscan_fuzz::rows::check(data));
 
 #[cfg(not(fuzzing))]
 fn main() -> std::io::Result<()> {
     std::env::args_os()
         .skip(1)
-        .try_for_each(|path| std::fs::read(path).map(|data| sessscan_fuzz::rows::hold(&data)))
+        .try_for_each(|path| std::fs::read(path).map(|data| sessscan_fuzz::rows::check(&data)))
 }

@@ -1,6 +1,6 @@
-//! What the core is held to: the rules once more, on `serde_json`, with no regard to speed.
+//! Check the core against slow oracles that are built on `serde_json`.
 //!
-//! `rust/fuzz/run` fuzzes; `cargo test` tries the seeds alone, which takes no fuzzer.
+//! `rust/fuzz/run` fuzzes. `cargo test` checks the seeds alone, without a fuzzer.
 
 pub mod lines;
 pub mod rows;
@@ -9,12 +9,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Whether bytes are one JSON document. What is in strings need not be UTF-8, nor escapes whole characters.
+/// Return whether bytes are one JSON document. Strings may contain invalid UTF-8 and lone surrogate escapes.
 pub fn is_json(data: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(data).is_ok()
 }
 
-/// Where the JSON object ends that begins exactly at `start`.
+/// Return where the JSON object that begins at `start` ends, or None if none begins there.
 pub fn object_end(data: &[u8], start: usize) -> Option<usize> {
     let rest = data.get(start..).filter(|rest| rest.starts_with(b"{"))?;
     let mut documents = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
@@ -22,7 +22,8 @@ pub fn object_end(data: &[u8], start: usize) -> Option<usize> {
     Some(start + documents.byte_offset())
 }
 
-/// The members of an object, as it spells their values; None if it is none, or not text through and through.
+/// Return the members of an object with their raw values; None if it is not an object or not all of it is
+/// text.
 pub fn members(object: &[u8]) -> Option<Vec<(String, String)>> {
     let mut reader = serde_json::Deserializer::from_slice(object);
     reader.deserialize_map(Members).ok()

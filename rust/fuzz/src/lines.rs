@@ -1,14 +1,17 @@
-//! How a transcript reads.
+//! Check how bytes are read as a transcript.
 
 use crate::{members, object_end};
 use sessscan_core::testing::{ScanOutput, Values, keys, read_bytewise, scan_in_pieces};
 use sessscan_core::{Defect, DefectKind, Isa, Strictness, scan_bytes};
 
-/// Bytes as a transcript: the fast scanner at each width, fed in pieces, says what the byte-by-byte reader says; that
-/// one, strict, says what the rules on `serde_json` say; and strictness only ever takes records away.
-pub fn hold(data: &[u8]) {
+/// Check that all readers of a transcript agree on these bytes.
+///
+/// The fast scanner with each instruction set, fed in pieces, agrees with the byte-by-byte reader. The
+/// byte-by-byte reader, when strict, agrees with the oracle on `serde_json`. On valid lines the structural
+/// check and the strict check agree.
+pub fn check(data: &[u8]) {
     let structure = read_bytewise(data, Strictness::Structure);
-    let piece = piece(data);
+    let piece = piece_size(data);
     for isa in Isa::available() {
         for piece in [piece, data.len()] {
             let fast = scan_in_pieces(data, Strictness::Structure, isa, piece);
@@ -18,68 +21,68 @@ pub fn hold(data: &[u8]) {
 
     let full = read_bytewise(data, Strictness::Full);
     assert_eq!(scan_in_pieces(data, Strictness::Full, Isa::Scalar, piece), full, "in pieces of {piece}");
-    agree(&full, &expected(data));
-    loose_is_strict_on_whole_lines(&structure, &full);
+    assert_agree(&full, &expected(data));
+    assert_agree_on_valid_lines(&structure, &full);
 
-    for (strictness, said) in [(Strictness::Structure, structure), (Strictness::Full, full)] {
+    for (strictness, output) in [(Strictness::Structure, structure), (Strictness::Full, full)] {
         let transcript = scan_bytes(data, Some("s".to_owned()), strictness);
         let counts = (transcript.size, transcript.lines, transcript.records);
-        assert_eq!(counts, (data.len() as u64, said.lines, said.records.len() as u64));
-        assert_eq!(transcript.defects, said.defects);
+        assert_eq!(counts, (data.len() as u64, output.lines, output.records.len() as u64));
+        assert_eq!(transcript.defects, output.defects);
     }
 }
 
-/// So many bytes are fed at a time: any number, but the same one for the same data.
-fn piece(data: &[u8]) -> usize {
+/// Choose the size in bytes of the pieces: arbitrary, but the same for the same data.
+fn piece_size(data: &[u8]) -> usize {
     let hash = data.iter().fold(0_usize, |hash, byte| (hash ^ usize::from(*byte)).wrapping_mul(0x0100_0193));
     1 + (hash >> 8) % 150
 }
 
-fn agree(ours: &ScanOutput, expected: &ScanOutput) {
+fn assert_agree(ours: &ScanOutput, expected: &ScanOutput) {
     assert_eq!(ours.defects, expected.defects);
     assert_eq!(ours.lines, expected.lines);
     assert_eq!(ours.records.len(), expected.records.len());
     for (ours, expected) in ours.records.iter().zip(&expected.records) {
         assert_eq!((ours.0, ours.1), (expected.0, expected.1));
-        // Nothing is expected of a record that is not text.
+        // The oracle has no values for a record that is not text.
         assert!(expected.2.is_empty() || ours.2 == expected.2, "{ours:?}, but {expected:?}");
     }
 }
 
-/// On a line that is all JSON both readings give the same.
-fn loose_is_strict_on_whole_lines(loose: &ScanOutput, strict: &ScanOutput) {
+/// Check that both strictnesses give the same for lines without damage.
+fn assert_agree_on_valid_lines(loose: &ScanOutput, strict: &ScanOutput) {
     let broken = |kind| matches!(kind, DefectKind::Invalid | DefectKind::Torn | DefectKind::Spliced);
-    let is_whole = |line| !strict.defects.iter().any(|defect| defect.line == line && broken(defect.kind));
+    let is_valid = |line| !strict.defects.iter().any(|defect| defect.line == line && broken(defect.kind));
     assert!(
         loose
             .defects
             .iter()
-            .filter(|defect| is_whole(defect.line))
-            .eq(strict.defects.iter().filter(|defect| is_whole(defect.line)))
+            .filter(|defect| is_valid(defect.line))
+            .eq(strict.defects.iter().filter(|defect| is_valid(defect.line)))
     );
     assert!(
         loose
             .records
             .iter()
-            .filter(|record| is_whole(record.0))
-            .eq(strict.records.iter().filter(|record| is_whole(record.0)))
+            .filter(|record| is_valid(record.0))
+            .eq(strict.records.iter().filter(|record| is_valid(record.0)))
     );
     assert_eq!(loose.lines, strict.lines);
 }
 
-/// What a scan with every byte checked has to say.
+/// Return what a strict scan must report.
 fn expected(data: &[u8]) -> ScanOutput {
-    let mut said = ScanOutput::default();
+    let mut output = ScanOutput::default();
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
         let end = begin + line.len();
-        read(line, number, begin, &mut said);
+        read(line, number, begin, &mut output);
         begin = end;
     }
-    said
+    output
 }
 
-fn read(line: &[u8], number: u64, mut begin: usize, said: &mut ScanOutput) {
+fn read(line: &[u8], number: u64, mut begin: usize, output: &mut ScanOutput) {
     let ended = line.ends_with(b"\n");
     let mut content = line;
     if ended {
@@ -107,7 +110,7 @@ fn read(line: &[u8], number: u64, mut begin: usize, said: &mut ScanOutput) {
     }
     let first = after_padding(content, 0);
     if first < content.len() {
-        said.lines += 1;
+        output.lines += 1;
         if std::str::from_utf8(content).is_err() {
             defect(DefectKind::InvalidUtf8, 0, content.len());
         }
@@ -124,11 +127,11 @@ fn read(line: &[u8], number: u64, mut begin: usize, said: &mut ScanOutput) {
         }
         for (from, to) in records {
             let values = values(&content[from..to]).unwrap_or_default();
-            said.records.push((number, (begin + from) as u64, values));
+            output.records.push((number, (begin + from) as u64, values));
         }
     }
     defects.sort_unstable();
-    said.defects.extend(defects);
+    output.defects.extend(defects);
 }
 
 fn after_padding(content: &[u8], from: usize) -> usize {
@@ -136,7 +139,7 @@ fn after_padding(content: &[u8], from: usize) -> usize {
     from + content[from..].iter().take_while(padding).count()
 }
 
-/// The complete objects from a place on, and where no more of them follows.
+/// Return the positions of the complete objects from `at` on, and where they end.
 fn objects(content: &[u8], mut at: usize) -> (Vec<(usize, usize)>, usize) {
     let mut found = Vec::new();
     while let Some(end) = object_end(content, at) {
@@ -148,7 +151,7 @@ fn objects(content: &[u8], mut at: usize) -> (Vec<(usize, usize)>, usize) {
 
 type Tail = (usize, Vec<(usize, usize)>);
 
-/// The first run of complete objects that begins as records do and reaches the end.
+/// Find the first run of complete objects that begins as a record does and reaches the end of the line.
 fn tail(content: &[u8], rest: usize) -> Option<Tail> {
     let begins = |at: &usize| {
         content[*at..].starts_with(br#"{"parentUuid":"#) || content[*at..].starts_with(br#"{"type":"#)
@@ -159,7 +162,7 @@ fn tail(content: &[u8], rest: usize) -> Option<Tail> {
     })
 }
 
-/// The values that count; None where this oracle cannot tell: bytes and escapes that are no text.
+/// Return the values that count; None if the record contains bytes or escapes that are not text.
 fn values(record: &[u8]) -> Option<Values> {
     let members = members(record)?;
     let last = |name| members.iter().rfind(|(key, _)| key == name);

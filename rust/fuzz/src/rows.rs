@@ -1,18 +1,20 @@
-//! How a registry row reads.
+//! Check how bytes are read as a registry row.
 
 use crate::{is_json, members, object_end};
 use sessscan_core::{RowKind, RowState, classify_bytes, prefix_members};
 
-/// Bytes as a row: the verdict is what `serde_json` says, its place is the first wrong byte, and the members that can be
-/// read from what is left are those of the whole.
-pub fn hold(data: &[u8]) {
+/// Check the classification of these bytes as a row, and the members of their readable part.
+///
+/// The kind agrees with `serde_json`, the offset is the first invalid byte, and each prefix has the first
+/// members of the whole.
+pub fn check(data: &[u8]) {
     for stem in [None, Some(&b"local_1"[..])] {
-        verdict(data, stem, classify_bytes(data, stem));
+        check_state(data, stem, classify_bytes(data, stem));
     }
-    read_what_is_left(data);
+    check_members(data);
 }
 
-fn verdict(data: &[u8], stem: Option<&[u8]>, state: RowState) {
+fn check_state(data: &[u8], stem: Option<&[u8]>, state: RowState) {
     assert_eq!(state.size, data.len() as u64);
     let (from, to) = (state.offset as usize, (state.offset + state.length) as usize);
     assert!(to <= data.len());
@@ -43,23 +45,23 @@ fn verdict(data: &[u8], stem: Option<&[u8]>, state: RowState) {
         RowKind::Truncated => {
             assert!(!is_json(data));
             assert!(from > 0 && to == data.len() && zero(&data[from..]));
-            assert!(can_be_completed(&data[..from]), "nothing completes it up to {from}");
+            assert!(can_be_completed(&data[..from]), "no document begins with the first {from} bytes");
         }
         RowKind::NotJson => {
             assert!(!is_json(data) && to == data.len() && from < to);
-            assert!(can_be_completed(&data[..from]), "nothing completes it up to {from}");
+            assert!(can_be_completed(&data[..from]), "no document begins with the first {from} bytes");
             assert!(from == 0 || !zero(&data[from..]));
-            // A whole document may be followed by what is none: then the document ends here.
-            assert!(!can_be_completed(&data[..=from]), "it goes on at {from}");
+            // This holds for a complete document with something after it too: the document ends at `from`.
+            assert!(!can_be_completed(&data[..=from]), "a document begins with the byte at {from} too");
         }
-        RowKind::Linked | RowKind::Oversize => panic!("{state:?} of a few bytes"),
+        RowKind::Linked | RowKind::Oversize => panic!("impossible for bytes of this length: {state:?}"),
     }
     if is_json(data) {
         assert!(matches!(state.kind, RowKind::Ok | RowKind::IdMismatch | RowKind::NotARow));
     }
 }
 
-fn read_what_is_left(data: &[u8]) {
+fn check_members(data: &[u8]) {
     let found = prefix_members(data);
     for (key, value) in &found {
         assert!(key.starts_with(b"\"") && is_json(key), "no key: {:?}", String::from_utf8_lossy(key));
@@ -75,14 +77,14 @@ fn read_what_is_left(data: &[u8]) {
         let keys = found.iter().map(|(key, _)| serde_json::from_slice::<String>(key).expect("a key"));
         assert!(keys.eq(members.iter().map(|(key, _)| key.clone())));
     }
-    // Cut anywhere, it has the first of the same members.
+    // A prefix has the first of the same members.
     let cut = data.iter().fold(data.len(), |sum, byte| sum.wrapping_mul(31) ^ usize::from(*byte))
         % (data.len() + 1);
     let fewer = prefix_members(&data[..cut]);
     assert!(fewer.len() <= found.len() && fewer == found[..fewer.len()], "cut at {cut}");
 }
 
-/// Whether bytes are the beginning of a JSON document, or one: what makes it whole is found by trying.
+/// Return whether bytes are a JSON document or its beginning, by trying endings that complete it.
 fn can_be_completed(prefix: &[u8]) -> bool {
     let closers = closers(prefix);
     ENDS.iter().any(|end| {
@@ -93,18 +95,18 @@ fn can_be_completed(prefix: &[u8]) -> bool {
     })
 }
 
-/// What can be missing where a document was cut, before the brackets that are open are closed.
+/// Endings that may be missing where a document was cut, before the closing brackets.
 #[rustfmt::skip]
 const ENDS: [&[u8]; 25] = [
-    b"", b"0",                                             // a value, a digit
-    b"\"", b"\":0", b":0", b"\"\":0",                      // a string, a key, what follows one, both
-    b"n\"", b"n\":0",                                      // the rest of an escape, of one in a key
-    b"0000\"", b"000\"", b"00\"", b"0\"",                  // of a \u
-    b"0000\":0", b"000\":0", b"00\":0", b"0\":0",          // of one in a key
-    b"rue", b"ue", b"alse", b"lse", b"se", b"e", b"ull", b"ll", b"l", // of a literal
+    b"", b"0",                                             // nothing; a value or digit
+    b"\"", b"\":0", b":0", b"\"\":0",                      // the end of a string or key, a value, a member
+    b"n\"", b"n\":0",                                      // the end of an escape, in a string or key
+    b"0000\"", b"000\"", b"00\"", b"0\"",                  // the end of a \u escape in a string
+    b"0000\":0", b"000\":0", b"00\":0", b"0\":0",          // the same in a key
+    b"rue", b"ue", b"alse", b"lse", b"se", b"e", b"ull", b"ll", b"l", // the end of a literal
 ];
 
-/// The brackets that close what is open.
+/// Return the brackets that close those that are open.
 fn closers(prefix: &[u8]) -> Vec<u8> {
     let mut open = Vec::new();
     let mut in_string = false;

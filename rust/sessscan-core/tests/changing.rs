@@ -1,9 +1,9 @@
-//! Files that change at a known moment of a scan: when it looks up and asks whether to go on.
+//! Test scans of files that change at a known moment: when the scan calls back to ask whether to go on.
 //!
-//! What comes out must be what the file said at one moment, whole, or its beginning. Changes at random moments are
-//! tried by `tests/test_truncation.py`.
+//! The answer must be right for the file as it was at one moment, or for the beginning of it.
+//! `tests/test_truncation.py` changes files at random moments.
 
-// Tests make the files that they then look at.
+// These tests create the files that they scan.
 #![allow(clippy::disallowed_methods)]
 
 use sessscan_core::{EventKind, EventKinds, Events, Strictness, Transcript, scan_bytes, scan_file, uuids};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const MIB: usize = 1 << 20;
 
-/// A transcript of about this size whose every record bears its name.
+/// Make a transcript of about `size` bytes in which each record has the transcript's name.
 fn text(name: &str, size: usize) -> Vec<u8> {
     let filler = "x".repeat(10_000);
     let mut text = Vec::new();
@@ -31,26 +31,27 @@ fn text(name: &str, size: usize) -> Vec<u8> {
     text
 }
 
-fn says(data: &[u8]) -> Transcript {
+fn scan_of(data: &[u8]) -> Transcript {
     scan_bytes(data, Some("session".to_owned()), Strictness::Structure)
 }
 
-struct Scene {
+/// A folder with one transcript.
+struct TestFile {
     folder: tempfile::TempDir,
 }
 
-impl Scene {
-    fn new(data: &[u8]) -> Scene {
-        let scene = Scene { folder: tempfile::tempdir().unwrap() };
-        fs::write(scene.path(), data).unwrap();
-        scene
+impl TestFile {
+    fn new(data: &[u8]) -> TestFile {
+        let file = TestFile { folder: tempfile::tempdir().unwrap() };
+        fs::write(file.path(), data).unwrap();
+        file
     }
 
     fn path(&self) -> PathBuf {
         self.folder.path().join("session.jsonl")
     }
 
-    /// Scans the file; at the `moment`th time that the scan looks up, `change` comes to pass.
+    /// Scan the file, and change it when the scan calls back for the `moment`th time.
     fn scan(&self, threads: usize, moment: usize, change: impl Fn(&Path)) -> std::io::Result<Transcript> {
         let mut times = 0;
         let scanned = scan_file(&self.path(), Strictness::Structure, threads, &mut |_| {
@@ -60,7 +61,7 @@ impl Scene {
             }
             ControlFlow::Continue(())
         });
-        assert!(times >= moment, "the scan looked up only {times} times");
+        assert!(times >= moment, "the scan called back only {times} times");
         scanned
     }
 }
@@ -70,73 +71,73 @@ fn cut(size: usize) -> impl Fn(&Path) {
 }
 
 #[test]
-fn cut_between_two_windows() {
+fn a_cut_between_two_windows() {
     let data = text("a", 20 * MIB);
     for size in [0, 100, 4096, 9 * MIB, 9 * MIB + 1, 12 * MIB - 1, data.len() - 1] {
-        let scanned = Scene::new(&data).scan(1, 1, cut(size)).unwrap();
-        assert_eq!(scanned, says(&data[..size]), "cut at {size}");
+        let scanned = TestFile::new(&data).scan(1, 1, cut(size)).unwrap();
+        assert_eq!(scanned, scan_of(&data[..size]), "cut at {size}");
     }
 }
 
 #[test]
-fn cut_while_several_threads_scan_it() {
+fn a_cut_during_a_scan_on_several_threads() {
     let data = text("a", 50 * MIB);
     for size in [0, 100, 5 * MIB, 17 * MIB, 40 * MIB + 1] {
-        let scanned = Scene::new(&data).scan(3, 1, cut(size)).unwrap();
-        assert!(scanned == says(&data[..size]) || scanned == says(&data), "cut at {size}: {scanned:?}");
+        let scanned = TestFile::new(&data).scan(3, 1, cut(size)).unwrap();
+        assert!(scanned == scan_of(&data[..size]) || scanned == scan_of(&data), "cut at {size}: {scanned:?}");
     }
 }
 
 #[test]
-fn another_file_in_its_place() {
+fn a_replacement_during_a_scan() {
     let (before, after) = (text("a", 100 * MIB), text("b", 110 * MIB));
     for threads in [1, 2, 4] {
-        let scene = Scene::new(&before);
-        let new = scene.path().with_extension("new");
+        let file = TestFile::new(&before);
+        let new = file.path().with_extension("new");
         fs::write(&new, &after).unwrap();
-        let scanned = scene.scan(threads, 1, |path| fs::rename(&new, path).unwrap());
+        let scanned = file.scan(threads, 1, |path| fs::rename(&new, path).unwrap());
         let scanned = scanned.unwrap();
         assert!(
-            scanned == says(&before) || scanned == says(&after),
-            "{threads} threads: neither the one nor the other: {scanned:?}"
+            scanned == scan_of(&before) || scanned == scan_of(&after),
+            "{threads} threads: neither file's answer: {scanned:?}"
         );
     }
 }
 
 #[test]
-fn deleted() {
+fn a_deletion_during_a_scan() {
     let data = text("a", 50 * MIB);
     for threads in [1, 3] {
-        match Scene::new(&data).scan(threads, 1, |path| fs::remove_file(path).unwrap()) {
-            Ok(scanned) => assert_eq!(scanned, says(&data)),
+        match TestFile::new(&data).scan(threads, 1, |path| fs::remove_file(path).unwrap()) {
+            Ok(scanned) => assert_eq!(scanned, scan_of(&data)),
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
         }
     }
 }
 
 #[test]
-fn grown() {
+fn growth_during_a_scan() {
     for (size, threads) in [(MIB / 2, 1), (20 * MIB, 1), (50 * MIB, 3)] {
         let data = text("a", size + 2 * MIB);
-        let scanned = Scene::new(&data[..size]).scan(threads, 1, |path| {
+        let scanned = TestFile::new(&data[..size]).scan(threads, 1, |path| {
             fs::OpenOptions::new().append(true).open(path).unwrap().write_all(&data[size..]).unwrap();
         });
         let scanned = scanned.unwrap();
-        assert!(scanned.size as usize >= size && scanned == says(&data[..scanned.size as usize]));
+        assert!(scanned.size as usize >= size && scanned == scan_of(&data[..scanned.size as usize]));
     }
 }
 
-/// One text over another, in the same file: no answer may be put together from both.
+/// A text is written over another in the same file. No answer may be a mixture of both.
 #[test]
-fn written_over() {
+fn overwriting_during_a_scan() {
     for (size, threads) in [(MIB / 2, 1), (20 * MIB, 1), (50 * MIB, 3)] {
         for larger in [0, MIB / 4, MIB] {
             let (before, after) = (text("a", size), text("b", size + larger));
-            let scanned = Scene::new(&before).scan(threads, 1, |path| fs::write(path, &after).unwrap());
+            let scanned = TestFile::new(&before).scan(threads, 1, |path| fs::write(path, &after).unwrap());
             match scanned {
                 Ok(scanned) => assert!(
-                    scanned == says(&before) || scanned == says(&after),
-                    "{size} bytes, {larger} more, {threads} threads: neither the one nor the other: {scanned:?}"
+                    scanned == scan_of(&before) || scanned == scan_of(&after),
+                    "{size} bytes, {larger} more, {threads} threads: neither text's answer: {scanned:?}"
                 ),
                 Err(error) => assert_ne!(error.kind(), std::io::ErrorKind::Interrupted),
             }
@@ -145,39 +146,39 @@ fn written_over() {
 }
 
 #[test]
-fn events_of_a_file_that_is_cut() {
+fn a_cut_while_events_are_read() {
     let data = text("a", 30 * MIB);
     for size in [0, 5 * MIB + 77, 12 * MIB, data.len() - 1] {
-        let scene = Scene::new(&data);
+        let file = TestFile::new(&data);
         let kinds = EventKinds { title: false, cwd: true, timestamp: false };
-        let mut events = Events::open(&scene.path(), kinds).unwrap();
+        let mut events = Events::open(&file.path(), kinds).unwrap();
         let mut seen = 0;
         while let Some(event) = events.next(&mut |_| ControlFlow::Continue(())).unwrap() {
             assert_eq!(event.kind, EventKind::Cwd(format!("/a/{seen}")));
             if seen == 10 {
-                cut(size)(&scene.path());
+                cut(size)(&file.path());
             }
             seen += 1;
         }
-        let whole = says(&data[..size]).records;
-        // The first window was read before.
+        let whole = scan_of(&data[..size]).records;
+        // The first window, 8 MiB, was read before the cut.
         assert!((whole..=whole.max(8 * MIB as u64 / 10_000)).contains(&seen), "cut at {size}: {seen} events");
     }
 }
 
 #[test]
-fn uuids_of_a_file_that_is_cut() {
+fn a_cut_while_uuids_are_read() {
     let data = text("a", 30 * MIB);
-    let scene = Scene::new(&data);
+    let file = TestFile::new(&data);
     let mut times = 0;
-    let found = uuids(&scene.path(), &mut |_| {
+    let found = uuids(&file.path(), &mut |_| {
         times += 1;
         if times == 1 {
-            cut(12 * MIB)(&scene.path());
+            cut(12 * MIB)(&file.path());
         }
         ControlFlow::Continue(())
     });
     let found = found.unwrap();
-    assert_eq!(found.len() as u64, says(&data[..12 * MIB]).records);
+    assert_eq!(found.len() as u64, scan_of(&data[..12 * MIB]).records);
     assert!((0..).zip(&found).all(|(number, uuid)| *uuid == format!("a-{number}")));
 }
