@@ -1,9 +1,9 @@
-/* A disk that remembers: a FUSE file system of two files. `disk` is an image on which each write and each flush is
- * logged in order; what is written to `mark` goes into the same log. Nothing is synced that was not asked for.
+/* A FUSE file system with two files that logs what happens to a disk. `disk` is the disk's image: each write and each
+ * flush of it is logged in order. A write to `mark` puts a mark into the same log. Nothing is synced by itself.
  *
  *     blocklog MOUNTPOINT IMAGE LOG
  *
- * A record of the log: kind (w, f, m), offset (8 bytes), length (4 bytes), data. */
+ * A record of the log: kind (w write, f flush, m mark), offset (8 bytes), length (4 bytes), data. */
 #define FUSE_USE_VERSION 31
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static void record(char kind, uint64_t offset, uint32_t length, const char *data
     if (fwrite(&kind, 1, 1, history) != 1 || fwrite(&offset, sizeof offset, 1, history) != 1 ||
         fwrite(&length, sizeof length, 1, history) != 1 || fwrite(data, 1, length, history) != length ||
         fflush(history) != 0)
-        abort(); /* a log with a hole would prove nothing */
+        abort(); /* a log with a gap would be useless */
 }
 
 static int is_disk(const char *path) { return strcmp(path, "/disk") == 0; }
@@ -49,7 +49,7 @@ static int list(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offs
 }
 
 static int open_file(const char *path, struct fuse_file_info *file) {
-    file->direct_io = 1; /* not through the page cache, which would keep writes from us */
+    file->direct_io = 1; /* bypass the page cache, or writes would arrive late */
     return is_disk(path) || is_mark(path) ? 0 : -ENOENT;
 }
 
@@ -94,7 +94,7 @@ int main(int count, char **words) {
         fprintf(stderr, "usage: %s MOUNTPOINT IMAGE LOG\n", words[0]);
         return 2;
     }
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* it must not outlive whoever started it */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* end with the process that started this one */
     image = open(words[2], O_RDWR | O_CLOEXEC);
     history = fopen(words[3], "w");
     if (image < 0 || history == NULL) {

@@ -1,9 +1,8 @@
-"""Full, read-only and otherwise hostile file systems: nothing is half done, and when the hindrance is gone it
-works.
+"""Run `reconcile --apply` on full, read-only and other difficult file systems.
 
-For each: `reconcile --apply` while the hindrance is there, then without it, then `undo`. What could not be
-done is reported with the system's own words, and each row is old or new; in the end the store is byte for
-byte what it was.
+Each test runs `reconcile --apply` with an obstacle, again without it, and then `undo`. With the obstacle
+each row is old or new, and the report quotes the system's error; without it all rows are restored. In the end
+the store is byte for byte what it was.
 
     python mounts.py FOLDER
 """
@@ -32,7 +31,7 @@ def run(*command: str) -> None:
 
 
 def command(store: SmallStore, name: str) -> tuple[int, str]:
-    """The status and output of the real command."""
+    """Run the command line; return its exit status and output."""
     program = [sys.executable, "-m", "sessscan", *store.arguments(name)]
     done = subprocess.run(program, capture_output=True, text=True, env=os.environ | {"COLUMNS": "500"})
     assert "Traceback" not in done.stderr, done.stderr
@@ -41,6 +40,7 @@ def command(store: SmallStore, name: str) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
+    """Mount on a folder, which is created if it is missing, and unmount it at the end."""
     folder.mkdir(exist_ok=True)
     run("mount", *arguments, str(folder))
     try:
@@ -54,18 +54,21 @@ def tmpfs(stack: ExitStack, folder: Path) -> Path:
 
 
 def disk(size: int, *make: str, kind: str | None = None) -> Callable[[ExitStack, Path], Path]:
-    def place(stack: ExitStack, folder: Path) -> Path:
+    """Return a function that makes a file system of `size` bytes in an image file and mounts it."""
+
+    def mount_image(stack: ExitStack, folder: Path) -> Path:
         image = folder / "image"
         with image.open("wb") as file:
             file.truncate(size)
         run(*make, str(image))
-        what = ["-t", kind] if kind else []
-        return stack.enter_context(mounted(folder / "mounted", *what, "-o", "loop", str(image)))
+        options = ["-t", kind] if kind else []
+        return stack.enter_context(mounted(folder / "mounted", *options, "-o", "loop", str(image)))
 
-    return place
+    return mount_image
 
 
 def quota(stack: ExitStack, folder: Path) -> Path:
+    """Make a btrfs subvolume with a quota of 4 MiB."""
     mount = disk(128 * MIB, "mkfs.btrfs", "-q")(stack, folder)
     run("btrfs", "quota", "enable", str(mount))
     run("btrfs", "subvolume", "create", str(mount / "limited"))
@@ -76,11 +79,12 @@ def quota(stack: ExitStack, folder: Path) -> Path:
 ext4 = disk(16 * MIB, "mkfs.ext4", "-qF", "-m", "0")
 ntfs = disk(16 * MIB, "mkntfs", "-qFf", kind="ntfs-3g")
 
-Hindrance = Callable[[SmallStore, Path], contextlib.AbstractContextManager[object]]
+Obstacle = Callable[[SmallStore, Path], contextlib.AbstractContextManager[object]]
 
 
 @contextlib.contextmanager
 def full(_: SmallStore, mount: Path) -> Iterator[None]:
+    """Fill the file system to its last byte."""
     filler = mount / "filler"
     descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
     try:
@@ -96,6 +100,8 @@ def full(_: SmallStore, mount: Path) -> Iterator[None]:
 
 
 def read_only(store: SmallStore, mount: Path) -> contextlib.AbstractContextManager[object]:
+    """Mount the store read-only over itself."""
+
     @contextlib.contextmanager
     def bound() -> Iterator[None]:
         with mounted(store.user_data, "--bind", str(store.user_data)):
@@ -105,8 +111,8 @@ def read_only(store: SmallStore, mount: Path) -> contextlib.AbstractContextManag
     return bound()
 
 
-def occupied(store: SmallStore, mount: Path) -> contextlib.AbstractContextManager[object]:
-    """Another file is mounted over the row: it can neither be renamed nor linked."""
+def mounted_over(store: SmallStore, mount: Path) -> contextlib.AbstractContextManager[object]:
+    """Mount another file over the row, which can then neither be renamed nor linked."""
     (mount / "same").write_bytes(store.replaced.read_bytes())
     os.utime(mount / "same", ns=(0, store.replaced.stat().st_mtime_ns))
 
@@ -121,7 +127,9 @@ def occupied(store: SmallStore, mount: Path) -> contextlib.AbstractContextManage
     return bound()
 
 
-def attribute(flag: str, folder: bool) -> Hindrance:
+def attribute(flag: str, folder: bool) -> Obstacle:
+    """Return an obstacle: a `chattr` flag on the row or, with `folder`, on its folder."""
+
     @contextlib.contextmanager
     def set_attribute(store: SmallStore, _: Path) -> Iterator[None]:
         path = store.replaced.parent if folder else store.replaced
@@ -134,102 +142,105 @@ def attribute(flag: str, folder: bool) -> Hindrance:
     return set_attribute
 
 
-def nothing(_: SmallStore, __: Path) -> contextlib.AbstractContextManager[object]:
+def no_obstacle(_: SmallStore, __: Path) -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
-class Trial:
+class MountTest:
+    """A file system with an obstacle, and what `reconcile --apply` must do there."""
+
     title: str
-    place: Callable[[ExitStack, Path], Path]
-    hinder: Hindrance
-    says: str | None
-    """What the report has to say; None: it works all the same."""
+    make: Callable[[ExitStack, Path], Path]
+    obstacle: Obstacle
+    error: str | None
+    """The text that the report must contain; None: everything works."""
     failed: int = 2
-    """How many of the two rows cannot be done."""
+    """The number of rows, of two, that cannot be restored."""
     leaves: bool = False
-    """Whether it keeps us from removing what we have made as well: a temporary file, until the next run; the
-    backup of a row that was not replaced, for good."""
+    """Whether files of ours cannot be removed either: a temporary file stays until the next run, and the
+    backup of a row that was not replaced stays for good."""
     needs: str | None = None
-    """The program without which it cannot be tried."""
-    state_too: bool = False
-    """Whether sessscan's own state is hindered."""
+    """The program that the test needs."""
+    on_state: bool = False
+    """Whether the obstacle is in the way of sessscan's own state, not of the store."""
 
 
-TRIALS = (
-    Trial("a full tmpfs", tmpfs, full, "No space left on device"),
-    Trial("sessscan's own state on a full tmpfs", tmpfs, full, "no journal can be kept", state_too=True),
-    Trial("a full ext4", ext4, full, "No space left on device", needs="mkfs.ext4"),
-    Trial("a btrfs quota", quota, full, "quota exceeded", needs="mkfs.btrfs"),
-    Trial("a read-only bind mount", tmpfs, read_only, "Read-only file system"),
-    Trial("a mount over the row", tmpfs, occupied, "busy", failed=1),
-    Trial("an immutable row (chattr +i)", ext4, attribute("i", False), "not permitted", 1, needs="chattr"),
-    Trial("an immutable folder (chattr +i)", ext4, attribute("i", True), "not permitted", needs="chattr"),
-    Trial(
-        "a folder to add to (chattr +a)",
+TESTS = (
+    MountTest("a full tmpfs", tmpfs, full, "No space left on device"),
+    MountTest("sessscan's own state on a full tmpfs", tmpfs, full, "no journal can be kept", on_state=True),
+    MountTest("a full ext4", ext4, full, "No space left on device", needs="mkfs.ext4"),
+    MountTest("a btrfs quota", quota, full, "quota exceeded", needs="mkfs.btrfs"),
+    MountTest("a read-only bind mount", tmpfs, read_only, "Read-only file system"),
+    MountTest("a mount over the row", tmpfs, mounted_over, "busy", failed=1),
+    MountTest(
+        "an immutable row (chattr +i)", ext4, attribute("i", False), "not permitted", 1, needs="chattr"
+    ),
+    MountTest("an immutable folder (chattr +i)", ext4, attribute("i", True), "not permitted", needs="chattr"),
+    MountTest(
+        "an append-only folder (chattr +a)",
         ext4,
         attribute("a", True),
         "not permitted",
         leaves=True,
         needs="chattr",
     ),
-    Trial("ntfs, which cannot exchange files", ntfs, nothing, None, failed=0, needs="ntfs-3g"),
+    MountTest("ntfs, which cannot exchange files", ntfs, no_obstacle, None, failed=0, needs="ntfs-3g"),
 )
 
 
-def attempt(trial: Trial, folder: Path) -> None:
+def run_test(test: MountTest, folder: Path) -> None:
+    """Run a test; raise an error if anything is wrong."""
     with ExitStack() as stack:
-        mount = trial.place(stack, folder)
+        mount = test.make(stack, folder)
         elsewhere = folder / "elsewhere"
         elsewhere.mkdir()
-        store = SmallStore(mount if not trial.state_too else elsewhere)
-        state = (mount if trial.state_too else elsewhere) / "state"
+        store = SmallStore(mount if not test.on_state else elsewhere)
+        state = (mount if test.on_state else elsewhere) / "state"
         os.environ["SESSSCAN_HOME"] = str(state)
-        with trial.hinder(store, mount):
+        with test.obstacle(store, mount):
             status, output = command(store, "reconcile")
             now = store.content()
             undone = [row for row in store.rows if now[row] == store.old[row]]
             assert all(now[row] in (store.old[row], store.new[row]) for row in store.rows), now
-            assert len(undone) == trial.failed, f"{undone}: {output}"
-            assert trial.says is None or trial.says in output, output
-            expected = 0 if trial.says is None else 3 if trial.state_too else 4
+            assert len(undone) == test.failed, f"{undone}: {output}"
+            assert test.error is None or test.error in output, output
+            expected = 0 if test.error is None else 3 if test.on_state else 4
             assert status == expected, f"status {status}: {output}"
             kept = [Path(row).name + ".corrupted-bak" for row in store.rows if row not in undone]
             more = (
                 set(store.listing()) - set(store.names) - set(kept) - {Path(row).name for row in store.rows}
             )
-            assert trial.leaves or not more, f"left behind: {more}"
+            assert test.leaves or not more, f"left behind: {more}"
         status, output = command(store, "reconcile")
         assert status == 0 and store.content() == store.new, f"status {status}: {output}"
         while command(store, "undo") != (0, "There is no run to take back.\n"):
             pass
         assert store.content() == store.old
         more = set(store.listing()) ^ set(store.names)
-        assert not more or (trial.leaves and all(name.endswith(".corrupted-bak") for name in more)), more
+        assert not more or (test.leaves and all(name.endswith(".corrupted-bak") for name in more)), more
 
 
 def main() -> int:
     folder = Path(sys.argv[1])
     tried = wrong = 0
-    for number, trial in enumerate(TRIALS):
-        if trial.needs is not None and shutil.which(trial.needs) is None:
-            print(f"{trial.title}: SKIP: no {trial.needs}")
+    for number, test in enumerate(TESTS):
+        if test.needs is not None and shutil.which(test.needs) is None:
+            print(f"{test.title}: SKIP: no {test.needs}")
             continue
-        place = folder / str(number)
-        place.mkdir()
+        own_folder = folder / str(number)
+        own_folder.mkdir()
         try:
-            attempt(trial, place)
+            run_test(test, own_folder)
         except (AssertionError, RuntimeError, OSError) as error:
-            print(f"{trial.title}: {error}")
+            print(f"{test.title}: {error}")
             wrong += 1
         else:
-            print(
-                f"{trial.title}: {trial.failed} of 2 rows kept back, said so, done when it was gone, undone"
-            )
+            print(f"{test.title}: {test.failed} of 2 rows failed and were reported; restored later; undone")
         tried += 1
-    print(f"{tried} hostile mounts tried, violations: {wrong}")
+    print(f"{tried} difficult mounts, violations: {wrong}")
     if tried < 4:
-        print("FAILED: hardly anything was tried")
+        print("FAILED: too few tests ran")
     return 0 if tried >= 4 and not wrong else 1
 
 

@@ -1,10 +1,10 @@
-"""Power cuts on real file systems: ext4, xfs and btrfs on a disk that remembers every write and every flush.
+"""Simulate power cuts on ext4, xfs and btrfs, on a disk that logs each write and each flush.
 
 The writer works on a file system on a loop device on `blocklog`. Afterwards the disk is rebuilt as a power
-cut could have left it: after any number of writes, and with any of those since the last flush dropped or
-torn at a sector. Each such disk is mounted (the file system recovers), swept as the next run would, and
-checked against what the writer had acknowledged by then. Controls, which must fail: writing in place; the
-writer without its sync of the file, and without its sync of the folder (strace makes them do nothing).
+cut could have left it: after any number of writes, with any of those since the last flush dropped or torn at
+a sector. Each such disk is mounted (so the file system recovers), swept as by the next run, and compared with
+what the writer had acknowledged by then. The controls must fail: writing in place, and the writer without its
+sync of the file or of the folder (strace makes the sync do nothing).
 
     python power_cuts.py BLOCKLOG FOLDER [EXPERIMENT [STATES]]
 """
@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Kind:
-    """A file system."""
+    """A kind of file system, and how much it is tested."""
 
     name: str
     size: int
@@ -52,18 +52,19 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Experiment:
+    """A workload on a kind of file system."""
+
     kind: str
     style: str = "writer"
     options: str = "noatime"
     without: int | None = None
-    """The sync that is taken away: its number among those of a round."""
+    """The number of the sync, among those of a round, that does nothing."""
     control: str | None = None
-    """What it shows; then it must fail."""
+    """For a control, which must fail: what is wrong with its writer."""
 
 
 SYNCS = 5
-"""Of a round: the new file, the old file, the folder with the backup, the folder after the exchange, the
-journal."""
+"""The syncs of a round: new file, old file, folder with the backup, folder after the exchange, journal."""
 
 EXPERIMENTS = (
     Experiment("ext4"),
@@ -84,7 +85,7 @@ class Write:
 
 
 Event = Write | str | None
-"""A write, a mark, or (None) a flush."""
+"""A write, a mark, or a flush (None)."""
 
 
 def run(*command: str) -> str:
@@ -104,8 +105,8 @@ def read_log(path: Path) -> list[Event]:
     return events
 
 
-class Bench:
-    """The places that everything is done in."""
+class Workspace:
+    """The folders in which disks are recorded and mounted."""
 
     def __init__(self, blocklog: str, folder: Path) -> None:
         self.blocklog = blocklog
@@ -117,7 +118,7 @@ class Bench:
             path.mkdir()
 
     def record(self, experiment: Experiment) -> tuple[Path, list[Event]]:
-        """The disk before the work, and all that happened to it during the work."""
+        """Run the workload; return the disk before it and the events during it."""
         kind = KINDS[experiment.kind]
         image, base, log = (self.folder / part for part in ("image", "base", "log"))
         image.unlink(missing_ok=True)
@@ -134,12 +135,12 @@ class Bench:
         server = subprocess.Popen([self.blocklog, str(self.fuse), str(image), str(log)])
         try:
             while not (self.fuse / "disk").exists():
-                assert server.poll() is None, "blocklog has ended"
+                assert server.poll() is None, "blocklog has stopped"
                 time.sleep(0.02)
-            # A loop device that `mount` has made goes with the mount, however that ends.
+            # The kernel removes a loop device that `mount` made, however the mount ends.
             run("mount", "-o", f"loop,{experiment.options}", str(self.fuse / "disk"), str(self.live))
             try:
-                self.work(experiment, kind)
+                self.run_workload(experiment, kind)
             finally:
                 run("umount", str(self.live))
         finally:
@@ -147,10 +148,11 @@ class Bench:
             server.wait(timeout=30)
         events = read_log(log)
         end = max((i for i, event in enumerate(events) if event == "end all 0 0\n"), default=None)
-        assert end is not None, "the work did not come to its end"
+        assert end is not None, "the workload did not finish"
         return base, events[:end]
 
-    def work(self, experiment: Experiment, kind: Kind) -> None:
+    def run_workload(self, experiment: Experiment, kind: Kind) -> None:
+        """Run the workload, under strace if a sync is to do nothing."""
         rounds = CONTROL_ROUNDS if experiment.control else kind.rounds
         command = [sys.executable, str(HERE / "power_workload.py"), str(self.live), str(self.fuse / "mark")]
         command += [str(rounds), experiment.style]
@@ -163,26 +165,31 @@ class Bench:
             lines = (self.folder / "trace").read_text().splitlines()
             taken = [number for number, line in enumerate(lines) if "(INJECTED)" in line]
             expected = [experiment.without - 1 + SYNCS * round for round in range(rounds)]
-            assert taken == expected and len(lines) == rounds * SYNCS, "other syncs than expected"
+            assert taken == expected and len(lines) == rounds * SYNCS, (
+                "other syncs than expected were suppressed"
+            )
 
     def mount(self, kind: str, image: Path) -> None:
-        """As a machine that starts again does it."""
+        """Mount an image as a machine does that starts after a power cut."""
         options = "loop,noatime,nouuid" if kind == "xfs" else "loop,noatime"
         run("mount", "-t", kind, "-o", options, str(image), str(self.probe))
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One state of the disk: after so many events; `seed` for what became of those not flushed."""
+    """A state of the disk: after the first `after` events, some of them lost."""
 
     after: int
     seed: int | None
-    """None: all are there; 0: none is."""
+    """The seed that decides which unflushed writes are lost; None: none is; 0: all are."""
 
 
 def cuts(events: list[Event], wanted: int, dice: random.Random) -> list[Cut]:
-    """Always the worst ones: right after an acknowledgement, with nothing of what was not flushed. Then every
-    point, and random losses, as many as are wanted."""
+    """Choose `wanted` states of the disk.
+
+    The worst are always among them: right after an acknowledgement, with all unflushed writes lost. The
+    others are chosen at random.
+    """
     acknowledged = [
         i + 1 for i, event in enumerate(events) if isinstance(event, str) and event.startswith("done")
     ]
@@ -196,7 +203,7 @@ def cuts(events: list[Event], wanted: int, dice: random.Random) -> list[Cut]:
 
 
 def states(base: Path, events: list[Event], chosen: list[Cut], probe: Path) -> Iterator[Cut]:
-    """Makes `probe` one state of the disk after the other. `base` goes along: it has all that is flushed."""
+    """Make `probe` each chosen state of the disk in turn. `base` gets the flushed writes on the way."""
     pending: list[Write] = []
     done = 0
     with base.open("r+b", buffering=0) as disk:
@@ -213,13 +220,14 @@ def states(base: Path, events: list[Event], chosen: list[Cut], probe: Path) -> I
             probe.unlink(missing_ok=True)
             run("cp", "--sparse=always", str(base), str(probe))
             with probe.open("r+b", buffering=0) as copy:
-                for write in survivors(pending, cut.seed):
+                for write in surviving_writes(pending, cut.seed):
                     copy.seek(write.offset)
                     copy.write(write.data)
             yield cut
 
 
-def survivors(pending: list[Write], seed: int | None) -> Iterator[Write]:
+def surviving_writes(pending: list[Write], seed: int | None) -> Iterator[Write]:
+    """Yield the unflushed writes, or parts of them, that the power cut leaves."""
     if seed is None:
         yield from pending
     elif seed:
@@ -228,14 +236,14 @@ def survivors(pending: list[Write], seed: int | None) -> Iterator[Write]:
             fate = dice.random()
             if fate < 0.4:
                 yield write
-            elif fate < 0.6 and len(write.data) > SECTOR:  # torn: each sector for itself
+            elif fate < 0.6 and len(write.data) > SECTOR:  # torn: each sector is kept or lost
                 for start in range(0, len(write.data), SECTOR):
                     if dice.random() < 0.5:
                         yield Write(write.offset + start, write.data[start : start + SECTOR])
 
 
-class Account:
-    """What had been said by a certain moment."""
+class Acknowledged:
+    """What the workload had acknowledged by a certain event."""
 
     def __init__(self, events: list[Event]) -> None:
         self.done: dict[str, list[int]] = defaultdict(list)
@@ -244,30 +252,30 @@ class Account:
         for event in events:
             if not isinstance(event, str):
                 continue
-            word, what, first, second = event.split()
-            if word == "start":
-                self.running = (what, int(first), int(second))
+            phase, kind, first, second = event.split()
+            if phase == "start":
+                self.running = (kind, int(first), int(second))
                 continue
             self.running = None
-            self.done[what].append(int(first))
-            if what == "row":
+            self.done[kind].append(int(first))
+            if kind == "row":
                 self.versions[int(first)] = int(second)
 
     def violations(self, folder: Path, backups: bool) -> Iterator[str]:
-        """What in the folder is not as it was said to be, or neither old nor new."""
+        """Yield what in the folder differs from what was acknowledged, or is neither old nor new."""
         for row, version in enumerate(self.versions):
             yield from self._row(folder, row, version, backups)
         lines = (folder / "journal").read_bytes().splitlines()[1:]
-        said = [b"%d" % step for step in self.done["journal"]]
-        if lines[: len(said)] != said:
-            yield f"the journal has {lines}, of {said} that were acknowledged"
+        expected = [b"%d" % step for step in self.done["journal"]]
+        if lines[: len(expected)] != expected:
+            yield f"the journal has {lines}, but {expected} were acknowledged"
         for step in self.done["made"]:
             removed = step in self.done["removed"]
             path = folder / f"local_made_{step}.json"
             if self.running == ("removed", step, 0) and not path.exists():
                 continue
             if path.exists() == removed or not (removed or path.read_bytes() == content(9, step)):
-                yield f"{path.name} is not as it was made or removed"
+                yield f"{path.name} was created or removed, but the change is lost"
 
     def _row(self, folder: Path, row: int, version: int, backups: bool) -> Iterator[str]:
         path = folder / name(row)
@@ -276,39 +284,41 @@ class Account:
         if self.running == ("row", row, version + 1):
             possible[content(row, version + 1)] = version + 1
         if now not in possible:
-            what = f"{len(now)} bytes, {now[:30]!r}" if now is not None else "gone"
-            yield f"{path.name} should be of version {version}, and is {what}"
+            found = f"{len(now)} bytes, {now[:30]!r}" if now is not None else "missing"
+            yield f"{path.name} should be version {version}, but is {found}"
         elif backups:
             for kept in range(possible[now]):
                 old = folder / backup(row, kept)
                 if not old.exists() or old.read_bytes() != content(row, kept):
-                    yield f"{old.name} is not what version {kept} was"
+                    yield f"{old.name} is not version {kept}"
 
 
-def check(bench: Bench, experiment: Experiment, cut: Cut, events: list[Event], image: Path) -> list[str]:
-    bench.mount(experiment.kind, image)
+def check(
+    workspace: Workspace, experiment: Experiment, cut: Cut, events: list[Event], image: Path
+) -> list[str]:
+    workspace.mount(experiment.kind, image)
     try:
-        before = {path.name for path in bench.probe.iterdir() if not path.name.startswith(".sessscan-")}
-        _core.sweep(str(bench.probe))
-        after = {path.name for path in bench.probe.iterdir()}
-        account = Account(events[: cut.after])
-        wrong = list(account.violations(bench.probe, backups=experiment.style != "in-place"))
+        before = {path.name for path in workspace.probe.iterdir() if not path.name.startswith(".sessscan-")}
+        _core.sweep(str(workspace.probe))
+        after = {path.name for path in workspace.probe.iterdir()}
+        acknowledged_steps = Acknowledged(events[: cut.after])
+        wrong = list(acknowledged_steps.violations(workspace.probe, backups=experiment.style != "in-place"))
         if experiment.control is None and after != before:
-            wrong.append(f"after the sweep there is {after ^ before} more or less")
+            wrong.append(f"after the sweep these files are new or missing: {after ^ before}")
         return wrong
     finally:
-        run("umount", str(bench.probe))
+        run("umount", str(workspace.probe))
 
 
-def conduct(bench: Bench, experiment: Experiment, wanted: int) -> bool:
-    """Whether it went as it must."""
+def run_experiment(workspace: Workspace, experiment: Experiment, wanted: int) -> bool:
+    """Run an experiment and print its result; return whether it ended as it must."""
     begin = time.monotonic()
-    base, events = bench.record(experiment)
+    base, events = workspace.record(experiment)
     chosen = cuts(events, wanted, random.Random(5))
-    image = bench.folder / "state"
+    image = workspace.folder / "state"
     acknowledged = flushes = violated = tried = 0
     for cut in states(base, events, chosen, image):
-        wrong = check(bench, experiment, cut, events, image)
+        wrong = check(workspace, experiment, cut, events, image)
         tried += 1
         violated += bool(wrong)
         if wrong and not experiment.control:
@@ -323,7 +333,7 @@ def conduct(bench: Bench, experiment: Experiment, wanted: int) -> bool:
         flush=True,
     )
     if not (acknowledged and writes and flushes and tried >= wanted * 0.9):
-        print("FAILED: hardly anything was seen")
+        print("FAILED: too little was recorded or tried")
         return False
     if experiment.control:
         if not violated:
@@ -334,7 +344,7 @@ def conduct(bench: Bench, experiment: Experiment, wanted: int) -> bool:
 
 def main() -> int:
     blocklog, folder, *only = sys.argv[1:]
-    bench = Bench(blocklog, Path(folder))
+    workspace = Workspace(blocklog, Path(folder))
     good = True
     for experiment in EXPERIMENTS:
         if only and not re.fullmatch(only[0], f"{experiment.kind} {experiment.control}"):
@@ -343,7 +353,7 @@ def main() -> int:
             print(f"{experiment.kind}: SKIP: no {KINDS[experiment.kind].make[0]}")
             continue
         wanted = CONTROL_STATES if experiment.control else KINDS[experiment.kind].states
-        good = conduct(bench, experiment, int(only[1]) if only[1:] else wanted) and good
+        good = run_experiment(workspace, experiment, int(only[1]) if only[1:] else wanted) and good
     return 0 if good else 1
 
 

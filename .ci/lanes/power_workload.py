@@ -1,10 +1,10 @@
-"""What runs while the power may fail: the core's own writer, and what it says to have done.
+"""Write with the core's writer while the power may fail, and record each step in a file.
 
     python power_workload.py FOLDER MARK ROUNDS STYLE
 
-Each step is announced and, when the writer has come back, acknowledged in the file MARK. STYLE `writer` is
-the whole of it, `no-sync` what the controls need that take a sync away from it, `in-place` what it must
-not be.
+The file MARK gets a line before each step and another after the writer has returned. STYLE is `writer` (all
+kinds of steps), `no-sync` (the steps of the controls without a sync: replace and append), or `in-place` (the
+control that overwrites files).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROWS = 3
 
 
 def content(row: int, version: int) -> bytes:
-    """A row's content: longer than a block, and no two versions alike."""
+    """Return a row's content: longer than a block and different for each version."""
     return f"row {row} version {version} ".encode() * 400
 
 
@@ -27,13 +27,13 @@ def name(row: int) -> str:
 
 
 def backup(row: int, version: int) -> str:
-    """Where `version` is kept when the next one replaces it."""
+    """Return the name of the backup of `version`, which the next version replaces."""
     return f"{name(row)}.corrupted-bak.{version}"
 
 
 def main() -> None:
     folder, mark, rounds, style = sys.argv[1:]
-    # The controls need no more of the package than this, and every import costs time under strace.
+    # Imported alone and late, because each import takes time under strace.
     from sessscan import _core
 
     marks = os.open(mark, os.O_WRONLY)
@@ -53,7 +53,7 @@ def main() -> None:
         else:
             _core.replace(name(row), content(row, new), expected=content(row, old), backup=backup(row, old))
         say(f"done row {row} {new}")
-        # Somebody syncs something all the time; here it is the journal.
+        # Other programs sync files all the time; here the journal stands for them.
         say(f"start journal {step} 0")
         _core.append_durable("journal", f"{step}\n".encode())
         say(f"done journal {step} 0")

@@ -1,4 +1,4 @@
-/* bcryptprimitives.dll for a wine that lacks it: where Rust's std gets its randomness from on Windows. */
+/* bcryptprimitives.dll for versions of wine that lack it. Rust's standard library takes its randomness from it. */
 #include <windows.h>
 #include <ntsecapi.h>
 

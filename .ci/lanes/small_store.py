@@ -1,4 +1,4 @@
-"""A small damaged store for the lanes: one row to be put back and one to be made, by the real command."""
+"""Make a small damaged store for the lanes: one row to replace and one to create."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sessscan.demo import make
 from sessscan.reconciliation import reconcile
 
 Rows = dict[str, bytes | None]
-"""What each row holds, by path; None: it is not there."""
+"""The content of each row by path; None if it does not exist."""
 
 
 class SmallStore:
-    """Made in `folder`, with sessscan's state beside it (`SESSSCAN_HOME` is set to it)."""
+    """A store in `folder`, with sessscan's state beside it. `SESSSCAN_HOME` is set to that."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,22 +26,24 @@ class SmallStore:
         assert [action.status for action in actions] == ["planned"] * 2, actions
         self.rows = [action.path for action in actions]
         self.old = self.content()
-        assert sorted(map(bool, self.old.values())) == [False, True], "one row is replaced, one made"
+        assert sorted(map(bool, self.old.values())) == [False, True], (
+            "one row must be replaced and one created"
+        )
         self.new: Rows = {action.path: action.content for action in actions}
         self.names = self.listing()
 
     @property
     def replaced(self) -> Path:
-        """The row that is there and damaged."""
+        """Return the path of the damaged row, the one that exists."""
         return next(Path(row) for row, content in self.old.items() if content is not None)
 
     def _thin_out(self) -> None:
-        """More rows would only be more of the same."""
+        """Remove all damaged rows but two: one with a `.tmp`, one that is proved by its uuid."""
         kept = set()
         for action in self.plan().actions:
-            proof = {evidence.kind for evidence in action.evidence}
-            made = not Path(action.path).exists()
-            if (made and proof == {"tmp"}) or (not made and proof == {"uuid"}):
+            evidence = {evidence.kind for evidence in action.evidence}
+            missing = not Path(action.path).exists()
+            if (missing and evidence == {"tmp"}) or (not missing and evidence == {"uuid"}):
                 kept.add(action.path)
         for action in self.plan().actions:
             if action.path not in kept:
@@ -58,9 +60,9 @@ class SmallStore:
         return sorted(path.name for path in Path(self.rows[0]).parent.iterdir())
 
     def arguments(self, command: str) -> list[str]:
-        """Those of the command line."""
+        """Return the arguments of the command line for a command."""
         if command == "undo":
             return ["undo", "--force"]
         store = ["--store", str(self.user_data), "--projects", str(self.projects)]
-        # Without what is kept for the next time: SQLite's own writes, of which the number changes.
+        # No index and no snapshot: SQLite writes them, and the number of its writes varies.
         return ["reconcile", "--apply", "--force", "--no-index", "--no-snapshot", *store]
