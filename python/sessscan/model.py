@@ -1,7 +1,7 @@
-"""The records that pass between the stages of a reconciliation. They hold facts and do nothing.
+"""Define the records that pass from one stage of a reconciliation to the next.
 
-Data flows one way: stores → rows and transcripts → findings → matches → plan → receipts.
-Times are epoch milliseconds UTC, sizes and offsets bytes, paths absolute and as they were found.
+Data flows one way: stores → rows and transcripts → findings → matches → plan → journal. Times are epoch
+milliseconds UTC, sizes and offsets bytes, paths absolute and as they were found.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
+
 ActionKind = Literal["restore", "hold", "adopt", "rebuild-index"]
 """Put a row back; leave it, since the evidence does not decide; make a row for an orphan; write an index."""
 
 Source = Literal["snapshot", "tmp", "copy", "prefix", "transcript"]
+"""Where most of a row's content is taken from."""
+
 Status = Literal["planned", "applied", "held", "refused", "failed"]
+"""What became of an action. `refused`: a file it rests on has changed; `failed`: it could not be written."""
+
+EvidenceKind = Literal[
+    "match", "snapshot", "tmp", "copy", "own", "prefix", "uuid", "lease", "time", "missing", "orphan", "index"
+]  # fmt: skip
 
 Progress = Callable[[int, int], object]
 """Called with how much is done and how much there is in all."""
@@ -59,7 +67,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file was when the plan was made: enough to see that it is still the same."""
+    """What is known of a file when a plan is made: enough to see later that it has not changed."""
 
     path: str
     exists: bool
@@ -67,33 +75,34 @@ class Fingerprint:
     mtime_ns: int = 0
     inode: int = 0
     sha256: str | None = None
-    """Of the whole content; None for a file that is only ever looked at by its metadata (a transcript)."""
+    """Of the whole content; None for a transcript, which is compared by its metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One registry file, healthy or not."""
+    """A registry file, whether the app can read it or not."""
 
     path: str
     session_id: str
     """The file's stem, `local_<uuid>`."""
     store: Store
     state: str
-    """`ok`, or the name of the finding that says what is wrong with its bytes."""
+    """`ok`, or the name of the `LostState` that says why the app cannot read it."""
     size: int
     mtime: int
     offset: int = 0
-    """Where what is wrong begins, and how far it goes."""
+    """Where the damage begins."""
     length: int = 0
+    """How many bytes are damaged."""
     fields: dict[str, Any] = field(default_factory=dict)
-    """The scalars that could be read, also from a truncated or refused row."""
+    """The scalar members that could be read, also of a lost row, and `priorCliSessionIds`."""
     error: str | None = None
-    """Why it could not be read (`unreadable`)."""
+    """Why it could not be read, in the system's words, or why it is no file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fact about the store, under a rule's name."""
+    """A fact about a store, a row or a transcript, under the name of its rule."""
 
     rule: str
     severity: Severity
@@ -107,9 +116,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason to believe that a row belonged to a transcript, in words a person understands."""
+    """One reason for an action, in words for the user: mostly, why a row belonged to a transcript."""
 
-    kind: str
+    kind: EvidenceKind
     detail: str
 
 
@@ -123,7 +132,7 @@ class Candidate:
     cwd: str | None
     last_activity_at: int | None
     reason: str
-    """Why it is one, and why that does not decide."""
+    """Why it is a candidate, and why that does not decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +148,16 @@ class Action:
     evidence: tuple[Evidence, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     row: dict[str, Any] = field(default_factory=dict)
-    """The row that will be written, as its JSON reads."""
+    """The members of the row that will be written."""
     provenance: dict[str, str] = field(default_factory=dict)
     """For each field of `row`, where its value comes from."""
     status: Status = "planned"
     backup: str | None = None
+    """Where the replaced file is kept, once the action is applied."""
     error: str | None = None
+    """Why the row is held, refused or not written; of an applied action, why it may not survive a power
+    cut."""
     content: bytes = b""
-    """The very bytes that will be written."""
+    """The bytes that will be written."""
     rests_on: tuple[Fingerprint, ...] = ()
-    """The files it was concluded from; the first is the target itself."""
+    """The files it was concluded from. The first is the file that will be written."""

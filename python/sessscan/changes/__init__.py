@@ -1,1 +1,1 @@
-"""Any change to a user's files: planned, applied, taken back."""
+"""Plan changes to the user's files, apply the plan, and undo it."""

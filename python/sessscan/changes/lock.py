@@ -1,7 +1,7 @@
-"""One writer at a time.
+"""Let one sessscan at a time write into stores.
 
-The system holds the lock and drops it when its process ends, however it ends: a lock of a dead process is
-simply free. What stands in the file is only there to tell the next one who holds it.
+The system holds the lock and releases it when its process ends, however it ends: the lock of a dead process
+is free. The text in the lock file only tells other processes who holds the lock.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from pathlib import Path
 
 from ..errors import LockedError, RefusedError
 
-_SPAN = (1 << 30, 1)  # on Windows a locked byte cannot be read by others: lock one beyond the text
+_LOCKED_BYTE = 1 << 30
+"""On Windows no other process can read a locked byte, so this one lies beyond the text."""
 
 
 def _acquire(descriptor: int) -> bool:
+    """Take the lock. Return False if another process holds it."""
     if sys.platform == "win32":
         import msvcrt
 
-        os.lseek(descriptor, _SPAN[0], os.SEEK_SET)
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, _SPAN[1])
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except PermissionError:
             return False
     else:
@@ -48,7 +50,7 @@ def _age(seconds: float) -> str:
 
 
 def _holder(descriptor: int) -> str:
-    """Who holds it and since when, as far as its text tells; it may be in the middle of being written."""
+    """Return who holds the lock and for how long. The text that says so may be half written."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         owner = json.loads(os.read(descriptor, 4096))
@@ -65,8 +67,8 @@ def _user() -> str:
         return "this user"
 
 
-def _sign(descriptor: int, text: str) -> None:
-    """A full disk does not take the text, and the lock holds without it."""
+def _write_text(descriptor: int, text: str) -> None:
+    """Replace the text in the lock file, best effort: on a full disk the lock holds without it."""
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -77,12 +79,12 @@ def _sign(descriptor: int, text: str) -> None:
 def exclusive(
     home: Path, name: str = "lock", held: str = "is writing ({}): try again when it has finished."
 ) -> Iterator[None]:
-    """Holds a lock of the state folder `home`, which must exist: by default that of who writes into stores.
+    """Hold a lock in the state folder `home`, which must exist; by default the lock for writing into stores.
 
-    `held` says what another sessscan does that holds it.
+    `held` says what another sessscan that holds the lock is doing, with `{}` for its process.
 
-    Raises `LockedError`, naming the owner and how long it has held the lock, or `RefusedError` where there
-    can be no lock.
+    Raises `LockedError`, which names the process and how long it has held the lock, or `RefusedError` if the
+    lock file cannot be opened or locked.
     """
     path = home / name
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -97,10 +99,10 @@ def exclusive(
             raise RefusedError(f"{path} cannot be locked ({error.strerror})") from error
         if not free:
             raise LockedError(f"another sessscan {held.format(_holder(descriptor))}")
-        _sign(descriptor, json.dumps({"pid": os.getpid(), "user": _user(), "since": time.time()}))
+        _write_text(descriptor, json.dumps({"pid": os.getpid(), "user": _user(), "since": time.time()}))
         try:
             yield
         finally:
-            _sign(descriptor, "")
+            _write_text(descriptor, "")
     finally:
         os.close(descriptor)

@@ -17,7 +17,7 @@ import msgspec
 
 from .. import _core
 from ..errors import PlanFileError
-from ..model import CODE, COWORK, Action, ActionKind, Finding, Severity, Source, Status, Store
+from ..model import CODE, COWORK, Action, ActionKind, EvidenceKind, Finding, Severity, Source, Status, Store
 from ..stores.locate import StrPath, format_of
 from ..stores.rows import readable_members
 from .outcome import Outcome
@@ -63,7 +63,7 @@ class _Finding(_Object, frozen=True):
 
 
 class _Evidence(_Object, frozen=True):
-    kind: str
+    kind: EvidenceKind
     detail: str
 
 
