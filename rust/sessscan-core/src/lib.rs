@@ -1,8 +1,9 @@
-//! Bytes in, facts out: what a Claude Code transcript says, and what state a registry row is in.
+//! Scan Claude Code transcripts, classify registry rows, and replace files safely.
 //!
-//! No Python, no printing, no policy: what the facts *mean* is decided in `python/sessscan`.
+//! This crate reports facts about bytes. What they mean, and what to do about them, is decided in
+//! `python/sessscan`.
 
-// Tests make the files that they then look at.
+// Tests create the files that they read.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod bytes;

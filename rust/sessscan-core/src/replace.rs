@@ -1,4 +1,4 @@
-//! Replace, create, remove and append to files so that a file is always either old or new, after any crash.
+//! Replace, create and remove files so that each is either old or new after a crash, and append durably.
 //!
 //! A replacement takes eight steps:
 //!

@@ -4,8 +4,8 @@
 //! system's limit of mappings), records where the zeros begin, and lets the reader go on. A SIGBUS at any
 //! other address goes to the handler that was installed before.
 //!
-//! A signal handler may do little. This one uses atomics, which POSIX allows there, and calls `mmap`, which
-//! Linux and macOS allow.
+//! A signal handler may call few functions. This one uses atomics, `pthread_self`, `signal` and `raise`,
+//! which POSIX allows there, and `mmap`, which Linux and macOS allow.
 
 use std::ffi::{c_int, c_void};
 use std::io;
