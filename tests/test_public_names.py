@@ -25,7 +25,7 @@ FUNCTIONS = {
     "log": "runs",
     "reconcile": "reconcile",
     "report": None,
-    "restore": None,  # to come
+    "restore": "restore",
     "scan": "scan_many",
     "snapshot": None,  # to come
     "snapshots": None,  # to come

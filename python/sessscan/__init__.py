@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from .distributed.shard import Piece, Shard, combine, scan_shard, shards
     from .model import Action, Candidate, Evidence, Finding, Fingerprint, Row, RowFormat, Severity, Store
     from .reconciliation import reconcile
+    from .reconciliation.restore import RestorePlan, restore
     from .rules import RULES, Rule, find_rule
     from .sessions.listing import Listing, Session, Wanted, list_all
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
+    from .snapshots.store import RowVersion
     from .tables.arrow import (
         EventsTable,
         Table,
@@ -91,10 +93,12 @@ __all__ = [
     "PlanFileError",
     "RefusedError",
     "Report",
+    "RestorePlan",
     "Reversal",
     "Row",
     "RowFormat",
     "RowState",
+    "RowVersion",
     "Rule",
     "Run",
     "Scanner",
@@ -132,6 +136,7 @@ __all__ = [
     "read_transcripts",
     "reconcile",
     "replace",
+    "restore",
     "rows_table",
     "runs",
     "scan",
@@ -162,9 +167,11 @@ _LAZY = {
         "Store",
     ),
     "reconciliation": ("reconcile",),
+    "reconciliation.restore": ("RestorePlan", "restore"),
     "rules": ("RULES", "Rule", "find_rule"),
     "sessions.listing": ("Listing", "Session", "Wanted", "list_all"),
     "sessions.sdk": ("SessionInfo", "get_session_info", "list_sessions"),
+    "snapshots.store": ("RowVersion",),
     "tables.arrow": (
         "EventsTable",
         "Table",

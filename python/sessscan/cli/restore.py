@@ -31,31 +31,14 @@ def restore(
     force: Force = False,
 ) -> None:
     """Put one row back as a snapshot has it; `sessscan undo` takes that back."""
-    from ..changes.plan import Plan, Report
-    from ..reconciliation.restore import restore as run
+    from ..reconciliation.restore import restore as plan_restore
     from ..render.screen import remark
     from ..render.snapshots import print_restoration
-    from ..snapshots.capture import capture_rows
-    from ..snapshots.store import Snapshots
-    from .failure import usage
-    from .options import fail
 
-    time = parsed("--at", at, end=True)
-    store = Snapshots.open_existing()
-    if store is None:
-        fail("there are no snapshots yet: `sessscan snapshot` takes one", 2)
-    with store:
-        try:
-            found = run(store, row, time)
-        except ValueError as error:
-            usage(error)
-        for text in found.plan.remarks:
-            remark(f"sessscan: {text}")
-        outcome: Plan | Report = found.plan
-        if apply:
-            if found.plan.actions:
-                capture_rows(store, [found.version.path])  # so that this one can come back as well
-            outcome = found.plan.apply(force=force)
+    plan = plan_restore(row, parsed("--at", at, end=True))
+    for text in plan.remarks:
+        remark(f"sessscan: {text}")
+    outcome = plan.apply(force=force) if apply else plan
     again = ["sessscan", "restore", row, *(["--at", at] if at is not None else [])]
-    print_restoration(found, outcome, form.value, again)
+    print_restoration(plan.version, plan.before, outcome, form.value, again)
     raise typer.Exit(outcome.exit_status)

@@ -1,93 +1,101 @@
-"""One row, put back as a snapshot has it, because the user says so."""
+"""Put one row back as a snapshot has it, because the user asks for it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..changes.plan import Plan
+from ..changes.plan import Plan, Report
 from ..errors import RefusedError
-from ..model import Action, Evidence, Finding, Fingerprint, Store
-from ..snapshots import select as choice
-from ..snapshots.store import KeptRow, RowVersion, Snapshots
-from ..stores.locate import REGISTRIES
-from ..stores.row_states import LOST_STATES
+from ..model import Action, Evidence, Finding, Fingerprint, Progress, Store
+from ..rules import finding
+from ..snapshots.capture import capture_rows
+from ..snapshots.select import find_row, open_snapshots, version
+from ..snapshots.store import RowVersion
+from ..stores.locate import REGISTRIES, StrPath
+from ..stores.row_states import LOST_STATES, MISSING
 from ..stores.rows import bare_id, classify_row, read_file, read_store, readable_members
 from .inventory import UUID
 
 
-@dataclass(frozen=True)
-class Restoration:
-    """The plan for one row, and what it is about."""
+@dataclass(frozen=True, kw_only=True)
+class RestorePlan(Plan):
+    """The plan to put one row back. It has no action where the row is already as the snapshot has it."""
 
-    plan: Plan
-    """Without an action where the row is already what it would become."""
     version: RowVersion
+    """The snapshot."""
     before: bytes | None
-    """The row's content now; None where it is not there."""
+    """The row's present content; None where there is no row."""
+
+    def apply(self, *, exact: bool = False, force: bool = False, progress: Progress | None = None) -> Report:
+        """Take a snapshot of the row as it is, then carry the plan out as `Plan.apply` does.
+
+        Raises `SnapshotError` before anything is written if the snapshot cannot be taken, and else as
+        `Plan.apply`. A row that the app cannot read is not kept: its backup beside it is.
+        """
+        if self.actions:
+            with open_snapshots() as snapshots:
+                capture_rows(snapshots, [self.version.path])
+        return super().apply(exact=exact, force=force, progress=progress)
 
 
-def restore(snapshots: Snapshots, name: str, at: int | None = None) -> Restoration:
-    """Plans to put one row back byte for byte as it was at `at` (epoch ms), or as its newest snapshot has it.
+def restore(row: StrPath, at: int | None = None) -> RestorePlan:
+    """Plan to put one row back, byte for byte, as it was at a time, by default as its newest snapshot has it.
 
-    `name`: its path, file name, session id, or the beginning of one. Raises `ValueError` where there is no
-    such row or no snapshot that old, `RefusedError` where it must not be written, `SnapshotError`.
+    Making the plan writes nothing. Applying it first keeps the present row as a snapshot too.
+
+    Args:
+        row: the row's path, file name or session id, or the beginning of one.
+        at: epoch ms.
+
+    Raises:
+        UnknownSnapshotError: no kept row has that name, several have, or no snapshot is that old.
+        RefusedError: the row must not be put back: its session was deleted, or it cannot be replaced.
+        SnapshotError: the snapshots cannot be read.
     """
-    kept = choice.find_row(snapshots.rows(), name)
-    version = choice.version(snapshots.versions(kept.path), at)
-    content = version.data
-    store = _store(kept)
-    if classify_row(content, kept.session_id, store.format)[0] != "ok":
-        raise RefusedError(f"the snapshot of {kept.path} is no row that the app could read")
+    with open_snapshots() as snapshots:
+        kept = find_row(snapshots.rows(), os.fspath(row))
+        wanted = version(snapshots.versions(kept.path), at)
+        content = wanted.data
+    store = _store_of(wanted.path)
+    if classify_row(content, wanted.session_id, store.format)[0] != "ok":
+        raise RefusedError(f"the snapshot of {wanted.path} is not a row that the app could read")
     contents = read_store(store)
-    for deleted in (bare_id(kept.session_id), version.cli_session_id):
-        if deleted in contents.tombstones:
-            raise RefusedError(f"{kept.session_id} was deleted in the app, and deleted sessions stay deleted")
-    target, before = _target(kept.path)
-    actions, findings = [], []
-    if before != content:
-        actions.append(_action(kept, version, content, target))
-    if before is None:
-        message = "The row is gone. So the session is missing from its list."
-        findings.append(Finding("missing", "error", kept.path, message, kept.session_id))
-    else:
-        state, offset, length = classify_row(before, kept.session_id, store.format)
-        if state != "ok":
-            message = f"The app cannot read this row: {LOST_STATES[state].words}."
-            findings.append(
-                Finding(state, "error", kept.path, message, kept.session_id, None, offset, length)
-            )
+    if contents.tombstones & {bare_id(wanted.session_id), wanted.cli_session_id}:
+        raise RefusedError(f"{wanted.session_id} was deleted in the app, and deleted sessions stay deleted")
+    target, before = _read_target(wanted.path)
     remarks = tuple(
-        f"{row.session_id} names the same transcript: with both rows the conversation is listed twice"
-        for row in contents.rows
-        if row.state == "ok" and row.session_id != kept.session_id
-        if version.cli_session_id and row.fields.get("cliSessionId") == version.cli_session_id
+        f"{other.session_id} names the same transcript: with both rows the conversation is listed twice"
+        for other in contents.rows
+        if other.state == "ok" and other.session_id != wanted.session_id
+        if wanted.cli_session_id and other.fields.get("cliSessionId") == wanted.cli_session_id
     )
-    plan = Plan(
-        ((store, len(contents.rows)),),
-        len(contents.rows),
-        0,
-        0,
-        tuple(findings),
-        tuple(actions),
-        None,
-        remarks,
+    return RestorePlan(
+        stores=((store, len(contents.rows)),),
+        rows=len(contents.rows),
+        transcripts=0,
+        bytes=0,
+        findings=tuple(_findings(wanted, before, store)),
+        actions=() if before == content else (_action(wanted, content, target),),
+        remarks=remarks,
+        version=wanted,
+        before=before,
     )
-    return Restoration(plan, version, before)
 
 
-def _store(kept: KeptRow) -> Store:
-    folder = Path(kept.path).parent
+def _store_of(path: str) -> Store:
+    folder = Path(path).parent
     registry = folder.parent.parent
     if registry.name in REGISTRIES:
         return Store(str(folder), str(registry.parent), REGISTRIES[registry.name])
     return Store(str(folder), None)
 
 
-def _target(path: str) -> tuple[Fingerprint, bytes | None]:
-    """What stands in the row's place."""
+def _read_target(path: str) -> tuple[Fingerprint, bytes | None]:
+    """Read the file that would be replaced."""
     try:
         status = os.lstat(path)
         data, _ = read_file(path, status.st_size)
@@ -99,21 +107,33 @@ def _target(path: str) -> tuple[Fingerprint, bytes | None]:
     return Fingerprint(path, True, len(data), status.st_mtime_ns, status.st_ino, digest), data
 
 
-def _action(kept: KeptRow, version: RowVersion, content: bytes, target: Fingerprint) -> Action:
+def _findings(wanted: RowVersion, before: bytes | None, store: Store) -> Iterator[Finding]:
+    path, session_id = wanted.path, wanted.session_id
+    if before is None:
+        message = "The row is gone. So the session is missing from its list."
+        yield finding(MISSING, path, message, session_id=session_id)
+        return
+    state, offset, length = classify_row(before, session_id, store.format)
+    if state != "ok":
+        message = f"The app cannot read this row: {LOST_STATES[state].words}."
+        yield finding(state, path, message, session_id=session_id, offset=offset, length=length)
+
+
+def _action(wanted: RowVersion, content: bytes, target: Fingerprint) -> Action:
     row = readable_members(content)
-    folder = Path(kept.path).parent
-    tombstones = [bare_id(kept.session_id)]
-    if version.cli_session_id is not None and UUID.fullmatch(version.cli_session_id):
-        tombstones.append(version.cli_session_id)
+    folder = Path(wanted.path).parent
+    names = [bare_id(wanted.session_id)]
+    if wanted.cli_session_id is not None and UUID.fullmatch(wanted.cli_session_id):
+        names.append(wanted.cli_session_id)
     return Action(
         kind="restore",
-        path=kept.path,
-        session_id=kept.session_id,
-        cli_session_id=version.cli_session_id,
+        path=wanted.path,
+        session_id=wanted.session_id,
+        cli_session_id=wanted.cli_session_id,
         source="snapshot",
         evidence=(Evidence("snapshot", "you asked for this snapshot of it"),),
         row=row,
         provenance=dict.fromkeys(row, "its snapshot"),
         content=content,
-        rests_on=(target, *(Fingerprint(str(folder / f"deleted_{name}"), False) for name in tombstones)),
+        rests_on=(target, *(Fingerprint(str(folder / f"deleted_{name}"), False) for name in names)),
     )

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..changes.plan import Plan, Report
 from ..errors import SnapshotError
-from ..reconciliation.restore import Restoration
 from ..snapshots.capture import SnapshotReport
 from ..snapshots.diff import Difference, differences
 from ..snapshots.store import KeptRow, RowVersion
@@ -110,21 +109,27 @@ def print_versions(versions: Sequence[RowVersion], form: str) -> None:
     page.whole(command(["sessscan", "restore", wanted.session_id, "--at", time]), indent=2, style=TYPE)
 
 
-def print_restoration(found: Restoration, outcome: Plan | Report, form: str, again: Sequence[str]) -> None:
-    """What would become, or became, of one row. `again`: the command that was called."""
+def print_restoration(
+    version: RowVersion, before: bytes | None, outcome: Plan | Report, form: str, again: Sequence[str]
+) -> None:
+    """Print what would be, or was, done to one row.
+
+    `version`: the snapshot it is put back from. `before`: the row's content before. `again`: the command that
+    was called.
+    """
     if form == "json":
         data.print_json(outcome.to_dict())
         return
     page = Page()
-    taken = f"{moment(found.version.taken_at)} UTC"
-    path = found.version.path
+    taken = f"{moment(version.taken_at)} UTC"
+    path = version.path
     if not outcome.actions:
         page.prose(
             f"The row is what the snapshot of {taken} has: there is nothing to put back.", style="bold"
         )
         page.whole(path, style=FAINT)
         page.prose("Older versions:")
-        page.whole(command(["sessscan", "snapshots", found.version.session_id]), indent=2, style=TYPE)
+        page.whole(command(["sessscan", "snapshots", version.session_id]), indent=2, style=TYPE)
         return
     [action] = outcome.actions
     heads = {
@@ -139,8 +144,8 @@ def print_restoration(found: Restoration, outcome: Plan | Report, form: str, aga
         page.prose(action.error, lead="! ", indent=2)
     for finding in outcome.findings:
         page.prose(finding.message, indent=2)
-    if found.before is not None and not outcome.findings:
-        _print_differences(page, differences(found.before, action.content))
+    if before is not None and not outcome.findings:
+        _print_differences(page, differences(before, action.content))
     page.gap()
     if action.status == "planned":
         page.prose("Nothing has been changed. Quit the Claude desktop app, and do it with:")

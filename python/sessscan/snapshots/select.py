@@ -31,7 +31,7 @@ def kept_versions(row: StrPath) -> list[RowVersion]:
     `row`: its path, file name, session id, or the beginning of one. Raises `UnknownSnapshotError` where no
     kept row has that name, or several have, and `SnapshotError`.
     """
-    with _open() as snapshots:
+    with open_snapshots() as snapshots:
         return snapshots.versions(find_row(snapshots.rows(), os.fspath(row)).path)
 
 
@@ -40,13 +40,14 @@ def mark_removed(row: StrPath) -> KeptRow:
 
     `row` and errors as in `kept_versions`. Returns the row; what is kept of it stays.
     """
-    with _open() as snapshots:
+    with open_snapshots() as snapshots:
         found = find_row(snapshots.rows(), os.fspath(row))
         snapshots.mark_removed(found.path)
     return found
 
 
-def _open() -> Snapshots:
+def open_snapshots() -> Snapshots:
+    """Open the snapshots that there are. Raises `UnknownSnapshotError` where none were ever taken."""
     snapshots = Snapshots.open_existing()
     if snapshots is None:
         raise UnknownSnapshotError("there are no snapshots yet: `sessscan snapshot` takes one")
