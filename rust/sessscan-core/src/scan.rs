@@ -1,4 +1,4 @@
-//! A file's bytes to what is known of its session, and to the events in it.
+//! Scan files and bytes for transcripts and events.
 
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
@@ -30,30 +30,30 @@ impl Sink for TranscriptBuilder {
     }
 }
 
-/// A file's stem, as a session's id.
+/// Return a file's stem, which is its session's id.
 pub fn session_id_of(path: &Path) -> Option<String> {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned())
 }
 
-/// Scans bytes that are at hand.
+/// Scan bytes in memory.
 pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictness) -> Transcript {
     let mut scanner = Scanner::new(strictness, Isa::chosen());
     let mut builder = TranscriptBuilder::new(session_id);
     let mut go_on = |_| ControlFlow::Continue(());
     scan_into(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on)
         .and_then(|_| find_leaves(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on))
-        .expect("memory can be read and nobody cancels");
+        .expect("memory can be read, and the callback never cancels");
     builder.finish(data.len() as u64)
 }
 
-/// So often a file is scanned that changes each time.
+/// How many times a file is scanned at most if it changes each time.
 const ATTEMPTS: usize = 6;
 
-/// Scans a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
+/// Scan a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
 ///
-/// A file that was written to meanwhile is most likely a live one that grew, and then what it was at first is
-/// its beginning still: the same bytes are read again, and an answer is taken that comes out twice. `before`
-/// is an answer that was got while the file changed, if there is one.
+/// A file that was written to meanwhile is most likely a live transcript that grew, so that its old content
+/// is still its beginning. The same number of bytes is then read again, and a result that comes out twice is
+/// returned. `before` is the result of an earlier scan during which the file changed, if there was one.
 pub(crate) fn scan_alone(
     path: &Path,
     scanner: &mut Scanner,
@@ -61,7 +61,7 @@ pub(crate) fn scan_alone(
     poll: &mut Poll,
 ) -> io::Result<Transcript> {
     for attempt in 0..ATTEMPTS {
-        // Bytes are told of once, however often they are read.
+        // Bytes are reported once, however often they are read.
         let mut poll = |bytes| poll(if attempt == 0 { bytes } else { 0 });
         let mut builder = TranscriptBuilder::new(session_id_of(path));
         let mut source = Source::open(path)?;
@@ -79,16 +79,16 @@ pub(crate) fn scan_alone(
         let transcript = builder.finish(end.offset);
         match before {
             Some(before) if before == transcript => return Ok(transcript),
-            // The beginning of a file that is now another one was never a file.
+            // The file was replaced, so its beginning never was a file's content.
             Some(_) => before = None,
             None if !source.changed() => return Ok(transcript),
             None => before = Some(transcript),
         }
     }
-    Err(io::Error::other("it was changed each time it was read"))
+    Err(io::Error::other("the file changed each time it was read"))
 }
 
-/// Reads the bytes a second time if summaries name leaves that did not come after them.
+/// Find the leaves that summaries name, if they did not come after them, by reading the bytes a second time.
 pub(crate) fn find_leaves(
     source: &mut Source,
     scanner: &mut Scanner,
@@ -105,15 +105,15 @@ pub(crate) fn find_leaves(
             }
         }
     }
-    let doubt = builder.unresolved_leaves();
-    if doubt.is_empty() {
+    let leaves = builder.unresolved_leaves();
+    if leaves.is_empty() {
         return Ok(());
     }
-    // These bytes were told of when they were read first.
-    scan_into(source, scanner, &mut Leaves(doubt, builder, Vec::new()), &mut |_| poll(0)).map(drop)
+    // These bytes were reported when they were first read.
+    scan_into(source, scanner, &mut Leaves(leaves, builder, Vec::new()), &mut |_| poll(0)).map(drop)
 }
 
-/// The top-level uuids of a file's records, in order.
+/// Return the top-level uuids of a file's records, in order.
 pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
     struct Uuids(Vec<String>, Vec<u8>);
     impl Sink for Uuids {
@@ -127,7 +127,7 @@ pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
     Ok(found.0)
 }
 
-/// Scans a source into a sink.
+/// Scan a source into a sink.
 pub(crate) fn scan_into(
     source: &mut Source,
     scanner: &mut Scanner,
@@ -139,7 +139,7 @@ pub(crate) fn scan_into(
     source::finish(scanner, sink, poll)
 }
 
-/// Which events are wanted.
+/// The kinds of events to read.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub struct EventKinds {
@@ -148,7 +148,7 @@ pub struct EventKinds {
     pub timestamp: bool,
 }
 
-/// The events of a file, read as they are asked for.
+/// A reader of a file's events.
 pub struct Events {
     source: Source<'static>,
     scanner: Option<Scanner>,
@@ -156,7 +156,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// The events of a file.
+    /// Open a file to read its events.
     pub fn open(path: &Path, kinds: EventKinds) -> io::Result<Events> {
         let found = Found { kinds, events: VecDeque::new(), cwd: None, scratch: Vec::new() };
         Ok(Events {
@@ -166,12 +166,12 @@ impl Events {
         })
     }
 
-    /// The next event, if it was read already.
+    /// Return the next event, if it was read already.
     pub fn next_read(&mut self) -> Option<Event> {
         self.found.events.pop_front()
     }
 
-    /// The next event; None at the end. An error of kind `Interrupted` means that `poll` cancelled.
+    /// Return the next event; None at the end. An error of kind `Interrupted` means that `poll` cancelled.
     pub fn next(&mut self, poll: &mut Poll) -> io::Result<Option<Event>> {
         loop {
             if let Some(event) = self.next_read() {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_over_again_and_again_has_no_answer() {
+    fn a_file_that_changes_in_each_scan_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text('a')).unwrap();
         let mut names = "bcdefghijklmnopqrstuvwxyz".chars().cycle();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grows_is_what_it_was() {
+    fn a_file_that_grows_is_scanned_as_it_was() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text('a')).unwrap();
         let was = scan_bytes(&text('a'), session_id_of(file.path()), Strictness::Structure);
@@ -262,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn cancelled_within_a_line() {
+    fn a_scan_can_be_cancelled_within_a_line() {
         let text = |escapes: &str| {
             format!("{{\"type\":\"{}", (escapes.to_owned() + &"x".repeat(1_000)).repeat(1_500))
         };
         let lines = [
             ("a value", text("") + "\"}\n"),
             (
-                "one that is looked into",
+                "a message that is read",
                 format!("{{\"type\":\"user\",\"message\":{{\"content\":{}\"}}}}}}\n", &text("\\n")[8..]),
             ),
             ("invalid", text("") + "\"x\n"),
@@ -279,22 +279,22 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (name, line) in lines {
             std::fs::write(file.path(), "{}\n".to_owned() + &line).unwrap();
-            // What was just written to is read twice.
+            // A file that was just written to would be scanned twice.
             file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
             for strictness in [Strictness::Structure, Strictness::Full] {
                 let scan = |until: usize| {
-                    let mut asked = 0;
+                    let mut polls = 0;
                     let mut poll = |_| {
-                        asked += 1;
-                        if asked < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                        polls += 1;
+                        if polls < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                     };
                     let mut scanner = Scanner::new(strictness, Isa::chosen());
                     let result = scan_alone(file.path(), &mut scanner, None, &mut poll);
-                    (result.map_err(|error| error.kind()), asked)
+                    (result.map_err(|error| error.kind()), polls)
                 };
                 let (whole, times) = scan(usize::MAX);
                 assert!(whole.is_ok());
-                assert!(times > line.len() / STRIDE, "{name}: asked {times} times");
+                assert!(times > line.len() / STRIDE, "{name}: polled {times} times");
                 for until in (1..=times).step_by(3) {
                     assert_eq!(scan(until), (Err(io::ErrorKind::Interrupted), until), "{name}");
                 }
@@ -302,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Messages as they are written, and all that may trip who looks into them.
+    /// Generate messages as they are written, with everything that is hard for a reader.
     fn message() -> impl Strategy<Value = String> {
         let piece = prop::sample::select(vec![
             "a",
@@ -359,7 +359,9 @@ mod tests {
         let blocks = prop::collection::vec(block, 0..4).prop_map(|blocks| format!("[{}]", blocks.join(", ")));
         let content = prop_oneof![value.clone(), blocks];
         prop_oneof![
-            4 => content.clone().prop_map(|content| format!("{{\"role\":\"user\",\"model\":\"m\",\"content\":{content}}}")),
+            4 => content.clone().prop_map(|content| {
+                format!("{{\"role\":\"user\",\"model\":\"m\",\"content\":{content}}}")
+            }),
             1 => object(content.boxed()),
         ]
     }
@@ -368,20 +370,28 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_000 } else { 20_000 }))]
 
         #[test]
-        fn messages_looked_into_fast_and_slowly(
-            messages in prop::collection::vec((prop::sample::select(vec!["user", "assistant"]), message()), 1..5),
+        fn fast_and_bytewise_scans_agree_on_messages(
+            messages in prop::collection::vec(
+                (prop::sample::select(vec!["user", "assistant"]), message()),
+                1..5,
+            ),
         ) {
-            let lines = messages.iter().map(|(kind, message)| format!("{{\"message\":{message},\"type\":\"{kind}\"}}\n"));
-            // So that blocks can be loaded behind the last one that counts.
+            let lines = messages
+                .iter()
+                .map(|(kind, message)| format!("{{\"message\":{message},\"type\":\"{kind}\"}}\n"));
+            // Enough readable bytes behind the last record that the fast reader can load blocks there.
             let data = lines.collect::<String>() + &" ".repeat(300) + "\n";
             let scanned = |mut scanner: Scanner| {
                 let mut builder = TranscriptBuilder::new(None);
-                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut builder, &mut |_| ControlFlow::Continue(())).unwrap();
+                let mut go_on = |_| ControlFlow::Continue(());
+                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut builder, &mut go_on)
+                    .unwrap();
                 builder.finish(0)
             };
             let slow = scanned(Scanner::slow(Strictness::Structure));
             for isa in Isa::available() {
-                prop_assert_eq!(&scanned(Scanner::new(Strictness::Structure, isa)), &slow, "{:?}: {}", isa, data);
+                let fast = scanned(Scanner::new(Strictness::Structure, isa));
+                prop_assert_eq!(&fast, &slow, "{:?}: {}", isa, data);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Bytes, in pieces cut anywhere, to records and defects with their places in the file.
+//! Scan bytes, in pieces cut anywhere, for records and defects, and find their lines and offsets.
 
 use crate::bytes::{Buffer, Region, STRIDE, View};
 use crate::grammar::Strictness;
@@ -10,56 +10,56 @@ use crate::transcript::Defect;
 use std::cell::RefCell;
 use std::io::{self, Read};
 
-/// Takes what a scan finds, in the order of the file.
+/// A receiver of what a scan finds, in the order of the file.
 pub(crate) trait Sink {
-    /// A line that is not blank.
+    /// Take a line that is not blank.
     fn line(&mut self) {}
-    /// A record, the line it is on and the offset it begins at.
+    /// Take a record, its line, and the offset at which it begins.
     fn record(&mut self, record: &Record, line: u64, offset: u64);
-    /// Something wrong with the bytes.
+    /// Take a defect.
     fn defect(&mut self, _defect: Defect) {}
-    /// The bytes of the records since the last call are about to go away.
+    /// Take what is still needed from the records since the last call, whose bytes become invalid.
     fn flush(&mut self, _bytes: RecordBytes) {}
-    /// Whether the scan was cancelled: asked now and then within long lines. What comes after counts for
-    /// nothing.
+    /// Return whether the scan was cancelled, which is checked from time to time within long lines. What is
+    /// found afterwards is not to be used.
     fn is_cancelled(&mut self) -> bool {
         false
     }
 }
 
-/// Splits lines and reads them: plain ones by the fast reader, the others byte by byte.
+/// A scanner, which splits lines, reads plain ones with the fast reader, and the others byte by byte.
 ///
-/// Memory is bounded by the longest line.
+/// Its memory is bounded by the longest line.
 pub(crate) struct Scanner {
-    /// None: every line is read byte by byte.
+    /// None if every line is read byte by byte.
     plain: Option<PlainReader>,
     slow: LineReader,
-    /// What was fed and not read yet: the beginning of a line.
+    /// The beginning of a line, which was fed and is not read yet.
     buffer: Buffer,
-    /// So much of it holds no LF.
+    /// How many bytes of the buffer are known to hold no LF.
     searched: usize,
-    /// NULs that were fed but are not in the buffer: where they belong in it, and how many they are. A crash
-    /// may leave gigabytes of them; they are all alike.
+    /// Runs of NULs that were fed but are left out of the buffer: their position in it, and their length. A
+    /// crash may leave gigabytes of them.
     gaps: Vec<(usize, u64)>,
     /// The file offset of the buffer's start.
     offset: u64,
-    /// The line that begins there.
+    /// The number of the line that begins there.
     line: u64,
-    /// A line that is read byte by byte, copied out.
+    /// A copy of the line that is read byte by byte.
     copy: Vec<u8>,
     defects: Vec<Defect>,
 }
 
-/// What a scan came to.
+/// The end of the bytes scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     /// The offset behind the last byte.
     pub(crate) offset: u64,
-    /// LFs, so that the next byte would be on the line after so many.
+    /// The number of LFs.
     pub(crate) lines: u64,
 }
 
-/// How much is taken at a time: small enough to stay in a core's cache, large enough that the calls cost
+/// How many bytes are read at a time: few enough to stay in a core's cache, enough that the calls cost
 /// nothing.
 const CHUNK: usize = 256 * 1024;
 
@@ -78,14 +78,13 @@ impl Scanner {
         }
     }
 
-    /// One that reads every line byte by byte: the twin that the fast one is held to.
+    /// Make a scanner that reads every line byte by byte, to compare the fast one with.
     #[cfg(test)]
     pub(crate) fn slow(strictness: Strictness) -> Scanner {
         Scanner { plain: None, ..Scanner::new(strictness, Isa::Scalar) }
     }
 
-    /// Begins anew, where a line begins: at an offset, and as which line of the bytes scanned. Memory is
-    /// kept, and what was learned of how lines look.
+    /// Begin anew at a line's start, with its offset and number. Memory and learned keys are kept.
     pub(crate) fn restart(&mut self, offset: u64, line: u64) {
         self.buffer.truncate(0);
         self.searched = 0;
@@ -98,30 +97,30 @@ impl Scanner {
         self.slow.strictness()
     }
 
-    /// Where the first byte that was not read yet stands, on which line, what was fed of that line, and the
-    /// gaps in it.
+    /// Return the offset and number of the line that is not read yet, what was fed of it, and the gaps in
+    /// that.
     pub(crate) fn position(&self) -> (u64, u64, &[u8], &[(usize, u64)]) {
         (self.offset, self.line, self.buffer.bytes(), &self.gaps)
     }
 
-    /// Takes up what `position` gave of a line.
+    /// Feed what `position` returned of a line.
     pub(crate) fn refill(&mut self, partial: &[u8], gaps: Vec<(usize, u64)>) {
         self.buffer.append(partial);
         self.searched = partial.len();
         self.gaps = gaps;
     }
 
-    /// How many bytes were fed of a line that has not ended yet.
+    /// Return how many bytes were fed of a line that has not ended yet.
     pub(crate) fn pending(&self) -> u64 {
         self.buffer.bytes().len() as u64 + self.gaps.iter().map(|(_, count)| count).sum::<u64>()
     }
 
-    /// So many bytes are about to be fed.
+    /// Reserve memory for bytes that are about to be fed.
     pub(crate) fn expect(&mut self, more: usize) {
         self.buffer.reserve(more);
     }
 
-    /// Takes in bytes.
+    /// Scan bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         for chunk in bytes.chunks(CHUNK) {
             self.buffer.append(chunk);
@@ -129,7 +128,7 @@ impl Scanner {
         }
     }
 
-    /// Takes in what one read gives; how many bytes that was, 0 at the end.
+    /// Scan what one read returns. Return how many bytes that was; 0 at the end.
     pub(crate) fn feed_from(&mut self, file: &mut impl Read, sink: &mut impl Sink) -> io::Result<usize> {
         let count = self.buffer.append_from(file, CHUNK)?;
         self.read_buffer(sink);
@@ -159,8 +158,8 @@ impl Scanner {
         self.searched = self.buffer.bytes().len();
     }
 
-    /// Reads the whole lines of a region from `from` on; so many bytes they are. Not to be mixed with bytes
-    /// fed.
+    /// Read the whole lines of a region from `from` on, and return how many bytes they are. Nothing may be
+    /// left of bytes that were fed.
     pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
         let view = region.view();
         let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
@@ -197,7 +196,7 @@ impl Scanner {
         at - from
     }
 
-    /// Reads what is left: the file's last line, if it has no LF.
+    /// Read the file's last line, if it has no LF.
     pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> End {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
         let gaps = self.read_line(buffer.bytes(), sink);
@@ -206,7 +205,7 @@ impl Scanner {
         end
     }
 
-    /// Reads the line that begins at `self.offset`, its LF included if it has one, byte by byte. How many
+    /// Read the line that begins at `self.offset` byte by byte, with its LF if it has one. Return how many
     /// bytes of it were in gaps.
     fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) -> u64 {
         const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -230,8 +229,9 @@ impl Scanner {
         let number = self.line;
         let defects = &mut self.defects;
         let gaps = std::mem::take(&mut self.gaps);
-        // A gap lies behind a NUL, so what ends where it is is a run of NULs, and reaches over it.
-        let place = |at: usize| -> u64 {
+        // A gap follows a NUL, so a range that ends at a gap's position is a run of NULs that includes the
+        // gap.
+        let offset_of = |at: usize| -> u64 {
             let before = gaps.iter().filter(|(gap, _)| *gap <= bom + at).map(|(_, count)| count);
             begin + at as u64 + before.sum::<u64>()
         };
@@ -241,12 +241,12 @@ impl Scanner {
         self.slow.read(content, open_ended, &mut is_cancelled, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.borrow_mut().record(&record, number, place(range.start));
+                sink.borrow_mut().record(&record, number, offset_of(range.start));
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
-                let offset = place(range.start);
-                defects.push(Defect { line: number, offset, length: place(range.end) - offset, kind });
+                let offset = offset_of(range.start);
+                defects.push(Defect { line: number, offset, length: offset_of(range.end) - offset, kind });
             }
         });
         let sink = sink.into_inner();
@@ -266,10 +266,10 @@ mod tests {
     use crate::record::Key;
     use proptest::prelude::*;
 
-    /// A record: its line, its offset, its values.
+    /// The line, the offset and the values of a record.
     type RecordOutput = (u64, u64, Vec<(Key, Vec<u8>)>);
 
-    /// All that a scan says.
+    /// All that a scan finds.
     #[derive(Debug, Default, PartialEq)]
     struct ScanOutput {
         lines: u64,
@@ -307,7 +307,7 @@ mod tests {
         output
     }
 
-    /// The same without anything left out on the way.
+    /// Scan the data in one piece, byte by byte, so that no NULs are left out of the buffer.
     fn output_in_one_piece(data: &[u8]) -> ScanOutput {
         let mut output = ScanOutput::default();
         let mut scanner = Scanner::slow(Strictness::Structure);
@@ -319,17 +319,18 @@ mod tests {
         output
     }
 
-    /// The same by windows, behind whose end the data goes on.
+    /// Scan the data in windows, each with the following data behind its end.
     fn output_in_windows(mut scanner: Scanner, data: &[u8], window: usize) -> ScanOutput {
         let mut output = ScanOutput::default();
         let mut buffer = Buffer::new();
         buffer.append(data);
-        // Enough that nothing is left out for want of bytes to load.
+        // Enough that the fast reader can load blocks up to the data's end.
         buffer.append(&[b' '; 1024]);
         let whole = buffer.region();
         let mut at = 0;
         for end in (window..data.len()).step_by(window).chain([data.len()]) {
-            // SAFETY: a part of the whole, with as much behind it.
+            // SAFETY: the part begins where `whole` begins, so it is aligned and has the same readable bytes;
+            // `buffer` outlives it.
             let part = unsafe { Region::new(whole.view().part(0..end), whole.readable()) };
             at += scanner.read_region(part, at, &mut output);
         }
@@ -350,11 +351,16 @@ mod tests {
         }
     }
 
-    /// Lines as they are written, lines with everything in them that may trip a reader, and damage.
+    /// Generate lines as they are written, lines with everything that is hard for a reader, and damage.
     fn transcript() -> impl Strategy<Value = Vec<u8>> {
         let text = prop_oneof![
-            4 => prop::sample::select(vec!["", "a", "{", "}]", "\\\"", "\\\\", "\\n", "é", "\u{2028}", "\\ud83d", "x\\u0041", ", \\\"type\\\":1"]).prop_map(str::to_owned),
-            1 => (0..300_usize).prop_map(|length| "lorem ipsum ".repeat(length / 12 + 1)[..length].to_owned()),
+            4 => prop::sample::select(vec![
+                "", "a", "{", "}]", "\\\"", "\\\\", "\\n", "é", "\u{2028}", "\\ud83d", "x\\u0041",
+                ", \\\"type\\\":1",
+            ])
+            .prop_map(str::to_owned),
+            1 => (0..300_usize)
+                .prop_map(|length| "lorem ipsum ".repeat(length / 12 + 1)[..length].to_owned()),
             1 => (0..140_usize).prop_map(|length| "\\\\".repeat(length)),
             1 => (0..140_usize).prop_map(|length| "é".repeat(length)),
         ];
@@ -389,7 +395,7 @@ mod tests {
         let end =
             prop::sample::select(vec!["\n", "\n", "\n", "\n", "\r\n", "\n\n", "", " \n", "\0\n", "\n\0\0\n"]);
         let lines = prop::collection::vec((record, end).prop_map(|(record, end)| record + end), 0..8);
-        // What comes again and again is read otherwise.
+        // Members that repeat in each line are read in another way.
         let times = prop_oneof![2 => Just(1), 1 => 2..7_usize];
         (lines, times).prop_map(|(lines, times)| lines.concat().repeat(times).into_bytes())
     }
@@ -398,7 +404,11 @@ mod tests {
         let known = Key::ALL.map(|key| key.name().to_owned()).to_vec();
         prop_oneof![
             6 => prop::sample::select(known),
-            1 => prop::sample::select(vec!["", "userType", "t\\u0079pe", "é", "a key that is far longer than those that are remembered", "typ", "types"]).prop_map(str::to_owned),
+            1 => prop::sample::select(vec![
+                "", "userType", "t\\u0079pe", "é", "a key that is far longer than those that are remembered",
+                "typ", "types",
+            ])
+            .prop_map(str::to_owned),
         ]
     }
 
@@ -411,20 +421,27 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_000 } else { 20_000 }))]
 
         #[test]
-        fn fast_is_slow(data in transcript(), chunk in 1..400_usize) {
+        fn fast_and_bytewise_scans_agree(data in transcript(), chunk in 1..400_usize) {
             check(&data, chunk);
         }
 
         #[test]
-        fn fast_is_slow_on_what_is_broken(
+        fn fast_and_bytewise_scans_agree_on_damage(
             mut data in transcript(),
-            hits in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"\"\\{}[],: \r\n\0\x01\t1tn\x80\xff\xe2a".to_vec()), 0..3_u8), 1..5),
+            hits in prop::collection::vec(
+                (
+                    any::<prop::sample::Index>(),
+                    prop::sample::select(b"\"\\{}[],: \r\n\0\x01\t1tn\x80\xff\xe2a".to_vec()),
+                    0..3_u8,
+                ),
+                1..5,
+            ),
             chunk in 1..400_usize,
         ) {
-            for (at, byte, how) in hits {
+            for (at, byte, change) in hits {
                 if data.is_empty() { break }
                 let at = at.index(data.len());
-                match how {
+                match change {
                     0 => data[at] = byte,
                     1 => data.insert(at, byte),
                     _ => drop(data.remove(at)),
@@ -435,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn many_nuls_take_no_room() {
+    fn long_runs_of_nul_take_no_memory() {
         const MANY: usize = 5 * CHUNK / 2;
         let nuls = vec![0; MANY];
         for (before, after) in [
@@ -458,12 +475,12 @@ mod tests {
     }
 
     #[test]
-    fn fast_is_slow_on_all_short_values() {
+    fn fast_and_bytewise_scans_agree_on_all_short_values() {
         const BYTES: &[u8] = b"\"\\{}[],:1 \x01\xc3";
         let length = if cfg!(debug_assertions) { 4 } else { 5 };
         let mut lines = Vec::new();
         for number in 0..BYTES.len().pow(length) {
-            // Lines of changing lengths come at every alignment.
+            // The lines have different lengths, so that values begin at every alignment.
             lines.extend_from_slice(b"{\"cwd\":[\"");
             let mut rest = number;
             for _ in 0..length {

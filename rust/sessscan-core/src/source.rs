@@ -1,4 +1,4 @@
-//! Where the bytes of a scan come from: a file that is mapped, one that is read, or memory. The only mmap.
+//! Read the bytes of a scan from a file, by mapping or by reading, or from memory.
 
 #[cfg(unix)]
 use crate::bytes::Region;
@@ -21,34 +21,36 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Called now and then with the bytes read since the last call; to break is to cancel the scan.
+/// A callback that is called from time to time with the number of bytes read since the last call, and cancels
+/// the scan by breaking.
 pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
-/// Files from this size on are mapped: below it, setting up a map costs more than copying the bytes.
+/// The size in bytes from which files are mapped. Below it, setting up a map costs more than copying the
+/// bytes.
 const MAP_FROM: u64 = 1024 * 1024;
 
-/// How much is mapped at a time; a longer line gets a larger window.
+/// How many bytes are mapped at a time. A longer line gets a larger window.
 #[cfg(unix)]
 const WINDOW: usize = 8 * 1024 * 1024;
 
-/// Windows are bounded by multiples of this, but for where a scan begins: what the system keeps of a file in
-/// pieces of this size, it then maps as such.
+/// Windows begin and end at multiples of this, except at the scan's start. The kernel caches files in pieces
+/// of this size, and then maps a whole piece at once.
 #[cfg(unix)]
 const HUGE_PAGE: u64 = 2 * 1024 * 1024;
 
-/// How much larger the next window is where a line does not end in one: what was looked at is looked at
-/// again. Where nothing is given back, a window takes as much memory as it is large.
+/// How many times larger the next window is if a line does not end in one. The bytes of the first are read
+/// again. Where no memory is given back, a window takes as much memory as it is large.
 #[cfg(unix)]
 const GROWTH: usize = if cfg!(target_os = "linux") { 16 } else { 2 };
 
-/// How many windows stay enlarged after one had to be.
+/// How many windows stay enlarged after a long line.
 #[cfg(unix)]
 const PATIENCE: u32 = 8;
 
-/// How much of memory is taken between two polls.
+/// How many bytes of memory are scanned between two polls.
 const MEMORY_PIECE: usize = 1024 * 1024;
 
-/// The bytes of a scan, and how far it is.
+/// The bytes of a scan, and the position in them.
 pub(crate) enum Source<'a> {
     File(FileSource),
     Memory(&'a [u8]),
@@ -61,7 +63,7 @@ impl Source<'_> {
         Ok(Source::range(&opened, whole))
     }
 
-    /// The bytes of a range of a file.
+    /// Return a source of the bytes of a range of a file.
     pub(crate) fn range(opened: &Opened, range: Range<u64>) -> Source<'static> {
         Source::File(FileSource {
             opened: opened.clone(),
@@ -77,7 +79,7 @@ impl Source<'_> {
         })
     }
 
-    /// The offset of the first byte.
+    /// Return the offset of the first byte.
     pub(crate) fn start(&self) -> u64 {
         match self {
             Source::File(file) => file.start,
@@ -85,21 +87,21 @@ impl Source<'_> {
         }
     }
 
-    /// Back to the start, to read no further than the offset `size`: a live file may have grown meanwhile.
+    /// Go back to the start, and read only up to the offset `size`, since a live file may have grown.
     pub(crate) fn rewind(&mut self, size: u64) {
         match self {
             Source::File(file) => (file.at, file.size) = (file.start, size),
-            Source::Memory(_) => unreachable!("memory is read by making another one"),
+            Source::Memory(_) => unreachable!("memory is scanned again with a new source"),
         }
     }
 
-    /// Whether the file was seen to become shorter while it was scanned: what was read is then of no one
-    /// moment.
+    /// Return whether the file became shorter during the scan. What was read then never was the file's
+    /// content at one moment.
     pub(crate) fn shrank(&self) -> bool {
         matches!(self, Source::File(file) if file.shrank)
     }
 
-    /// The offset behind the last byte, as far as the file is to be scanned.
+    /// Return the offset behind the last byte to be scanned.
     pub(crate) fn size(&self) -> u64 {
         match self {
             Source::File(file) => file.size,
@@ -107,12 +109,13 @@ impl Source<'_> {
         }
     }
 
-    /// Whether the file may have been written to since it was opened: grown, most likely, but who knows.
+    /// Return whether the file may have been written to since it was opened.
     pub(crate) fn changed(&self) -> bool {
         matches!(self, Source::File(file) if file.opened.changed())
     }
 
-    /// Scans the next piece; false at the end. An error of kind `Interrupted` means that `poll` cancelled.
+    /// Scan the next piece; return false at the end. An error of kind `Interrupted` means that `poll`
+    /// cancelled.
     pub(crate) fn advance(
         &mut self,
         scanner: &mut Scanner,
@@ -134,7 +137,7 @@ impl Source<'_> {
     }
 }
 
-/// Reads what is left once `advance` came to the end: the last line, if it has no LF.
+/// Read the last line, if it has no LF, after `advance` came to the end.
 pub(crate) fn finish(scanner: &mut Scanner, sink: &mut impl Sink, poll: &mut Poll) -> io::Result<End> {
     let asked = Asked::new(poll);
     let end = scanner.finish(&mut Cancellable { sink, asked: &asked });
@@ -184,19 +187,19 @@ impl<S: Sink> Sink for Cancellable<'_, '_, '_, S> {
     }
 }
 
-/// A file, and what it was when it was opened. Those who scan ranges of it share it: by its name each might
-/// find another.
+/// A file, with its size and modification time when it was opened. Scans of its ranges share it, because
+/// opening it by name again might find another file.
 #[derive(Clone)]
 pub(crate) struct Opened {
     file: Arc<File>,
     pub(crate) size: u64,
     modified: Option<SystemTime>,
-    /// It had just been written to, so that another write would not show.
+    /// It was written to so shortly before that a later write might not change its time.
     fresh: bool,
 }
 
-/// File systems stamp a write with the time of the last clock tick, which come every 10 ms at least; what is
-/// written twice in one has the same time.
+/// File systems give a write the time of the last clock tick. Ticks are at most 10 ms apart, and two writes
+/// between two ticks have the same time.
 const TICK: Duration = Duration::from_millis(20);
 
 impl Opened {
@@ -204,18 +207,18 @@ impl Opened {
         let file = open::transcript(path)?;
         let metadata = file.metadata()?;
         let modified = metadata.modified().ok();
-        // The clocks of a file system and of this machine may differ, either way.
+        // The file system's clock may be ahead of this machine's or behind it.
         let age = |modified: SystemTime| modified.elapsed().unwrap_or_else(|ahead| ahead.duration());
         let fresh = modified.is_some_and(|modified| age(modified) < TICK);
         let opened = Opened { file: Arc::new(file), size: metadata.len(), modified, fresh };
         if opened.size == 0 {
-            // What has no size may be no file to be read at all, as some of the system's are.
+            // Some files of the system have no size and cannot be read. This reports the error.
             opened.read_at(&mut [0], 0)?;
         }
         Ok(opened)
     }
 
-    /// What the file is now.
+    /// Return the file's present metadata.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
     }
@@ -229,7 +232,7 @@ impl Opened {
         self.fresh || now.len() != self.size || now.modified().ok() != self.modified
     }
 
-    /// Reads from an offset on.
+    /// Read from an offset on.
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         #[cfg(unix)]
         return std::os::unix::fs::FileExt::read_at(&*self.file, buffer, offset);
@@ -238,7 +241,7 @@ impl Opened {
     }
 }
 
-/// Reads a file from an offset on, no matter who else does.
+/// A reader of a file from an offset on, which does not change the file's own position.
 struct ReadFrom<'a>(&'a Opened, u64);
 
 impl Read for ReadFrom<'_> {
@@ -249,19 +252,20 @@ impl Read for ReadFrom<'_> {
     }
 }
 
+/// A file, or a range of it, and the position in it.
 pub(crate) struct FileSource {
     opened: Opened,
     start: u64,
-    /// Up to here the file is scanned: what there was when it was opened, or is left.
+    /// The offset up to which the file is scanned: its size when it was opened, or less if it was cut.
     size: u64,
-    /// Where the first line begins that was not scanned yet, or the first byte that was not fed.
+    /// The start of the first line that is not scanned yet, or of the bytes not fed yet.
     at: u64,
     #[cfg(unix)]
     window: usize,
-    /// For so many windows more it stays as large as it is: where there was a long line there will be others.
+    /// How many more windows stay enlarged, since other long lines may follow.
     #[cfg(unix)]
     patience: u32,
-    /// It is small, or the line at hand is fed to the scanner in pieces.
+    /// The file is small, or the current line is fed to the scanner in pieces.
     by_reading: bool,
     shrank: bool,
 }
@@ -274,13 +278,13 @@ impl FileSource {
         #[cfg(unix)]
         return self.map(scanner, sink);
         #[cfg(not(unix))]
-        unreachable!("only there is anything mapped")
+        unreachable!("files are mapped on unix only")
     }
 
-    /// Scans the whole lines of a window; how many bytes they are.
+    /// Scan the whole lines of a window and return how many bytes they are.
     #[cfg(unix)]
     fn map<S: Sink>(&mut self, scanner: &mut Scanner, sink: &mut Cancellable<S>) -> io::Result<usize> {
-        self.see_size()?;
+        self.check_size()?;
         if self.at >= self.size {
             return Ok(0);
         }
@@ -289,7 +293,7 @@ impl FileSource {
         let from = (self.at - offset) as usize;
         let end = down(offset.saturating_add(self.window as u64), HUGE_PAGE).min(self.size);
         let len = usize::try_from(end - offset).unwrap_or(usize::MAX);
-        // A page more, where the file has one, lets the last line be looked at as the others are.
+        // A further page, if the file has one, lets the fast reader load blocks behind the last line.
         let mapped = usize::try_from(self.opened.size - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
         let Ok(map) = Map::new(&self.opened.file, offset, mapped) else { return self.read(scanner, sink) };
         let asked = sink.asked;
@@ -299,14 +303,14 @@ impl FileSource {
         if is_cancelled() {
             return Ok(count);
         }
-        self.see_size()?;
+        self.check_size()?;
         if let Some(cut) = map.cut() {
             self.shrank = true;
             self.size = self.size.min(offset + cut as u64).max(self.at + count as u64);
         }
         if offset + len as u64 >= self.size {
-            // What is left is the last line, without an LF: it is kept as what is fed is. What a cut took
-            // from it reads as zeros, and is not kept.
+            // The rest is the last line, which has no LF, so it is fed. If the file was cut, zeros are mapped
+            // in place of the bytes cut off, and those are not fed.
             let end = ((self.size - offset) as usize).max(from + count);
             let rest = from + count..end;
             count = end - from;
@@ -326,7 +330,7 @@ impl FileSource {
                 self.window = WINDOW;
             }
         } else if region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
-            // No line of such a length, but zeros: those take no room where they are read.
+            // These are zeros, not a long line. When read instead of mapped, they take no memory.
             return self.read(scanner, sink);
         } else {
             self.window = self.window.saturating_mul(GROWTH);
@@ -336,7 +340,8 @@ impl FileSource {
         Ok(count)
     }
 
-    /// The same by reading, a piece, where mapping is no good or not to be had; until a line is whole.
+    /// Scan the next piece by reading it, where the file cannot or should not be mapped, until a line is
+    /// whole.
     fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
         let count =
             scanner.feed_from(&mut ReadFrom(&self.opened, self.at).take(self.size - self.at), sink)?;
@@ -349,9 +354,9 @@ impl FileSource {
         Ok(count)
     }
 
-    /// Looks whether the file became shorter.
+    /// Check whether the file became shorter.
     #[cfg(unix)]
-    fn see_size(&mut self) -> io::Result<()> {
+    fn check_size(&mut self) -> io::Result<()> {
         let now = self.opened.file.metadata()?.len();
         if now < self.size {
             self.shrank = true;
@@ -361,10 +366,13 @@ impl FileSource {
     }
 }
 
-/// A window of a file, mapped.
+/// A mapped window of a file.
+///
+/// Invariant: `len` bytes from `start` are mapped as long as the map lives, and `guard` maps zeros where the
+/// file no longer has bytes.
 #[cfg(unix)]
 struct Map {
-    /// Until the map goes away.
+    /// None only while the map is dropped.
     guard: Option<Guard>,
     start: NonNull<u8>,
     len: usize,
@@ -372,18 +380,18 @@ struct Map {
 
 #[cfg(unix)]
 impl Map {
-    /// Where a window may begin: at multiples of this, which no system's page size exceeds.
+    /// The alignment of a window's start. No system's page size exceeds it.
     const ALIGNMENT: u64 = 64 * 1024;
 
-    /// No system's pages are smaller.
+    /// The smallest page size of any system.
     const PAGE: usize = 4096;
 
-    /// Maps `len` bytes of a file from `offset` on, which is a multiple of `ALIGNMENT`.
+    /// Map `len` bytes of a file from `offset` on, which is a multiple of `ALIGNMENT`.
     fn new(file: &File, offset: u64, len: usize) -> io::Result<Map> {
         use rustix::mm::{MapFlags, ProtFlags, mmap};
-        // Not populated beforehand: the kernel maps sixteen pages around each fault, and to populate it walks
+        // Not populated: the kernel maps sixteen pages around each fault anyway, and populating would walk
         // them all once more.
-        // SAFETY: a new mapping, which overlays nothing.
+        // SAFETY: without `FIXED` the kernel chooses an address where nothing is mapped.
         let start =
             unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::SHARED, file, offset)? };
         match Guard::new(start.cast(), len) {
@@ -393,23 +401,24 @@ impl Map {
                 len,
             }),
             Err(error) => {
-                // SAFETY: just mapped, and nobody has seen it.
+                // SAFETY: `mmap` above returned this range, and no reference to it was made.
                 let _ = unsafe { rustix::mm::munmap(start, len) };
                 Err(error)
             }
         }
     }
 
-    /// From where on the bytes are not the file's, if it was cut.
+    /// Return where the file was cut; the bytes from there on are not the file's.
     fn cut(&self) -> Option<usize> {
         self.guard.as_ref().and_then(Guard::cut)
     }
 
-    /// The first `len` bytes, and what may be loaded behind them: a map is whole pages, and a page whole
-    /// blocks.
+    /// Return the first `len` bytes as a region. The whole pages of the map can be loaded, and pages are
+    /// whole blocks.
     fn region(&self, len: usize) -> Region<'_> {
-        // SAFETY: mapped while this lives, guarded against the file's becoming shorter; pages are aligned to
-        // more than a block.
+        // SAFETY: the window is mapped while `self` is borrowed, zeros take the place of what is cut off
+        // (invariant of `Map`), and the kernel maps whole pages, which are aligned to `PAGE`, a multiple of
+        // `BLOCK`.
         unsafe {
             let view = View::of_raw(self.start.as_ptr(), len.min(self.len));
             let region = Region::new(view, self.len.next_multiple_of(Map::PAGE));
@@ -419,15 +428,16 @@ impl Map {
         }
     }
 
-    /// Takes the whole pages of a part of a map out of it; where they are looked at again they come back.
-    /// What is on both sides of a system's larger pages stays.
+    /// Give back the memory of a view's whole pages. They are mapped again when they are read again. Only
+    /// whole multiples of `ALIGNMENT` are given back, so that larger pages stay whole.
     #[cfg(target_os = "linux")]
     fn release(part: View) {
         use rustix::mm::{Advice, madvise};
         let start = part.start().addr().next_multiple_of(Map::ALIGNMENT as usize);
         let end = (part.start().addr() + part.len()) / Map::ALIGNMENT as usize * Map::ALIGNMENT as usize;
         if start < end {
-            // SAFETY: pages of a file's map, which can be had again; nobody writes to them here.
+            // SAFETY: the pages lie within the view, which is a part of a shared map of a file and is only
+            // read. The kernel reads them from the file again when they are accessed.
             let _ = unsafe {
                 madvise(part.start().with_addr(start).cast_mut().cast(), end - start, Advice::LinuxDontNeed)
             };
@@ -438,9 +448,10 @@ impl Map {
 #[cfg(unix)]
 impl Drop for Map {
     fn drop(&mut self) {
-        // First: what is mapped next may come to the same place, and is not ours to guard.
+        // The guard goes first. After `munmap`, another map may get the same address, which this guard must
+        // not touch.
         self.guard = None;
-        // SAFETY: mapped by `new`, and no region outlives this.
+        // SAFETY: `Map::new` mapped these bytes, and regions borrow the map, so none is left.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
