@@ -1,4 +1,4 @@
-"""Carrying out a plan and taking it back, on real files: what is written, kept, refused, and put back."""
+"""Applying a plan to real files and undoing it: what is written, kept, refused, and put back."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def plan_of(*actions: Action) -> Plan:
 
 
 def picture(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """Every file with its content, its time and its mode."""
+    """Return the content, mtime and mode of every file."""
     return {
         str(path.relative_to(folder)): (
             path.read_bytes(),
@@ -67,7 +67,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Three zero-filled rows of an old time."""
+    """A store of three zero-filled rows with old mtimes."""
     folder = tmp_path / "store"
     folder.mkdir()
     for number, name in enumerate(NAMES[:3]):
@@ -115,7 +115,7 @@ def test_a_created_row_is_removed_again(store: Path) -> None:
     assert picture(store) == before
 
 
-def test_a_created_row_never_replaces_one_that_has_come(store: Path) -> None:
+def test_a_created_row_does_not_replace_one_that_appeared_since(store: Path) -> None:
     row = store / f"{NAMES[3]}.json"
     action = restore(row)
     row.write_bytes(b"theirs")
@@ -124,7 +124,7 @@ def test_a_created_row_never_replaces_one_that_has_come(store: Path) -> None:
     assert row.read_bytes() == b"theirs"
 
 
-def test_a_file_that_changes_between_the_look_and_the_write(
+def test_a_file_that_changes_between_the_check_and_the_write_is_left_alone(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(*(restore(row) for row in rows(store)))
@@ -155,7 +155,7 @@ def test_backups_are_numbered(store: Path) -> None:
     assert taken.is_symlink()
 
 
-def test_a_changed_file_is_left_and_the_rest_goes_on(store: Path, tmp_path: Path) -> None:
+def test_a_changed_file_is_left_alone_and_the_rest_is_done(store: Path, tmp_path: Path) -> None:
     one, two, three = rows(store)
     transcript = tmp_path / "t.jsonl"
     transcript.write_bytes(b"{}\n")
@@ -171,19 +171,19 @@ def test_a_changed_file_is_left_and_the_rest_goes_on(store: Path, tmp_path: Path
     assert report.exit_status == 4
 
 
-def test_a_touched_row_with_the_same_content_is_the_same(store: Path) -> None:
+def test_a_row_with_another_mtime_and_the_same_content_has_not_changed(store: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     os.utime(rows(store)[0])
     assert plan.apply().actions[0].status == "applied"
 
 
-def test_what_the_plan_itself_wrote_is_no_change(store: Path) -> None:
+def test_a_file_written_by_the_same_plan_has_not_changed(store: Path) -> None:
     one, two, _ = rows(store)
     report = plan_of(restore(one), restore(two, fingerprint(one))).apply()
     assert [action.status for action in report.actions] == ["applied", "applied"]
 
 
-def test_a_second_application_of_the_same_plan_writes_nothing(store: Path) -> None:
+def test_applying_the_same_plan_again_writes_nothing(store: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     plan.apply()
     after = picture(store)
@@ -195,7 +195,7 @@ def test_a_second_application_of_the_same_plan_writes_nothing(store: Path) -> No
     assert len(journal.runs()[0]) == 1
 
 
-def test_a_run_that_changes_nothing_is_no_run(store: Path, home: Path) -> None:
+def test_a_run_that_changes_nothing_leaves_no_journal(store: Path, home: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     store.joinpath(f"{NAMES[0]}.json").unlink()
     store.joinpath(f"{NAMES[0]}.json").mkdir()
@@ -206,38 +206,39 @@ def test_a_run_that_changes_nothing_is_no_run(store: Path, home: Path) -> None:
     assert list(home.glob("runs/*")) == []
 
 
-def test_a_plan_without_actions_takes_no_lock(store: Path, home: Path) -> None:
+def test_a_plan_without_actions_makes_no_state_folder(store: Path, home: Path) -> None:
     Plan((), 0, 0, 0, (), ()).apply()
     assert not home.exists()
 
 
-def test_holds_stay_as_they_are(store: Path) -> None:
+def test_a_held_row_is_not_written(store: Path) -> None:
     before = picture(store)
     hold = Action("hold", str(rows(store)[0]), NAMES[0], status="held")
     assert plan_of(hold).apply().actions == (hold,)
     assert picture(store) == before
 
 
-def test_the_lock_refuses_and_names_its_owner(store: Path, home: Path) -> None:
+def test_a_second_writer_is_refused_with_the_name_of_the_first(store: Path, home: Path) -> None:
     plan = plan_of(restore(rows(store)[0]))
     before = picture(store)
     home.mkdir()
     with exclusive(home), pytest.raises(LockedError, match=rf"process {os.getpid()} of .*, for \d+ s"):
         plan.apply()
     assert picture(store) == before
-    # What a process that died has left in the file is no lock.
+    # The text that a dead process left in the lock file is no lock.
     (home / "lock").write_text('{"pid": 1, "user": "x", "since": 0}')
     assert plan.apply().exit_status == 0
 
 
-def test_state_that_cannot_be_kept_refuses(store: Path, home: Path) -> None:
+def test_without_a_place_for_the_journal_nothing_is_written(store: Path, home: Path) -> None:
     home.write_bytes(b"a file where the folder should be")
     with pytest.raises(RefusedError, match="no journal"):
         plan_of(restore(rows(store)[0])).apply()
 
 
+@pytest.mark.alone  # other tests that apply a plan would see the program, too
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
-def test_refuses_while_the_app_runs(store: Path, tmp_path: Path) -> None:
+def test_nothing_is_written_while_the_app_runs(store: Path, tmp_path: Path) -> None:
     import shutil
     import subprocess
 
@@ -260,11 +261,11 @@ def test_refuses_while_the_app_runs(store: Path, tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """Nothing in between catches it: as if the process ended there."""
+    """Raised to stop the code at a point as if the process ended there: no code under test catches it."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: bool) -> None:
-    """Ends the process, as it were, before or after a call of a function of the core."""
+    """Raise `Killed` before or after the given call of a function of the core, counted from 1."""
     real = getattr(_core, name)
     calls = 0
 
@@ -282,13 +283,13 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int, *, after: boo
     monkeypatch.setattr(owner, name, deadly)
 
 
-# Header, then intent, change and outcome of each row, then the end.
+# The journal gets a header, for each of three rows an intent and an outcome, and an end.
 POINTS = [("append_durable", call) for call in range(1, 9)] + [("replace", call) for call in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("name", "call"), POINTS)
-def test_killed_anywhere_it_goes_on_and_goes_back(
+def test_a_run_killed_at_any_point_can_be_undone_and_completed(
     store: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, after: bool
 ) -> None:
     before = picture(store)
@@ -300,14 +301,14 @@ def test_killed_anywhere_it_goes_on_and_goes_back(
     for action in plan.actions:  # each file is whole, old or new
         assert Path(action.path).read_bytes() in (action.content, before[Path(action.path).name][0])
 
-    # The half-done run alone can be taken back …
+    # The interrupted run alone can be undone …
     interrupted = choose(None)
     if interrupted is not None:
         assert undo(interrupted).exit_status == 0
     assert picture(store) == before
     assert not any(run.in_effect for run in journal.runs()[0])
 
-    # … and so can it together with one that completes the work.
+    # … and so it can together with a run that completes it.
     with monkeypatch.context() as patch:
         kill_at(patch, name, call, after=after)
         with pytest.raises(Killed):
@@ -328,7 +329,7 @@ UNDO_POINTS += [(name, call) for name in ("replace", "remove") for call in (1, 2
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("name", "call"), UNDO_POINTS)
-def test_undo_killed_anywhere_can_be_run_again(
+def test_an_undo_killed_at_any_point_can_be_run_again(
     store: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, after: bool
 ) -> None:
     before = picture(store)
@@ -345,7 +346,7 @@ def test_undo_killed_anywhere_can_be_run_again(
     assert choose(None) is None
 
 
-def test_undo_refuses_what_has_changed_since_and_does_nothing(store: Path) -> None:
+def test_undo_does_nothing_if_a_file_has_changed_since(store: Path) -> None:
     plan_of(*(restore(row) for row in rows(store))).apply()
     rows(store)[1].write_bytes(b'{"sessionId":"theirs"}')
     now = picture(store)
@@ -354,7 +355,7 @@ def test_undo_refuses_what_has_changed_since_and_does_nothing(store: Path) -> No
     assert picture(store) == now
 
 
-def test_undo_refuses_without_the_backup(store: Path) -> None:
+def test_undo_does_nothing_if_a_backup_is_gone(store: Path) -> None:
     report = plan_of(*(restore(row) for row in rows(store))).apply()
     backup = Path(report.actions[2].backup or "")
     backup.unlink()
@@ -364,7 +365,7 @@ def test_undo_refuses_without_the_backup(store: Path) -> None:
     assert picture(store) == now
 
 
-def test_undo_accepts_what_is_already_as_it_was(store: Path) -> None:
+def test_undo_accepts_files_that_were_put_back_by_hand(store: Path) -> None:
     before = picture(store)
     plan_of(*(restore(row) for row in rows(store))).apply()
     for row in rows(store)[:2]:
@@ -373,7 +374,7 @@ def test_undo_accepts_what_is_already_as_it_was(store: Path) -> None:
     assert picture(store) == before
 
 
-def test_an_interrupted_row_that_others_have_written_since_is_theirs(
+def test_undo_leaves_a_row_alone_that_was_announced_and_written_by_another_program(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = rows(store)[0]

@@ -1,4 +1,4 @@
-"""That a damaged or hostile plan file can do nothing."""
+"""A damaged or hostile plan file is refused, or does no harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import PlanFileError, RefusedError
 from sessscan.render.reconciliation import print_outcome
-from support.plans import Document, document_of, everything, the, write
+from support.plans import Document, action_of, document_of, plan_with_every_kind, write
 from support.rounds import examples
 from support.store_factory import World
 from support.transcript_factory import new_id
@@ -29,10 +29,10 @@ from test_truth import picture
 
 @pytest.fixture
 def plan(world: World) -> Plan:
-    return everything(world)
+    return plan_with_every_kind(world)
 
 
-def refused(document: Document, folder: Path, says: str) -> None:
+def assert_refused(document: Document, folder: Path, says: str) -> None:
     with pytest.raises(PlanFileError, match=says) as refusal:
         Plan.load(write(document, folder / "plan.json"))
     assert str(refusal.value).startswith(str(folder / "plan.json")) and "\n" not in str(refusal.value)
@@ -43,15 +43,15 @@ def _content(row: Document) -> str:
 
 
 def _other_row(document: Document, **change: Any) -> None:
-    """Makes the first restore write another row, and show it."""
-    action = the(document, "restore")
+    """Make the first restore write another row, and show it."""
+    action = action_of(document, "restore")
     action["row"] = {**action["row"], **change}
     action["content"] = _content(action["row"])
 
 
 def _elsewhere(document: Document, kind: str, path: str) -> None:
-    """Makes an action write somewhere else, and say so throughout."""
-    action = the(document, kind)
+    """Make an action write to another path, and name that path everywhere."""
+    action = action_of(document, kind)
     action["path"] = action["rests_on"][0]["path"] = path
 
 
@@ -82,43 +82,52 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
     "no time": (lambda d: _other_row(d, createdAt="now"), "no row of that session"),
     "another transcript": (lambda d: _other_row(d, cliSessionId="x"), "names another transcript"),
     "a transcript it does not rest on": (
-        lambda d: the(d, "restore").update(transcript="/x/y.jsonl"),
+        lambda d: action_of(d, "restore").update(transcript="/x/y.jsonl"),
         "not the one that it names",
     ),
     "no JSON": (
-        lambda d: the(d, "restore").update(content=base64.b64encode(b"{").decode()),
+        lambda d: action_of(d, "restore").update(content=base64.b64encode(b"{").decode()),
         "the row it shows",
     ),
     "no base64": (
-        lambda d: the(d, "restore").update(content="%"),
+        lambda d: action_of(d, "restore").update(content="%"),
         r"Invalid base64 .* at `\$\.actions\[\d\]\.content`",
     ),
-    "shows another row": (lambda d: the(d, "restore")["row"].update(title="x"), "the row it shows"),
-    "shows no row": (lambda d: the(d, "restore").update(row={}), "the row it shows"),
-    "shows a row it holds": (lambda d: the(d, "hold").update(row={"a": 1}), "the row it shows"),
-    "holds and writes": (lambda d: the(d, "hold").update(content=_content({"a": 1}), row={"a": 1}), "holds"),
-    "holds and plans": (lambda d: the(d, "hold").update(status="planned"), "holds"),
-    "done already": (lambda d: the(d, "restore").update(status="applied"), "does not say what it would"),
-    "a backup": (lambda d: the(d, "restore").update(backup="/etc/passwd"), "does not say what it would"),
+    "shows another row": (lambda d: action_of(d, "restore")["row"].update(title="x"), "the row it shows"),
+    "shows no row": (lambda d: action_of(d, "restore").update(row={}), "the row it shows"),
+    "shows a row it holds": (lambda d: action_of(d, "hold").update(row={"a": 1}), "the row it shows"),
+    "holds and writes": (
+        lambda d: action_of(d, "hold").update(content=_content({"a": 1}), row={"a": 1}),
+        "holds",
+    ),
+    "holds and plans": (lambda d: action_of(d, "hold").update(status="planned"), "holds"),
+    "done already": (
+        lambda d: action_of(d, "restore").update(status="applied"),
+        "does not say what it would",
+    ),
+    "a backup": (
+        lambda d: action_of(d, "restore").update(backup="/etc/passwd"),
+        "does not say what it would",
+    ),
     "an unknown action": (
-        lambda d: the(d, "hold").update(kind="delete"),
+        lambda d: action_of(d, "hold").update(kind="delete"),
         r"'delete' - at `\$\.actions\[\d\]\.kind`",
     ),
     "an unknown finding": (lambda d: d["findings"][0].update(rule="new"), "does not know"),
-    "rests on nothing": (lambda d: the(d, "restore").update(rests_on=[]), "does not say what .* was"),
+    "rests on nothing": (lambda d: action_of(d, "restore").update(rests_on=[]), "does not say what .* was"),
     "does not say what was": (
-        lambda d: the(d, "restore")["rests_on"][0].update(sha256=None),
+        lambda d: action_of(d, "restore")["rests_on"][0].update(sha256=None),
         "does not say what .* was",
     ),
-    "no checksum": (lambda d: the(d, "restore")["rests_on"][0].update(sha256="x"), "does not say what"),
+    "no checksum": (lambda d: action_of(d, "restore")["rests_on"][0].update(sha256="x"), "does not say what"),
     "makes what is there": (
-        lambda d: the(d, "adopt")["rests_on"][0].update(exists=True, sha256="0" * 64),
+        lambda d: action_of(d, "adopt")["rests_on"][0].update(exists=True, sha256="0" * 64),
         "is there already",
     ),
-    "twice": (lambda d: d["actions"].append(copy.deepcopy(the(d, "restore"))), "two actions for"),
+    "twice": (lambda d: d["actions"].append(copy.deepcopy(action_of(d, "restore"))), "two actions for"),
     "no index": (lambda d: _elsewhere(d, "rebuild-index", "/etc/passwd"), "no index that could"),
     "an index anew": (
-        lambda d: the(d, "rebuild-index")["rests_on"][0].update(exists=False),
+        lambda d: action_of(d, "rebuild-index")["rests_on"][0].update(exists=False),
         "no index that could",
     ),
     "an index elsewhere": (
@@ -126,11 +135,11 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         "no index of that folder",
     ),
     "an index of what is no path": (
-        lambda d: the(d, "rebuild-index").update(content=_content({"entries": [{"fullPath": []}]})),
+        lambda d: action_of(d, "rebuild-index").update(content=_content({"entries": [{"fullPath": []}]})),
         "no index of that folder",
     ),
     "an index of anything": (
-        lambda d: the(d, "rebuild-index").update(content=_content({"entries": [1]})),
+        lambda d: action_of(d, "rebuild-index").update(content=_content({"entries": [1]})),
         "is no index",
     ),
     "a text for a number": (lambda d: d["summary"].update(rows="1"), r"got `str` - at `\$\.summary\.rows`"),
@@ -139,26 +148,26 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         r"got `bool` - at `\$\.stores\[0\]\.rows`",
     ),
     "a number too large": (
-        lambda d: the(d, "restore")["rests_on"][0].update(size=1 << 63),
+        lambda d: action_of(d, "restore")["rests_on"][0].update(size=1 << 63),
         r"<= 9223372036854775807 - at `\$\.actions\[\d\]\.rests_on\[0\]\.size`",
     ),
     "a number with a fraction": (lambda d: d["stores"][0].update(rows=1.0), "got `float`"),
-    "more than there is": (lambda d: the(d, "restore").update(more=1), "unknown field `more`"),
-    "less than there is": (lambda d: the(d, "restore").pop("path"), "missing required field `path`"),
+    "more than there is": (lambda d: action_of(d, "restore").update(more=1), "unknown field `more`"),
+    "less than there is": (lambda d: action_of(d, "restore").pop("path"), "missing required field `path`"),
     "less than there is, though it may be null": (
-        lambda d: the(d, "restore").pop("error"),
+        lambda d: action_of(d, "restore").pop("error"),
         "missing required field `error`",
     ),
     "half a surrogate pair for a kind": (
-        lambda d: the(d, "restore").update(kind="\ud800"),
+        lambda d: action_of(d, "restore").update(kind="\ud800"),
         r"'\\ud800' is no text",
     ),
     "half a surrogate pair for a field": (
-        lambda d: the(d, "restore").update({"\ud800": 1}),
+        lambda d: action_of(d, "restore").update({"\ud800": 1}),
         r"'\\ud800' is no text",
     ),
     "no source": (
-        lambda d: the(d, "restore").update(source="me"),
+        lambda d: action_of(d, "restore").update(source="me"),
         r"'me' - at `\$\.actions\[\d\]\.source`",
     ),
     "another summary": (lambda d: d["summary"]["actions"].update(restore=9), "summary does not fit"),
@@ -167,7 +176,7 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
 
 @pytest.mark.skipif(os.name == "nt", reason="the paths are POSIX paths")
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_no_plan_may_ask_for(plan: Plan, tmp_path: Path, name: str) -> None:
+def test_a_plan_that_asks_for_too_much_is_refused(plan: Plan, tmp_path: Path, name: str) -> None:
     document = document_of(plan, tmp_path)
     change, says = HOSTILE[name]
     change(document)
@@ -176,17 +185,17 @@ def test_what_no_plan_may_ask_for(plan: Plan, tmp_path: Path, name: str) -> None
         document["summary"]["actions"] = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
         rules = [finding["rule"] for finding in document["findings"]]
         document["summary"]["findings"] = {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
-    refused(document, tmp_path, says)
+    assert_refused(document, tmp_path, says)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"schema":1}'])
-def test_what_is_no_plan_at_all(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "plan.json").write_bytes(content)
     with pytest.raises(PlanFileError, match="is no plan"):
         Plan.load(tmp_path / "plan.json")
 
 
-def test_a_plan_cut_off_or_changed_anywhere(plan: Plan, tmp_path: Path) -> None:
+def test_a_plan_cut_or_changed_at_any_byte_is_refused_or_the_same(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     plan.save(file)
     whole = file.read_bytes()
@@ -224,34 +233,34 @@ VALUES = st.recursive(
 )
 
 
-def spots(value: Any) -> list[tuple[Any, Any]]:
-    """Every container of a document with each of its keys."""
+def members(value: Any) -> list[tuple[Any, Any]]:
+    """Return every object and list of a document, with each of its keys or indices."""
     found: list[tuple[Any, Any]] = []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in list(items):
         found.append((value, name))
-        found += spots(inner)
+        found += members(inner)
     return found
 
 
 @examples(120, data=st.data(), thorough=400)
-def test_no_forged_plan_harms(
+def test_a_forged_plan_does_no_harm(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
 ) -> None:
-    """Whatever is changed in a plan: it is refused, or writes rows and indexes in their places."""
+    """Whatever is changed in a plan, it is refused, or it writes only rows and indexes in their places."""
     folder, document, plan = _forgery(tmp_path_factory)
     monkeypatch.setenv("SESSSCAN_HOME", str(folder.parent / "state"))
     document = copy.deepcopy(document)
     for _ in range(data.draw(st.integers(1, 3))):
-        container, name = data.draw(st.sampled_from(spots(document)))
-        fate = data.draw(st.sampled_from(["value", "drop", "copy", "beside"]))
-        if fate == "value":
+        container, name = data.draw(st.sampled_from(members(document)))
+        change = data.draw(st.sampled_from(["value", "drop", "copy", "beside"]))
+        if change == "value":
             container[name] = data.draw(VALUES)
-        elif fate == "drop":
+        elif change == "drop":
             del container[name]
         else:
-            other, at = data.draw(st.sampled_from(spots(document)))
-            if fate == "copy" and name in (
+            other, at = data.draw(st.sampled_from(members(document)))
+            if change == "copy" and name in (
                 container if isinstance(container, dict) else range(len(container))
             ):
                 container[name] = copy.deepcopy(other[at])
@@ -294,7 +303,7 @@ _FORGERY: list[tuple[Path, Document, Plan]] = []
 
 
 def _forgery(factory: pytest.TempPathFactory) -> tuple[Path, Document, Plan]:
-    """One store and its plan, for all examples: each leaves it as it was."""
+    """Return one store and its plan for all examples; each example leaves the store as it was."""
     if not _FORGERY:
         folder = factory.mktemp("forged") / "world"
         dice = Random(11)
@@ -302,7 +311,7 @@ def _forgery(factory: pytest.TempPathFactory) -> tuple[Path, Document, Plan]:
         for place in (*stores, folder / "projects"):
             place.mkdir(parents=True)
         world = World(dice, folder / "Claude", folder / "projects", stores, sparse=True, scenarios=["forged"])
-        plan = everything(world)
+        plan = plan_with_every_kind(world)
         _FORGERY.append((folder, document_of(plan, folder.parent), plan))
     return _FORGERY[0]
 

@@ -1,4 +1,4 @@
-"""The journal: versioned, checked, and torn only at its end."""
+"""The journal is versioned and checked, and is read as far as it goes if its end is torn."""
 
 import datetime
 import json
@@ -48,7 +48,7 @@ def lines(made: Journal) -> list[bytes]:
     return made.path.read_bytes().splitlines(keepends=True)
 
 
-def test_what_is_written_is_read(made: Journal) -> None:
+def test_a_run_is_read_as_it_was_written(made: Journal) -> None:
     [run], wrong = journal.runs()
     assert wrong == []
     assert (run.id, run.state, run.length) == (made.run, "complete", made.path.stat().st_size)
@@ -64,7 +64,7 @@ def test_what_is_written_is_read(made: Journal) -> None:
     assert run.in_effect == (first,)
 
 
-def test_it_is_private_and_sortable(made: Journal, home: Path) -> None:
+def test_a_journal_is_private_and_runs_are_listed_newest_first(made: Journal, home: Path) -> None:
     assert made.path == home / "runs" / made.run / "journal.jsonl"
     assert made.path.stat().st_mode & 0o077 == 0 or made.path.drive
     second = Journal.create()
@@ -72,7 +72,7 @@ def test_it_is_private_and_sortable(made: Journal, home: Path) -> None:
     assert [run.id for run in journal.runs()[0]] == [second.run, made.run]
 
 
-def test_runs_of_one_second_have_names_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_the_same_second_have_different_ids(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.datetime.now(datetime.UTC)
     clock = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: now), UTC=datetime.UTC)
     drawn = iter(["aaaa", "aaaa", "bbbb", *["aaaa"] * 99])
@@ -84,7 +84,7 @@ def test_runs_of_one_second_have_names_of_their_own(home: Path, monkeypatch: pyt
         Journal.create()
 
 
-def test_cut_anywhere_it_is_read_as_far_as_it_goes(made: Journal) -> None:
+def test_a_journal_cut_at_any_byte_is_read_as_far_as_it_goes(made: Journal) -> None:
     data = made.path.read_bytes()
     records = lines(made)
     whole = {len(b"".join(records[:count])): count for count in range(len(records) + 1)}
@@ -99,7 +99,7 @@ def test_cut_anywhere_it_is_read_as_far_as_it_goes(made: Journal) -> None:
                 assert run.state == ("complete" if count == len(records) else "interrupted")
 
 
-def test_going_on_after_a_torn_record(made: Journal) -> None:
+def test_a_reopened_journal_continues_after_its_last_whole_record(made: Journal) -> None:
     made.path.write_bytes(b"".join(lines(made)[:4]) + b'{"record":"done","ent')
     run = journal.read(made.path)
     assert run is not None
@@ -112,7 +112,7 @@ def test_going_on_after_a_torn_record(made: Journal) -> None:
     assert [entry.outcome for entry in run.entries] == ["done", "done", None]
 
 
-def test_a_whole_line_of_rubbish_at_the_end_is_torn_too(made: Journal) -> None:
+def test_a_last_line_that_is_no_json_counts_as_torn(made: Journal) -> None:
     made.path.write_bytes(b"".join(lines(made)[:3]) + bytes(40) + b"\n")
     run = journal.read(made.path)
     assert run is not None
@@ -120,7 +120,7 @@ def test_a_whole_line_of_rubbish_at_the_end_is_torn_too(made: Journal) -> None:
 
 
 @pytest.mark.parametrize("line", range(5))
-def test_damage_before_the_end_is_an_error_with_its_place(made: Journal, line: int) -> None:
+def test_damage_before_the_last_record_is_an_error_with_path_and_line(made: Journal, line: int) -> None:
     damaged = lines(made)
     damaged[line] = bytes(len(damaged[line]) - 1) + b"\n"
     made.path.write_bytes(b"".join(damaged))
@@ -156,7 +156,9 @@ def test_damage_before_the_end_is_an_error_with_its_place(made: Journal, line: i
         (2, {"error": 5}),
     ],
 )
-def test_a_record_that_makes_no_sense_is_an_error(made: Journal, line: int, change: dict[str, Any]) -> None:
+def test_a_record_with_a_wrong_member_is_an_error_with_its_line(
+    made: Journal, line: int, change: dict[str, Any]
+) -> None:
     records = [json.loads(record) for record in lines(made)]
     records[line] |= change
     made.path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -164,7 +166,7 @@ def test_a_record_that_makes_no_sense_is_an_error(made: Journal, line: int, chan
         journal.read(made.path)
 
 
-def test_a_missing_key_and_a_value_that_is_no_record_are_errors(made: Journal) -> None:
+def test_a_missing_member_and_a_line_that_is_no_record_are_errors(made: Journal) -> None:
     for record in (b"{}", b"[]", b"3", b'{"record":"done"}'):
         made.path.write_bytes(lines(made)[0] + record + b"\n" + b'{"record":"end","time":1}\n')
         with pytest.raises(JournalError, match="line 2"):
@@ -172,14 +174,14 @@ def test_a_missing_key_and_a_value_that_is_no_record_are_errors(made: Journal) -
         made.path.write_bytes(lines(made)[0])
 
 
-def test_runs_without_anything_in_them_are_none(home: Path) -> None:
+def test_runs_without_entries_are_not_listed(home: Path) -> None:
     Journal.create()
     (home / "runs" / "empty").mkdir()
     (home / "runs" / "stray file").write_bytes(b"")
     assert journal.runs() == ([], [])
 
 
-def test_after_a_record_that_failed_no_other_is_written(
+def test_after_a_record_that_could_not_be_written_none_is(
     made: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: object, data: object) -> None:
@@ -195,7 +197,7 @@ def test_after_a_record_that_failed_no_other_is_written(
     assert made.path.read_bytes() == before
 
 
-def test_home_is_the_platforms_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_folder_is_the_platforms_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SESSSCAN_HOME")
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert state.home().name == "sessscan"

@@ -1,4 +1,4 @@
-"""A plan on disk: carried out exactly, or refused."""
+"""A plan that is saved and loaded is applied exactly as it was made, or refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import ConflictError, PlanChangedError, PlanFileError
 from sessscan.reconciliation import reconcile
-from support.plans import Document, document_of, everything, the
+from support.plans import Document, action_of, document_of, plan_with_every_kind
 from support.program import picture as contents
 from support.program import places, run
 from support.small_worlds import a_talk, lose
@@ -24,13 +24,13 @@ from test_truth import picture
 
 @pytest.fixture
 def plan(world: World) -> Plan:
-    return everything(world)
+    return plan_with_every_kind(world)
 
 
-# Saved and carried out
+# Saved and applied
 
 
-def test_a_plan_is_what_it_was(plan: Plan, tmp_path: Path) -> None:
+def test_a_loaded_plan_equals_the_saved_one(plan: Plan, tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     plan.save(file)
     loaded = Plan.load(file)
@@ -41,7 +41,7 @@ def test_a_plan_is_what_it_was(plan: Plan, tmp_path: Path) -> None:
     assert loaded.changes() == []
 
 
-def test_the_file_is_the_contract(plan: Plan, tmp_path: Path) -> None:
+def test_the_file_has_the_members_of_the_schema(plan: Plan, tmp_path: Path) -> None:
     document = document_of(plan, tmp_path)
     keys = ["schema", "version", "stores", "summary", "findings", "actions", "sha256"]
     assert list(document) == keys
@@ -83,7 +83,7 @@ def test_an_existing_file_is_never_written_over(plan: Plan, tmp_path: Path) -> N
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_what_could_not_be_loaded_is_not_saved(world: World, tmp_path: Path) -> None:
+def test_a_plan_that_could_not_be_loaded_is_not_saved(world: World, tmp_path: Path) -> None:
     made = a_talk(world)
     lose(world, made, made.ended + 1_000)
     odd = world.user_data / ".." / world.user_data.name
@@ -92,7 +92,7 @@ def test_what_could_not_be_loaded_is_not_saved(world: World, tmp_path: Path) -> 
     assert not (tmp_path / "plan.json").exists()
 
 
-# Refused, since something has changed
+# Refused, because a file has changed
 
 
 CHANGES: dict[str, Callable[[World, Document], Path]] = {
@@ -140,11 +140,11 @@ def _removed(path: Path) -> Path:
         ("the index", "rebuild-index"),
     ],
 )
-def test_one_change_and_nothing_is_written(
+def test_with_exact_one_changed_file_stops_all_writing(
     world: World, plan: Plan, tmp_path: Path, what: str, kind: str
 ) -> None:
     plan.save(tmp_path / "plan.json")
-    action = the(plan.to_dict(), kind)
+    action = action_of(plan.to_dict(), kind)
     changed = CHANGES[what](world, action)
     before = picture(world.user_data.parent / "Claude"), picture(world.projects)
     loaded = Plan.load(tmp_path / "plan.json")
@@ -168,14 +168,14 @@ def test_a_store_that_is_gone_is_a_change(world: World, plan: Plan) -> None:
         plan.apply(exact=True, force=True)
 
 
-def test_what_the_plan_does_not_rest_on_may_change(world: World, plan: Plan) -> None:
+def test_a_file_the_plan_does_not_rest_on_may_change(world: World, plan: Plan) -> None:
     a_talk(world, NOW - DAY, cwd="/home/ada/third")
     (world.stores[0] / "scheduled-tasks.json").write_text("{}")
     assert plan.changes() == []
     assert plan.apply(exact=True, force=True).exit_status == 1  # the hold
 
 
-def test_without_exact_the_rest_is_done(plan: Plan) -> None:
+def test_without_exact_the_other_actions_are_applied(plan: Plan) -> None:
     first = next(action for action in plan.actions if action.kind == "restore")
     _rewritten(Path(first.path))
     statuses = sorted(action.status for action in plan.apply(force=True).actions)
@@ -185,7 +185,9 @@ def test_without_exact_the_rest_is_done(plan: Plan) -> None:
 # On the command line
 
 
-def test_made_shown_carried_out_and_refused(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_a_plan_is_saved_shown_applied_and_then_refused(
+    env: dict[str, str], sample: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "the plan.json"
     made = run(env, "reconcile", *places(sample), "--plan-out", file, "--format", "json")
     assert made.returncode == 1
@@ -232,7 +234,7 @@ def test_made_shown_carried_out_and_refused(env: dict[str, str], sample: Path, t
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="the system says it in other words")
-def test_a_plan_that_is_none_is_one_clear_line_and_status_2(
+def test_a_plan_option_that_cannot_be_is_one_line_and_status_2(
     env: dict[str, str], tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     (tmp_path / "text").write_text("mine")

@@ -1,4 +1,4 @@
-"""Plans with each kind of action, and the files they are kept in."""
+"""Make plans with each kind of action, and plan files with a checksum that fits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.transcript_factory import talk
 Document = dict[str, Any]
 
 
-def everything(world: World) -> Plan:
-    """A plan with each kind of action: two restores, a hold, an adoption and an index."""
+def plan_with_every_kind(world: World) -> Plan:
+    """Return a plan with each kind of action: two restores, a hold, an adoption and an index."""
     made, orphan = a_talk(world), a_talk(world, NOW - 9 * DAY, cwd="/home/ada/other")
     lose(world, made, made.ended + 1_000)
     cut = a_talk(world, NOW - 12 * DAY)
@@ -36,6 +36,7 @@ def everything(world: World) -> Plan:
 
 
 def document_of(plan: Plan, folder: Path) -> Document:
+    """Return the JSON document of the file that a plan is saved to."""
     plan.save(folder / "plan.json")
     document: Document = json.loads((folder / "plan.json").read_bytes())
     (folder / "plan.json").unlink()
@@ -43,13 +44,14 @@ def document_of(plan: Plan, folder: Path) -> Document:
 
 
 def write(document: Document, path: Path) -> Path:
-    """Writes a document as a plan file, with a checksum that fits, as whoever forges one would."""
+    """Write a document as a plan file with a checksum that fits, as somebody who forges a plan would."""
     document.pop("sha256", None)
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     path.write_text(json.dumps({**document, "sha256": hashlib.sha256(text.encode()).hexdigest()}))
     return path
 
 
-def the(document: Document, kind: str) -> Document:
+def action_of(document: Document, kind: str) -> Document:
+    """Return the first action of a kind."""
     action: Document = next(action for action in document["actions"] if action["kind"] == kind)
     return action
