@@ -13,6 +13,7 @@ import pytest
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import ConflictError, PlanChangedError, PlanFileError
+from sessscan.model import Action, Fingerprint, Store
 from sessscan.reconciliation import reconcile
 from support.plans import Document, action_of, document_of, plan_with_every_kind
 from support.program import picture as contents
@@ -50,9 +51,9 @@ def test_the_file_has_the_members_of_the_schema(plan: Plan, tmp_path: Path) -> N
     shown = plan.to_dict()
     assert document["summary"] == shown["summary"]
     assert document["findings"] == shown["findings"]
-    for action, told in zip(document["actions"], shown["actions"], strict=True):
-        assert {name: action[name] for name in told} == told
-        assert set(action) - set(told) == {"content", "rests_on"}
+    for action, as_shown in zip(document["actions"], shown["actions"], strict=True):
+        assert {name: action[name] for name in as_shown} == as_shown
+        assert set(action) - set(as_shown) == {"content", "rests_on"}
         content = base64.b64decode(action["content"])
         if action["row"]:
             assert json.loads(content) == action["row"]
@@ -74,6 +75,25 @@ def test_a_loaded_plan_writes_the_same_bytes(world: World, plan: Plan, tmp_path:
     undo(chosen, force=True)
     undone = {path: facts[2] for path, facts in picture(world.user_data).items()}
     assert undone == {path: facts[2] for path, facts in before.items()}
+
+
+def test_a_row_may_hold_any_json(tmp_path: Path) -> None:
+    path = str(tmp_path / "local_11111111-2222-4333-8444-555555555555.json")
+    row = {
+        "sessionId": Path(path).stem,
+        "createdAt": 1,
+        "lastActivityAt": 2,
+        "half a pair \ud800": "\udc00",
+        "large": 1 << 70,
+        "deep": json.loads("[" * 200 + "]" * 200),
+    }
+    content = json.dumps(row).encode()
+    action = Action(
+        "restore", path, Path(path).stem, row=row, content=content, rests_on=(Fingerprint(path, False),)
+    )
+    plan = Plan(((Store(str(tmp_path), None), 0),), 0, 0, 0, (), (action,))
+    plan.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") == plan
 
 
 def test_an_existing_file_is_never_written_over(plan: Plan, tmp_path: Path) -> None:
