@@ -148,7 +148,7 @@ fn a_power_cut_after_any_step_leaves_the_old_or_the_new_file() {
             check(tree, setup, old, acknowledged, &|| format!("{setup:?}, event {event}: {tree:?}"));
         });
     }
-    eprintln!("power cut at any moment: {states} states, violations: 0");
+    eprintln!("a power cut after any step: {states} states, violations: 0");
     assert!(states > 5_000, "only {states} states");
 }
 
@@ -178,7 +178,7 @@ fn a_power_cut_after_a_failed_call_leaves_the_old_or_the_new_file() {
             }
         }
     }
-    eprintln!("a call fails, then a power cut: {faults} faults, {states} states, violations: 0");
+    eprintln!("a failed call, then a power cut: {faults} faults, {states} states, violations: 0");
     assert!(faults > 1_000 && states > 5_000, "only {faults} faults, {states} states");
 }
 
@@ -189,7 +189,7 @@ fn a_power_cut_after_an_owners_write_keeps_that_write() {
         disk.make(Path::new("/d/theirs"), Some(OWNERS));
         disk.rename_over(Path::new("/d/theirs"), Path::new("/d/target"));
     };
-    let (mut states, mut swaps) = (0, 0);
+    let (mut states, mut exchanges) = (0, 0);
     for (backup, link) in [(false, true), (true, true), (true, false)] {
         let expected = Expected::Content(OLD);
         let setup = Setup { present: true, expected, backup, exchange: true, link, old_is_durable: true };
@@ -200,13 +200,13 @@ fn a_power_cut_after_an_owners_write_keeps_that_write() {
             if disk.calls() <= at {
                 break;
             }
-            let swapped = disk.exchanges() == 2;
-            swaps += usize::from(swapped);
-            assert!(!swapped || matches!(result, Err(ReplaceError::Conflict { .. })), "{result:?}");
+            let exchanged_back = disk.exchanges() == 2;
+            exchanges += usize::from(exchanged_back);
+            assert!(!exchanged_back || matches!(result, Err(ReplaceError::Conflict { .. })), "{result:?}");
             let context = |tree: &Tree| format!("owner at {at}, backup {backup}: {result:?} {tree:?}");
             let theirs = disk.find(Path::new("/d/target"));
             states += disk.crashes(disk.events(), |tree| {
-                if swapped {
+                if exchanged_back {
                     // The writer moved the owner's file, so its return must be durable.
                     assert_eq!(find(tree, Path::new("/d/target")), theirs, "{}", context(tree));
                 }
@@ -217,8 +217,10 @@ fn a_power_cut_after_an_owners_write_keeps_that_write() {
             });
         }
     }
-    eprintln!("the owner writes, then a power cut: {swaps} swapped back, {states} states, violations: 0");
-    assert!(swaps > 5 && states > 100, "only {swaps} swapped back, {states} states");
+    eprintln!(
+        "an owner's write, then a power cut: {exchanges} exchanged back, {states} states, violations: 0"
+    );
+    assert!(exchanges > 5 && states > 100, "only {exchanges} exchanged back, {states} states");
 }
 
 #[test]
@@ -248,7 +250,7 @@ fn a_power_cut_during_a_removal_leaves_the_file_or_nothing() {
             });
         }
     }
-    eprintln!("removing, then a power cut: {states} states, violations: 0");
+    eprintln!("a removal, then a power cut: {states} states, violations: 0");
     assert!(states > 100, "only {states} states");
 }
 
@@ -294,7 +296,7 @@ fn an_acknowledged_append_survives_a_power_cut() {
         }
         acknowledged = whole;
     }
-    eprintln!("appending, then a power cut: {states} states, violations: 0");
+    eprintln!("an append, then a power cut: {states} states, violations: 0");
     assert!(states > 50, "only {states} states");
 }
 
@@ -317,6 +319,6 @@ fn an_append_after_a_failed_one_survives_a_power_cut() {
             }
         });
     }
-    eprintln!("appending after a failure, then a power cut: {states} states, violations: 0");
+    eprintln!("an append after a failed one, then a power cut: {states} states, violations: 0");
     assert!(states > 40, "only {states} states");
 }

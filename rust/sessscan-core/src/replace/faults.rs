@@ -328,7 +328,7 @@ fn a_failed_call_leaves_the_old_or_the_new_file() {
             assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
         });
     }
-    eprintln!("one call fails: {faults} faults, violations: 0");
+    eprintln!("a failed call: {faults} faults, violations: 0");
     assert!(faults > 3000, "only {faults} faults");
 }
 
@@ -348,7 +348,7 @@ fn a_killed_process_leaves_the_old_or_the_new_file() {
         assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
         folder.check(&result, context);
     });
-    eprintln!("everything fails from some call on: {faults} faults, violations: 0");
+    eprintln!("a killed process: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
@@ -360,7 +360,7 @@ fn a_call_that_works_but_reports_failure_leaves_the_old_or_the_new_file() {
         assert_eq!(folder.leftovers(), [] as [PathBuf; 0], "{context}");
         folder.check(&result, context);
     });
-    eprintln!("a call is done and reported as failed: {faults} faults, violations: 0");
+    eprintln!("a false failure: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
@@ -376,7 +376,7 @@ fn a_false_failure_that_cannot_be_checked_keeps_the_old_file() {
             assert!(folder.leftovers().iter().any(kept) || folder.setup.backup || !exchanged, "{context}");
         }
     });
-    eprintln!("what happened cannot be seen: {faults} faults, violations: 0");
+    eprintln!("a false failure that cannot be checked: {faults} faults, violations: 0");
     assert!(faults > 500, "only {faults} faults");
 }
 
