@@ -95,13 +95,18 @@ pub(crate) fn find_leaves(
     builder: &mut TranscriptBuilder,
     poll: &mut Poll,
 ) -> io::Result<()> {
-    struct Leaves<'a>(HashSet<String>, &'a mut TranscriptBuilder, Vec<u8>);
-    impl Sink for Leaves<'_> {
+    struct LeafFinder<'a> {
+        leaves: HashSet<String>,
+        builder: &'a mut TranscriptBuilder,
+        scratch: Vec<u8>,
+    }
+
+    impl Sink for LeafFinder<'_> {
         fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
-            if let Some(uuid) = event::text_of(record, Key::Uuid, &mut self.2)
-                && self.0.remove(&uuid)
+            if let Some(uuid) = event::text_of(record, Key::Uuid, &mut self.scratch)
+                && self.leaves.remove(&uuid)
             {
-                self.1.leaf_found(&uuid);
+                self.builder.leaf_found(&uuid);
             }
         }
     }
@@ -110,21 +115,26 @@ pub(crate) fn find_leaves(
         return Ok(());
     }
     // These bytes were reported when they were first read.
-    scan_into(source, scanner, &mut Leaves(leaves, builder, Vec::new()), &mut |_| poll(0)).map(drop)
+    let mut finder = LeafFinder { leaves, builder, scratch: Vec::new() };
+    scan_into(source, scanner, &mut finder, &mut |_| poll(0)).map(drop)
 }
 
 /// Return the top-level uuids of a file's records, in order.
 pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
-    struct Uuids(Vec<String>, Vec<u8>);
+    struct Uuids {
+        found: Vec<String>,
+        scratch: Vec<u8>,
+    }
+
     impl Sink for Uuids {
         fn record(&mut self, record: &Record, _line: u64, _offset: u64) {
-            self.0.extend(event::filled_text_of(record, Key::Uuid, &mut self.1));
+            self.found.extend(event::filled_text_of(record, Key::Uuid, &mut self.scratch));
         }
     }
-    let mut found = Uuids(Vec::new(), Vec::new());
+    let mut uuids = Uuids { found: Vec::new(), scratch: Vec::new() };
     let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
-    scan_into(&mut Source::open(path)?, &mut scanner, &mut found, poll)?;
-    Ok(found.0)
+    scan_into(&mut Source::open(path)?, &mut scanner, &mut uuids, poll)?;
+    Ok(uuids.found)
 }
 
 /// Scan a source into a sink.

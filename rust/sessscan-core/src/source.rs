@@ -95,8 +95,8 @@ impl Source<'_> {
         }
     }
 
-    /// Return whether the file became shorter during the scan. What was read then never was the file's
-    /// content at one moment.
+    /// Return whether the file became shorter during the scan. What was read may then never have been the
+    /// file's content.
     pub(crate) fn shrank(&self) -> bool {
         matches!(self, Source::File(file) if file.shrank)
     }
@@ -241,7 +241,7 @@ impl Opened {
     }
 }
 
-/// A reader of a file from an offset on, which does not change the file's own position.
+/// A reader of a file from an offset on, which does not depend on the file's own position.
 struct ReadFrom<'a>(&'a Opened, u64);
 
 impl Read for ReadFrom<'_> {
