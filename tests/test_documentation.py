@@ -20,7 +20,8 @@ from support.program import run
 
 TOP = Path(__file__).parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "python/docs").glob("*.md"))]
-EXTRAS = {"more-than-one-machine.md": ("pyarrow", "fsspec")}  # what a page's examples need besides sessscan
+EXTRAS = {"cli.md": ("jinja2", "pygal"), "distributed.md": ("pyarrow", "fsspec")}
+"""What a page's examples need besides sessscan."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ from sessscan.stores.row_states import LOST_STATES
 from support.program import places, run
 from support.store_factory import NOW, build
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "python/docs/cli.md"
 RANK = ("error", "warning", "note")
 
 
@@ -76,7 +76,7 @@ def test_the_texts_are_whole_and_their_options_there(env: dict[str, str]) -> Non
 
 
 def test_readme_has_a_line_for_each() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \| (.+) \|$", text, re.MULTILINE)
     assert [(name, bad, what.replace("`", "")) for name, bad, what in rows if name in BY_NAME] == [
         (rule.name, ", ".join(rule.severities), rule.brief) for rule in RULES

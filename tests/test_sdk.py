@@ -112,7 +112,7 @@ def test_each_difference_is_known_and_still_there(projects: Path, name: str) -> 
     assert expected
 
 
-ROUNDED = "it counts the milliseconds of `last_modified` in floating point, and may come out one too high"
+ROUNDED = "it computes the milliseconds of `last_modified` in floating point, and may come out one too high"
 
 
 def test_milliseconds_are_not_rounded_up(projects: Path) -> None:
@@ -129,7 +129,7 @@ def test_milliseconds_are_not_rounded_up(projects: Path) -> None:
 
 def test_every_reason_is_needed_and_told() -> None:
     assert {trap.reason for trap in TRAPS.values()} == set(REASONS)
-    text = " ".join((Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((Path(__file__).parent.parent / "python/docs/sdk.md").read_text(encoding="utf-8").split())
     reasons = [*REASONS.values(), *PLACES.values(), ROUNDED]
     assert [reason for reason in reasons if reason not in text] == []
 
@@ -180,9 +180,9 @@ def test_whole_stores(tmp_path: Path, projects: Path, seed: int) -> None:
 # Which sessions
 
 PLACES = {
-    "emoji": "a character beyond the first plane is two units of a folder's name",
-    "old": "CLIs before July 2026 left `_` in a folder's name",
-    "lossy": "`/a-b` and `/a/b` share a folder; only the directory's own sessions are given",
+    "emoji": "an emoji in a folder's name counts as two characters, as it does for the CLI",
+    "old": "CLIs before July 2026 left `_` in a folder's name as it is",
+    "lossy": "`/a-b` and `/a/b` share a folder, of which only the sessions of the directory are given",
     "links": "links among the transcripts are not followed",
 }
 

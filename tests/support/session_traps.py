@@ -1,7 +1,7 @@
-"""Transcripts on which the official SDK's session list and sessscan's differ, each with the reason.
+"""Make transcripts on which the official SDK's session list and sessscan's differ, each with the reason.
 
-A trap says what either gives for each field in which they differ. The words of `REASONS` stand in the README,
-too. On all of `PLAIN` there is no difference at all.
+A trap says what either gives for each field in which they differ. The texts of `REASONS` are in
+`python/docs/sdk.md` too. On all of `PLAIN` there is no difference at all.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from typing import Any
 Record = dict[str, Any]
 
 REASONS = {
-    "middle": "it reads 64 KiB at each end of a file, and a title, tag or branch stands between",
-    "nested": "it takes a key in a tool's input or result for the session's",
-    "foreign": "an old summary of another conversation titles this one",
-    "order": "it takes the first time in the file for the creation, whose ever it is; times are not in order",
-    "command": "of a session that a slash command began it shows the next prompt that is none",
-    "prompt": "what a human typed is told by other marks (`<bash-input>` is none, `<tick>` is one)",
-    "spaces": "line breaks become blanks, other runs of white space stay",
-    "spelled": "a line counts as a tag, prompt or sidechain only if spelled as the CLI spells it",
-    "emptied": "an empty title takes the one before away",
-    "sidechain": "the first line alone decides whether it is a subagent's",
-    "damaged": "a damaged line hides what it holds",
-    "surrogate": "half a surrogate pair stays one, and cannot be printed",
+    "middle": "it reads 64 KiB at each end of a file, and misses a title, tag or branch between them",
+    "nested": "it takes a key inside a tool's input or result for a key of the session",
+    "foreign": "it takes an old summary of another conversation for the title",
+    "order": "it takes the first time in the file for the creation, though times are not in "
+    "order and some belong to other sessions",
+    "command": "for a session that began with a slash command it shows the next prompt that is no command",
+    "prompt": "it has other rules for what a person typed: `<bash-input>` counts as a prompt, "
+    "`<tick>` does not",
+    "spaces": "it turns line breaks into blanks, and leaves other runs of white space as they are",
+    "spelled": "it takes a line for a tag, a prompt or a sidechain only if the CLI would spell it just so",
+    "emptied": "an empty title makes it forget the title before",
+    "sidechain": "it decides by the first line alone whether a transcript is a subagent's",
+    "damaged": "it misses what a damaged line holds",
+    "surrogate": "it keeps half of a surrogate pair, which cannot be printed",
 }
 
 

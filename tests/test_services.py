@@ -1,4 +1,4 @@
-"""The files that README gives for running a watch at login are what each system takes."""
+"""Check that the files that the documentation gives for a watch at login are what each system takes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from support.program import run
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "python/docs/watch-and-services.md"
 
 
 def block(language: str) -> str:
-    section = README.read_text(encoding="utf-8").partition("### Run it at login")[2].partition("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").partition("## Run it at login")[2].partition("\n## ")[0]
     [found] = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return str(found)
 
