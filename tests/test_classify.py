@@ -80,6 +80,7 @@ def test_states_compare_with_each_other_and_with_text(tmp_path: Path) -> None:
         state.kind = "ok"  # type: ignore[misc]
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="needs SEEK_DATA, to find holes")
 def test_a_hole_of_ten_gib_takes_less_than_a_second(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"

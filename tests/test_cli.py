@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from support.program import on_a_terminal, picture, places, run
 
+pytestmark = pytest.mark.full
+
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 TRANSCRIPT_KEYS = {
     "path", "size", "session_id", "lines", "records", "custom_title", "ai_title", "summary", "first_prompt",

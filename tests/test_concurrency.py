@@ -22,6 +22,8 @@ import pytest
 import sessscan
 from support.transcript_factory import stamp
 
+pytestmark = pytest.mark.full
+
 MIB = 1 << 20
 unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are unix's")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
@@ -142,6 +144,7 @@ def test_one_stream_read_by_many_threads(tmp_path: Path) -> None:
     assert sorted(itertools.chain(*parts)) == expected
 
 
+@pytest.mark.alone
 def test_other_threads_go_on_meanwhile(middling: Path) -> None:
     ticks: list[float] = []
     over = threading.Event()
@@ -253,6 +256,7 @@ SCANS = {
 }
 
 
+@pytest.mark.alone
 @unix
 @pytest.mark.parametrize("how", SCANS)
 def test_ctrl_c(big: Path, how: str) -> None:
@@ -261,17 +265,20 @@ def test_ctrl_c(big: Path, how: str) -> None:
     assert latency < 0.4  # 0.1 on a machine that has nothing else to do
 
 
+@pytest.mark.alone
 @unix
 def test_ctrl_c_in_zeros(zeros: Path) -> None:
     assert interrupted("for _ in range(9): sessscan.scan(path)", zeros) < 0.4
 
 
+@pytest.mark.alone
 @unix
 @pytest.mark.parametrize("strict", [False, True])
 def test_ctrl_c_in_long_lines(long_lines: Path, strict: bool) -> None:
     assert interrupted(f"for _ in range(40): sessscan.scan(path, strict={strict})", long_lines) < 0.4
 
 
+@pytest.mark.alone
 @unix
 @pytest.mark.parametrize("strict", [False, True])
 def test_ctrl_c_in_a_line_that_does_not_end(torn_line: Path, strict: bool) -> None:
@@ -356,6 +363,7 @@ def test_progress_ends_at_its_total(tmp_path: Path, contents: list[bytes | None]
     assert all(done <= total for done, _ in told)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_progress_raises_ends_the_scan(big: Path, threads: int) -> None:
     calls = []

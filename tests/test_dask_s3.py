@@ -33,6 +33,8 @@ import s3fs  # noqa: E402
 import sessscan.distributed.dask  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
 
+pytestmark = pytest.mark.full
+
 PATIENCE = 120
 """Seconds for what takes one or two: other machines are slow, and busy."""
 

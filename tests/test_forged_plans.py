@@ -26,6 +26,8 @@ from support.store_factory import World
 from support.transcript_factory import new_id
 from test_truth import picture
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def plan(world: World) -> Plan:

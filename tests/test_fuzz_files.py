@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from sessscan.changes import journal, plan_file
@@ -29,6 +30,8 @@ from sessscan.render.runs import print_log
 from sessscan.state import home
 from support.hostile_place import VICTIM, Place, compact, row
 from support.rounds import examples
+
+pytestmark = pytest.mark.full
 
 ODD = (
     None, True, False, 0, -1, 1 << 63, 1 << 200, -(1 << 200), 0.5, 1e308, float("inf"), float("nan"), "", "x",

@@ -17,6 +17,8 @@ from sessscan.cli import app
 from support.program import run
 from typer.core import TyperGroup
 
+pytestmark = pytest.mark.full
+
 ROOT = typer.main.get_command(app)
 assert isinstance(ROOT, TyperGroup)
 COMMANDS = ["", *ROOT.commands]

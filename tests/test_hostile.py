@@ -22,6 +22,8 @@ from sessscan import _core
 from sessscan.changes import journal
 from support.hostile_place import NOW, VICTIM, Place, compact, row, transcript
 
+pytestmark = pytest.mark.full
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no such thing on Windows")
 
 

@@ -22,6 +22,8 @@ from support.program import picture, places, run
 from support.store_factory import DAY, HOUR, NOW, World, build, key
 from support.transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
 
+pytestmark = pytest.mark.full
+
 KEYS = {
     "session_id", "path", "title", "title_source", "first_prompt", "last_prompt", "tag", "cwd", "git_branch",
     "created_at", "last_activity_at", "last_modified", "turns", "size", "defects", "health", "desktop", "row",

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sessscan import _core
 from support import transcripts
 
+pytestmark = pytest.mark.full
+
 NASTY = b"".join(
     [
         b'\xef\xbb\xbf{"type":"summary","summary":"Of this session","leafUuid":"u2"}\n',

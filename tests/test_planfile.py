@@ -22,6 +22,8 @@ from support.small_worlds import a_talk, lose
 from support.store_factory import DAY, NOW, World
 from test_truth import picture
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def plan(world: World) -> Plan:

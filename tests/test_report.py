@@ -20,6 +20,8 @@ from sessscan import report
 from sessscan.report.cleanup import period
 from sessscan.report.timeline import spans
 
+pytestmark = pytest.mark.full
+
 DAY = 86_400_000
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 

@@ -16,9 +16,12 @@ from sessscan.demo import make
 from support.browser import CHROMIUM, DRIVER, Browser
 from test_report import HOSTILE, add
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver on this machine"
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver on this machine"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

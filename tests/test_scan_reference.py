@@ -20,6 +20,8 @@ from support import damage, reference, transcripts
 from support.rounds import examples, rounds
 from support.transcripts import told
 
+pytestmark = pytest.mark.full
+
 
 def core(data: bytes, session_id: str | None = transcripts.SESSION, *, strict: bool) -> dict[str, Any]:
     found = told(sessscan.scan_bytes(data, session_id=session_id, strict=strict))

@@ -22,6 +22,8 @@ pyarrow = pytest.importorskip("pyarrow", reason="needs the extra `shards`")
 
 from sessscan.distributed.shard import Piece, Shard  # noqa: E402
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:

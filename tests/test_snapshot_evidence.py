@@ -24,6 +24,8 @@ from support.small_worlds import BEGAN, a_talk
 from support.store_factory import NOW, World, build, compact, key
 from support.transcript_factory import DESKTOP, Talk, line, new_id, resumed, stamp
 
+pytestmark = pytest.mark.full
+
 Damage = Callable[[Path, bytes, Random], None]
 
 

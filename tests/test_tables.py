@@ -27,6 +27,8 @@ from sessscan.tables.arrow import record_batch
 from support.program import run
 from support.transcripts import SESSION, damaged
 
+pytestmark = pytest.mark.full
+
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 HOSTILE = "<img src=x onerror='alert(1)'>\x1b[31m\u202e\"'&\x00"

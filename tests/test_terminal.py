@@ -12,6 +12,8 @@ import pytest
 from rich.cells import cell_len
 from support.program import on_a_terminal, places, run
 
+pytestmark = pytest.mark.full
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such pipes and terminals")
 COMMANDS = {
     "help": ["--help"],

@@ -19,9 +19,12 @@ import pytest
 import sessscan
 from support.rounds import rounds
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows maps no file, and an open file cannot be cut"
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="Windows maps no file, and an open file cannot be cut"
+    ),
+]
 
 HERE = Path(__file__).parent
 

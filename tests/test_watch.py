@@ -20,7 +20,10 @@ from sessscan.stores.locate import user_data_folders
 from support.program import picture, places, run
 from support.watching import Watching, damage, watching
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind"),
+]
 
 
 @pytest.fixture
