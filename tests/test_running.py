@@ -98,6 +98,7 @@ def test_real_processes_are_seen() -> None:
     assert not is_app(mine)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
 def test_a_running_app_is_refused(tmp_path: object) -> None:
     """A real process whose program lies where the app's would."""

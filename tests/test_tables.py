@@ -374,7 +374,7 @@ def test_ctrl_c_within_a_batch(big: Path) -> None:
         table = sessscan.events_table([sys.argv[1]] * 5000, kinds=["title"])
         print("go", flush=True)
         try:
-            pyarrow.table(table)
+            pyarrow.RecordBatchReader.from_stream(table).read_all()
         except OSError as error:
             print(error, flush=True)
         """,

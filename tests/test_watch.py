@@ -248,6 +248,7 @@ def test_a_command_that_cannot_be_run_is_told(env: dict[str, str], sample: Path,
 # Repairing
 
 
+@pytest.mark.alone
 def test_rows_are_put_back_once_the_app_is_closed_and_holds_stay_held(
     env: dict[str, str], sample: Path, rows: list[Path], tmp_path: Path
 ) -> None:

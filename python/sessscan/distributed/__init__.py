@@ -1,1 +1,1 @@
-"""Work divided among many machines."""
+"""Divide the work among many machines, and join the results."""

@@ -1,4 +1,4 @@
-"""Transcripts as a Dask data frame. Needs the extra `dask`."""
+"""Read transcripts into a Dask data frame. Needs the extra `dask`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ def read_transcripts(
     strict: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Any:
-    """A `dask.dataframe` with one row for each transcript, in columns of Arrow types.
+    """Return a `dask.dataframe` with one row for each transcript, in columns of Arrow types.
 
-    `urls` and the rest are those of `sessscan.shards`, which is called here; the files are read when the
-    frame is computed. Each partition is a shard, or one big file whose ranges are scanned in tasks of their
-    own and joined in another. The columns are those of `sessscan.combine`. What a lost worker did is done
-    again by others; a file that is gone or was changed since it was listed has `error` set.
+    The arguments are those of `sessscan.shards`, which is called here, so files are listed now; they are
+    scanned when the frame is computed. Each partition is a shard, or one big file whose ranges are scanned in
+    tasks of their own and joined in another. The columns are those of `sessscan.combine`. The work of a
+    lost worker is repeated by others. A file that is gone or has changed since it was listed has `error` set.
 
     Raises what `sessscan.shards` raises.
     """
     try:
-        # Absolute: this module bears the same name, in a package.
         import dask.dataframe as dd
         from dask import delayed
     except ImportError as error:
-        raise ImportError("this needs Dask: pip install 'sessscan[dask]'") from error
+        raise ImportError("read_transcripts needs Dask: pip install 'sessscan[dask]'") from error
     planned = shards(urls, target_bytes=target_bytes, strict=strict, storage_options=storage_options)
     frames = []
     for _, group in groupby(planned, key=lambda shard: shard.file or id(shard)):
-        # Bound, not passed as arguments: those Dask would take apart in search of its own collections.
+        # Bound by partial: Dask would search arguments for its own collections, which is slow.
         scans = [delayed(partial(scan_shard, shard), name="scan_shard", pure=False)() for shard in group]
         frames.append(delayed(partial(_frame, storage_options), name="combine", pure=False)(scans))
     meta = _frame(None, [])

@@ -1,6 +1,6 @@
-"""Transcripts in pieces for many machines: planned here, scanned anywhere, joined wherever the results meet.
+"""Divide transcripts into shards, scan a shard on any machine, and combine the results.
 
-Needs the extra `shards` (fsspec and pyarrow), and for a protocol its own package, for S3 s3fs.
+Needs the extra `shards` (fsspec and pyarrow), and for some protocols a package of their own, as s3fs for S3.
 """
 
 from __future__ import annotations
@@ -19,47 +19,48 @@ from .. import _core
 from ..stores.locate import TRANSCRIPT_NAME
 
 _CHUNK = 16 * 1024 * 1024
-"""Bytes that are asked for at a time: a request costs as much as some of them, and that many fit anywhere."""
+"""Bytes of one request: so many that its fixed cost hardly counts, and few enough to hold in memory."""
 
 _BEYOND = 64 * 1024
-"""So many bytes behind a range are asked for along with it, to end its last line: 99 in 100 are shorter."""
+"""Bytes after a range that are requested with it, to reach the end of its last line: 99 of 100 lines are
+shorter."""
 
 _MOST_FILES = 1_000
-"""In one shard: a file costs a request or two, however small it is."""
+"""Files in one shard: each takes a request or two, however small it is."""
 
 _VERSIONS = ("ETag", "etag", "md5", "md5Hash", "generation", "sha", "CRC")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""By what file systems tell one state of a file from another, the surest first."""
+"""Keys by which file systems tell one version of a file from another, the most reliable first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A file, or a range of one."""
+    """A file, or a range of a file."""
 
     url: str
-    """Where fsspec finds it."""
+    """Where fsspec finds the file."""
     size: int | None
-    """Of the whole file in bytes when it was listed; None: the file system does not tell."""
+    """Size of the whole file in bytes when it was listed; None: the file system does not say."""
     version: str | None
-    """Which state of it was listed, as the file system says: an ETag, a time; None: it does not."""
+    """The version that was listed, such as an ETag or a time; None: the file system does not say."""
     start: int = 0
     end: int | None = None
-    """The range whose lines are meant, in bytes: those that begin in it. None: the whole file."""
+    """The range in bytes: the lines that begin in it belong to the piece. None: the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Work for one task: whole files, or one range of a big one. Can be pickled and sent anywhere."""
+    """The work of one task: whole files, or one range of a big file. It can be pickled and sent anywhere."""
 
     pieces: tuple[Piece, ...]
     strict: bool = False
-    """Whether every byte of every value is checked."""
+    """Check every byte of every value."""
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What fsspec needs to open them: may hold credentials, so never shown."""
+    """What fsspec needs to open the files. They may hold credentials, so the repr leaves them out."""
 
     @property
     def file(self) -> str | None:
-        """The file of which this is but a range; None: its files are whole."""
+        """The file of which this shard is a range; None: its files are whole."""
         return self.pieces[0].url if self.pieces and self.pieces[0].end is not None else None
 
 
@@ -70,14 +71,14 @@ def shards(
     strict: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> list[Shard]:
-    """Plans pieces of about `target_bytes` each: small files together, a bigger one in ranges.
+    """Divide files into shards of about `target_bytes`: small files together, a bigger file in ranges.
 
     `urls` are files, patterns (`*`, `?`, `[`, with `**` for any depth) and folders, of any file system that
-    fsspec knows. A file is taken whatever it is called; in a folder, at any depth, the sessions are taken:
-    `<uuid>.jsonl`, but not under a folder that is named after a session. A file that is not there gets its
-    error when it is scanned. `storage_options` go to fsspec. Nothing is read but listings.
+    fsspec knows. A named file is taken whatever its name; of a folder the sessions at any depth are taken:
+    `<uuid>.jsonl`, except under a folder named after a session. A file that does not exist gets its error
+    when it is scanned. `storage_options` go to fsspec. Only listings are read.
 
-    Raises the `OSError` that says why something cannot be listed, `ValueError` for a `target_bytes` under 1.
+    Raises OSError for a folder that cannot be listed, and `ValueError` for a `target_bytes` below 1.
     """
     if target_bytes < 1:
         raise ValueError(f"target_bytes must be at least 1, not {target_bytes}")
@@ -98,7 +99,7 @@ def shards(
     for piece in files.values():
         size = piece.size or 0
         if size > target_bytes:
-            # As many ranges as are needed, all of one length.
+            # All ranges have the same length.
             count = -(-size // target_bytes)
             cuts = [size * number // count for number in range(count + 1)]
             for start, end in pairwise(cuts):
@@ -114,13 +115,13 @@ def shards(
 
 
 def scan_shard(shard: Shard) -> Any:
-    """Scans a shard, and gives a `pyarrow.RecordBatch`: a row for each of its pieces, in their order.
+    """Scan a shard; return a `pyarrow.RecordBatch` with a row for each of its pieces, in their order.
 
     The columns are those of a `Transcript`, with the URL as `path` and times as timestamps in milliseconds
-    UTC, and three more, `part`, `part_start` and `part_end`. A row for a range of a file has only those,
-    besides `path`, `session_id`, `size` and `error`; `combine` makes the file's row of its ranges' rows. A
-    file that is gone, cannot be read, or is not what it was when it was listed has `error` set, and the rest
-    is done. No thread is started, but for those of the file system's own package.
+    UTC, and three more: `part`, `part_start` and `part_end`. The row of a range has only those three besides
+    `path`, `session_id`, `size` and `error`; `combine` makes the file's row from its ranges' rows. A file
+    that is gone, cannot be read, or has changed since it was listed has `error` set, and the others are
+    scanned. sessscan starts no thread here; the file system's own package may.
     """
     pyarrow = _pyarrow()
     return pyarrow.RecordBatch.from_pylist(
@@ -129,12 +130,12 @@ def scan_shard(shard: Shard) -> Any:
 
 
 def combine(batches: Iterable[Any], *, storage_options: Mapping[str, Any] | None = None) -> Any:
-    """Makes one `pyarrow.Table`, with one row for each transcript, of what `scan_shard` gave for shards.
+    """Join the results of `scan_shard` into one `pyarrow.Table` with one row for each transcript.
 
-    Takes record batches and tables, in any order; all the parts of a file must be among them, else its row
-    has `error` set. Rows keep their order, a file in ranges standing where its first one did. A part that
-    comes twice, as when a task ran again, counts once. A big file is read again (with `storage_options`, if
-    fsspec needs them) only if it holds an old-style summary that may be of this session or of another.
+    Takes record batches and tables, in any order. All parts of a file must be among them, or its row has
+    `error` set. Rows keep their order; a file in ranges has the place of its first range. A part that comes
+    twice, because a task ran again, counts once. A big file is read again (with `storage_options`, if fsspec
+    needs them) only if it holds an old-style summary that may belong to this session or to another.
     """
     pyarrow = _pyarrow()
     tables = [pyarrow.table(batch) for batch in batches]
@@ -187,7 +188,7 @@ def _is_session(name: str, folder: str) -> bool:
 
 
 def _url_of(given: str, fs: Any, name: str) -> str:
-    """The URL of something found where another URL led; of local files given as paths, the path."""
+    """Return the URL of a file that was found under `given`; for local files given as paths, the path."""
     segments = given.split("::")
     for at, segment in enumerate(segments):
         if "://" in segment:
@@ -198,7 +199,7 @@ def _url_of(given: str, fs: Any, name: str) -> str:
 def _version(info: Mapping[str, Any]) -> str | None:
     for key in (*_VERSIONS, *_TIMES):
         if value := info.get(key):
-            # The same time comes as a number or as a datetime, as a listing or a single answer has it.
+            # A listing may give the same time as a number, a single request as a datetime, or the reverse.
             version = str(value.timestamp() if isinstance(value, datetime) else value)
             return f"{version} {info['ino']}" if key == "mtime" and "ino" in info else version
     return None
@@ -208,7 +209,7 @@ def _version(info: Mapping[str, Any]) -> str | None:
 
 
 class _UnreadableError(Exception):
-    """Why a file cannot be read; it goes into the row."""
+    """The reason why a file cannot be read, for the `error` of its row."""
 
 
 def _scanned(piece: Piece, shard: Shard) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def _whole(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> d
     scanner = _core.Scanner(session_id, strict=strict)
     for chunk in _chunks(fs, path, 0, piece.size, piece.size):
         scanner.feed(chunk)
-    _still(fs, path, piece.size, piece.version)
+    _check_version(fs, path, piece.size, piece.version)
     return scanner.finish().to_dict()
 
 
@@ -245,7 +246,7 @@ def _part(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> by
         strict=strict,
     )
     _feed(scanner, _chunks(fs, path, scanner.position, piece.end + _BEYOND, piece.size))
-    _still(fs, path, piece.size, piece.version)
+    _check_version(fs, path, piece.size, piece.version)
     return scanner.finish()
 
 
@@ -256,7 +257,8 @@ def _feed(scanner: _core.RangeScanner | _core.PartJoiner, chunks: Iterable[bytes
 
 
 def _chunks(fs: Any, path: str, start: int, soon: int | None, size: int | None) -> Iterator[bytes]:
-    """The bytes of a file from `start` on, as far as somebody asks for them; most likely to `soon`."""
+    """Yield the bytes of a file from `start` on, for as long as the caller takes them; most likely to
+    `soon`."""
     try:
         if size is None or soon is None:
             yield fs.cat_file(path)
@@ -264,7 +266,7 @@ def _chunks(fs: Any, path: str, start: int, soon: int | None, size: int | None) 
         more = _BEYOND
         while start < size:
             if start >= soon:
-                # A line of several megabytes reaches over the range's end.
+                # The last line is longer than expected: request more and more at a time.
                 more = min(4 * more, _CHUNK)
                 soon = start + more
             end = min(start + _CHUNK, soon, size)
@@ -279,15 +281,15 @@ def _chunks(fs: Any, path: str, start: int, soon: int | None, size: int | None) 
         raise
     except FileNotFoundError as error:
         raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
-    # What a file system's package raises is whatever its network library does.
+    # A file system's package raises whatever its network library raises.
     except Exception as error:
         if isinstance(error, _UnreadableError):
             raise
         raise _UnreadableError(f"it cannot be read: {_text(error)}") from error
 
 
-def _still(fs: Any, path: str, size: int | None, version: str | None) -> None:
-    """Looks, now that all is read, whether it was the file that was listed."""
+def _check_version(fs: Any, path: str, size: int | None, version: str | None) -> None:
+    """Raise `_UnreadableError` if the file that was just read is not the version that was listed."""
     if size is None and version is None:
         return
     try:
@@ -296,7 +298,7 @@ def _still(fs: Any, path: str, size: int | None, version: str | None) -> None:
     except FileNotFoundError as error:
         raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
     except Exception as error:
-        raise _UnreadableError(f"it cannot be looked at: {_text(error)}") from error
+        raise _UnreadableError(f"its version cannot be checked: {_text(error)}") from error
     now = (info.get("size"), _version(info))
     if now[0] != size or (version is not None and now[1] != version):
         raise _UnreadableError(
@@ -305,11 +307,11 @@ def _still(fs: Any, path: str, size: int | None, version: str | None) -> None:
 
 
 def _joined(rows: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a file of which these are the parts."""
+    """Return the row of a file, from the rows of its ranges."""
     first = rows[0]
     row: dict[str, Any] = {name: first[name] for name in ("path", "size", "session_id")}
     try:
-        # A task that ran again may have found what it did not find at first.
+        # A range that failed may have been scanned again and succeeded.
         done = {(row["part_start"], row["part_end"]) for row in rows if row["part"] is not None}
         for part in rows:
             if part["error"] is not None and (part["part_start"], part["part_end"]) not in done:
@@ -318,7 +320,7 @@ def _joined(rows: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str,
         if joiner.in_doubt:
             fs, path = _opened(first["path"], options)
             _feed(joiner, _chunks(fs, path, 0, joiner.size, joiner.size))
-            _still(fs, path, joiner.size, joiner.version or None)
+            _check_version(fs, path, joiner.size, joiner.version or None)
         return row | joiner.finish().to_dict() | {"path": first["path"]}
     except (_UnreadableError, ValueError) as error:
         return row | {"error": str(error)}
@@ -337,7 +339,7 @@ def _text(error: Exception) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text without the halves of surrogate pairs that Python makes of file names that are no UTF-8."""
+    """Replace the lone surrogates that Python makes of file names that are not UTF-8."""
     return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -354,7 +356,7 @@ def _pyarrow() -> Any:
 
 @cache
 def _schema(parts: bool) -> Any:
-    """The columns of transcripts; with those of parts, or without."""
+    """Return the columns of transcripts, with the columns of parts or without them."""
     pa = _pyarrow()
     text, number = pa.string(), pa.int64()
     own = {"is_sidechain": pa.bool_()}

@@ -1,1 +1,1 @@
-"""Arrow tables, and files of them."""
+"""Give results as Arrow tables, and write such tables to files."""

@@ -1,8 +1,9 @@
-"""What was found as tables, for pyarrow, polars, DuckDB, pandas and whatever else speaks Arrow.
+"""Give transcripts, events, rows, findings and actions as tables that any Arrow library takes.
 
-None of them is needed: the core lays the columns out and hands them over by Arrow's C interface (the
-"PyCapsule" protocol), a fresh stream each time. Times are timestamps in milliseconds UTC, text that repeats
-is a dictionary, sizes and offsets are signed 64-bit numbers. What in a path is no UTF-8 becomes U+FFFD.
+None of these libraries is needed: the core builds the columns and exports them by Arrow's C interface (the
+"PyCapsule" protocol), as a fresh stream each time. Times are timestamps in milliseconds UTC, text that
+repeats is a dictionary, sizes and offsets are signed 64-bit numbers. Bytes of a path that are not UTF-8
+become U+FFFD.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ Kind = Literal["title", "cwd", "timestamp"]
 
 KINDS: tuple[Kind, ...] = ("title", "cwd", "timestamp")
 SHOWN = 20
-"""Rows of a table that is looked at: half of them from its beginning, half from its end."""
+"""Rows of a preview: half of them from the table's beginning, half from its end."""
 
 
-class _Shown:
-    """A table as it is looked at, on a terminal and in a notebook."""
+class _Previewed:
+    """The base of both tables: the Arrow streams, and a preview for terminals and notebooks."""
 
     __slots__ = ("_batches", "_first", "columns")
 
@@ -35,18 +36,19 @@ class _Shown:
         self._batches = batches
         self._first = first
         self.columns: tuple[str, ...] = tuple(batches.columns)
-        """Their names."""
+        """The names of the columns."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """A stream from the first row on. A requested schema is ignored, as the protocol allows."""
+        """Return a stream that begins at the first row. A requested schema is ignored, as the protocol
+        allows."""
         return self._batches.__arrow_c_stream__(requested_schema)
 
     def __arrow_c_schema__(self) -> object:
-        """Names and types of the columns."""
+        """Return the names and types of the columns."""
         return self._batches.__arrow_c_schema__()
 
     def show(self, rows: int = SHOWN) -> None:
-        """Prints the columns that fit, of so many rows. Raises OSError for a file that cannot be read."""
+        """Print that many rows, with the columns that fit. Raises OSError for a file that cannot be read."""
         from ..render.preview import print_preview
 
         print_preview(*self._preview(rows), self.columns, self._first, self._size())
@@ -66,12 +68,12 @@ class _Shown:
         raise NotImplementedError
 
     def _preview(self, rows: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Rows from the beginning, and from the end where some between are left out."""
+        """Return rows from the beginning, and if not all are shown, rows from the end."""
         raise NotImplementedError
 
 
-class Table(_Shown):
-    """Rows that are at hand: `pyarrow.table(t)`, `polars.DataFrame(t)`, `duckdb.sql("from t")` and
+class Table(_Previewed):
+    """A table in memory: `pyarrow.table(t)`, `polars.DataFrame(t)`, `duckdb.sql("from t")` and
     `pandas.DataFrame.from_arrow(t)` take it, any number of times."""
 
     __slots__ = ("_as_dict", "_noun", "_rows")
@@ -103,9 +105,11 @@ class Table(_Shown):
         return [self._as_dict(row) for row in head], [self._as_dict(row) for row in tail]
 
 
-class EventsTable(_Shown):
-    """Events of transcripts, read in batches as they are asked for, in constant memory. Whoever takes it
-    twice reads the files twice. It has no length before it is read."""
+class EventsTable(_Previewed):
+    """A table of events that are read from the files in batches while the table is taken, in constant memory.
+
+    Taking it twice reads the files twice. Its length is not known in advance.
+    """
 
     __slots__ = ("_files", "_kinds", "_skip")
     _batches: _core.EventBatches
@@ -118,7 +122,7 @@ class EventsTable(_Shown):
 
     @property
     def skipped(self) -> tuple[OSError, ...]:
-        """With `errors="skip"`: what the newest stream could not read and passed over."""
+        """With `errors="skip"`: the errors of the files that the newest stream has skipped."""
         return tuple(self._batches.skipped)
 
     def _size(self) -> str:
@@ -145,17 +149,17 @@ def table(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Table:
-    """Transcripts as a table, one a row, with all fields of `Transcript` under their names.
+    """Return a table of transcripts, one a row, with all fields of `Transcript` under their names.
 
-    `of`: transcripts that were scanned, or files and folders, which are scanned now, as by `scan_many`, with
-    its options; of a folder (a project's, or the root of all) its sessions, and without `of` this user's.
-    What cannot be read has its row too, with `error` set. `worktree` is a struct, `defects` a list of structs
+    `of`: scanned transcripts, or files and folders, which are scanned now by `scan_many` with its options. Of
+    a folder (a project's, or the root of all projects) the sessions are taken; without `of`, this user's. An
+    unreadable file has a row too, with `error` set. `worktree` is a struct, `defects` a list of structs
     (kind, line, offset, length). Raises `TypeError` for a mixture, and for anything else.
     """
     transcripts: list[_core.Transcript]
     if of is not None and not isinstance(of, str | os.PathLike):
         if isinstance(of, Plan | Report):
-            raise TypeError("of a plan there are two tables: actions_table(plan), findings_table(plan)")
+            raise TypeError("a plan has two tables: actions_table(plan) and findings_table(plan)")
         given: list[Any] = list(of)
         if given and all(isinstance(one, _core.Transcript) for one in given):
             return _transcripts(given)
@@ -165,52 +169,52 @@ def table(
 
 
 def record_batch(transcripts: Sequence[_core.Transcript]) -> _core.Batches:
-    """The same as one batch: it has `__arrow_c_array__`, too, so that `pyarrow.record_batch` takes it."""
+    """Return transcripts as one batch, which `pyarrow.record_batch` takes (it has `__arrow_c_array__`)."""
     return _core.transcript_batches(transcripts)
 
 
 def events_table(
     of: Paths = None, kinds: Sequence[Kind] = KINDS, *, errors: Literal["raise", "skip"] = "raise"
 ) -> EventsTable:
-    """The events of files and folders (as in `table`) as a table that is read while it is taken.
+    """Return a table of the events of files and folders (as in `table`); it is read while it is taken.
 
-    A row for each event: `path`, `line`, `offset`, `kind`; `value` for a title or a directory, `time` for a
-    timestamp; `source` of a title. `errors`: where a file cannot be read, or is gone meanwhile, the stream
-    ends with an error that names it; with `skip` the rest is read, and `skipped` tells what was not.
+    Each row is an event: `path`, `line`, `offset`, `kind`; `value` of a title or a directory, `time` of a
+    timestamp; `source` of a title. `errors`: with `raise` the stream ends with an error that names the first
+    unreadable file; with `skip` the others are read, and `skipped` has the errors.
 
-    Raises OSError for a named file that is not there (unless it is to be skipped), `ValueError` for a kind
-    that there is not, `TypeError` for what is no path.
+    Raises OSError for a named file that does not exist (unless `errors` is `skip`), `ValueError` for an
+    unknown kind, `TypeError` for anything but paths.
     """
     if errors not in ("raise", "skip"):
         raise ValueError(f'errors must be "raise" or "skip", not {errors!r}')
     files = _files(of)
     if errors == "raise":
         for file in files:
-            os.stat(file)  # noqa: PTH116  # of many files: half the time of Path.stat
+            os.stat(file)  # noqa: PTH116  # takes half the time of Path.stat, for many files
     return EventsTable(files, kinds, errors == "skip")
 
 
 def findings_table(of: Plan | Report | Iterable[Finding]) -> Table:
-    """Findings as a table: the fields that `reconcile --format json` gives, under the same names."""
+    """Return a table of findings, with the fields of `reconcile --format json` under the same names."""
     findings = of.findings if isinstance(of, Plan | Report) else tuple(of)
     return _columnar("finding", findings, _FINDING, _attributes(_FINDING), ("severity", "rule", "message"))
 
 
 def actions_table(of: Plan | Report | Iterable[Action]) -> Table:
-    """A plan's or a report's actions as a table, as `reconcile --format json` gives them.
+    """Return a table of a plan's or a report's actions, with the fields of `reconcile --format json`.
 
-    `evidence` and `candidates` are lists of structs, `provenance` is one of field and origin, and `row` is
-    JSON, since rows have any keys.
+    `evidence` and `candidates` are lists of structs, `provenance` is a list of structs of field and origin,
+    and `row` is JSON text, since rows may have any keys.
     """
     actions = of.actions if isinstance(of, Plan | Report) else tuple(of)
     return _columnar("action", actions, _ACTION, _action, ("kind", "status", "session_id", "source"))
 
 
 def rows_table(stores: StrPath | Iterable[StrPath] | None = None) -> Table:
-    """The rows of stores as a table, healthy or not: the state of each, and those fields that can be read.
+    """Return a table of all rows of stores: the state of each row, and the fields that can be read of it.
 
-    `stores` as in `reconcile`. A folder that cannot be listed has a row, with `state` `unreadable` and its
-    `error`. Raises OSError for a folder that was named and is not there.
+    `stores` as in `reconcile`. A folder that cannot be listed has a row with `state` `unreadable` and an
+    `error`. Raises OSError for a named folder that does not exist.
     """
     from ..stores.rows import read_store
 
@@ -302,7 +306,7 @@ def _columnar(
 
 
 def _tuples(kind: _Type, value: Any) -> Any:
-    """A list of dicts as the core takes it: of tuples."""
+    """Turn a list of dicts into the list of tuples that the core takes."""
     if isinstance(kind, dict) and value is not None:
         names = [name for name, _ in kind["list"]]
         return [tuple(item[name] for name in names) for item in value]
@@ -351,7 +355,7 @@ def _snake(key: str) -> str:
 
 
 def _time(value: object) -> int | None:
-    """Epoch milliseconds that fit a column; a row may hold any number at all."""
+    """Return epoch milliseconds if they fit a column: a row may hold any number at all."""
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 62:
         return int(value)
     return None
@@ -371,8 +375,10 @@ def _event(path: StrPath, event: _core.Event) -> dict[str, Any]:
 
 
 def _files(of: Any) -> list[StrPath]:
-    """Files that are named, and the sessions in folders that are. A folder that cannot be listed stands for
-    itself, and fails when it is to be read."""
+    """Return the named files, and the sessions in named folders.
+
+    A folder that cannot be listed is returned itself, and fails when it is read.
+    """
     if of is None:
         return _listed(locate((), None).projects)
     if isinstance(of, str | os.PathLike):

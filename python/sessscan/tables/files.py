@@ -1,4 +1,4 @@
-"""Parquet and Arrow files, written by pyarrow as the batches come."""
+"""Write tables to Parquet and Arrow files with pyarrow, batch by batch."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from .arrow import EventsTable, Table
 
 
 def check(output: Path | None) -> None:
-    """Raises `OutputFileError` where nothing could be written, before anything is read."""
+    """Raise `OutputFileError` if `output` (None: stdout) cannot be written, before anything is read."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise OutputFileError("this format needs pyarrow: pip install 'sessscan[arrow]'") from None
     if output is None:
         if sys.stdout.isatty():
-            raise OutputFileError("this is nothing to look at: name a file with -o FILE")
+            raise OutputFileError("a terminal cannot show this format: name a file with -o FILE")
     else:
         newfile.check(output)
 
 
 def write(table: Table | EventsTable, form: str, output: Path | None) -> None:
-    """Writes a table to a new file, or to stdout. `form`: parquet, or arrow, the Arrow (IPC) file format.
+    """Write a table to a new file, or to stdout. `form`: parquet, or arrow, the Arrow (IPC) file format.
 
-    The file appears when it is whole. Raises OSError, also `FileExistsError` for one that came meanwhile.
+    The file appears when it is whole. Raises OSError, and `FileExistsError` if a file of that name has
+    appeared meanwhile.
     """
     if output is None:
         _write(table, form, sys.stdout.buffer)
@@ -43,7 +44,7 @@ def _write(table: Table | EventsTable, form: str, stream: BinaryIO) -> None:
     if isinstance(table, EventsTable):
         batches = pyarrow.RecordBatchReader.from_stream(table)
     else:
-        # An Arrow file has one dictionary for each column.
+        # An Arrow file can have only one dictionary for each column.
         batches = pyarrow.table(table).unify_dictionaries().to_reader()
     with _writer(form, stream, batches.schema) as writer:
         try:
