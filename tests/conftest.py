@@ -52,7 +52,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A userData folder with two accounts and nothing in them."""
+    """Make a userData folder with two empty accounts."""
     dice = Random(7)
     user_data, projects = tmp_path / "Claude", tmp_path / "projects"
     stores = [user_data / "claude-code-sessions" / new_id(dice) / new_id(dice) for _ in range(2)]
@@ -62,8 +62,8 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture(autouse=True)
-def nobody_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test meets the stores, transcripts and journals of whoever runs it."""
+def no_sessions_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the stores, transcripts and journals of whoever runs them."""
     monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "nowhere"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
@@ -71,7 +71,7 @@ def nobody_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """A user without sessions, on a terminal that can do nothing."""
+    """Return the environment of a user without sessions, on a dumb terminal."""
     for name in ("home", "config"):
         (tmp_path / name).mkdir()
     own = {
@@ -91,14 +91,17 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
-    """The demo's store."""
+    """Make the demo's store."""
     make(tmp_path / "d")
     return tmp_path / "d"
 
 
 @pytest.fixture
 def someone(tmp_path: Path, env: dict[str, str]) -> dict[str, str]:
-    """A user whose sessions are the demo's, where this platform keeps them; `sessscan` is on the PATH."""
+    """Return the environment of a user with the demo's sessions in their usual place.
+
+    `sessscan` is on the PATH.
+    """
     home = Path(env["HOME"])
     make(tmp_path / "made")
     (home / ".claude").mkdir()

@@ -173,7 +173,7 @@ def test_the_same_as_on_one_machine(
     assert len(damaged) == sum(row["turns"] > 20 for row in expected(files, name).values())
 
 
-def test_both_workers_scan(client: Client, bucket: Any, options: dict[str, Any]) -> None:
+def test_both_workers_take_part(client: Client, bucket: Any, options: dict[str, Any]) -> None:
     _, name = bucket
     planned = sessscan.shards(f"s3://{name}/projects", target_bytes=20_000, storage_options=options)
     futures = client.map(sessscan.scan_shard, planned, pure=False)

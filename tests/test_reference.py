@@ -1,4 +1,4 @@
-"""Every rule of a scan once, on the smallest input that shows it, with an answer worked out by hand.
+"""Check every rule of a scan once, on the smallest input that shows it, with an answer worked out by hand.
 
 Each case is put to the plain-Python reference and to the core in both its ways: so the twin that the property
 tests hold the core to is itself held to something.
@@ -16,7 +16,7 @@ import sessscan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import reference
-from support.transcripts import told
+from support.transcripts import all_fields
 
 Scan = Callable[..., dict[str, Any]]
 
@@ -25,20 +25,20 @@ S = "the-session"
 
 @pytest.fixture(params=["reference", "core", "core, strict"])
 def scan(request: pytest.FixtureRequest) -> Scan:
-    """A scan of a list of lines, or of bytes; `session_id` is `S` unless given."""
+    """Return a scan of a list of lines, or of bytes; `session_id` is `S` unless given."""
     strict = request.param == "core, strict"
 
     def run(source: Any, session_id: str | None = S) -> dict[str, Any]:
         data = source if isinstance(source, bytes) else lines(*source)
         if request.param == "reference":
             return reference.scan_bytes(data, session_id)
-        return told(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
+        return all_fields(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
 
     return run
 
 
 def lines(*records: Any) -> bytes:
-    """Records as a file has them. A string is taken as it stands."""
+    """Return records as the bytes of a file; a string stands for itself."""
     texts = [r if isinstance(r, str) else json.dumps(r, separators=(",", ":")) for r in records]
     return "".join(text + "\n" for text in texts).encode()
 
@@ -58,7 +58,7 @@ def counts(found: dict[str, Any]) -> tuple[int, int]:
 # --- Lines and padding ------------------------------------------------------------------------------------
 
 
-def test_nothing(scan: Scan) -> None:
+def test_an_empty_file(scan: Scan) -> None:
     found = scan(b"")
     assert counts(found) == (0, 0)
     assert found["size"] == 0
@@ -105,21 +105,21 @@ def test_nul_is_padding_and_a_defect_wherever_it_is(scan: Scan) -> None:
 # --- Heads and tails --------------------------------------------------------------------------------------
 
 
-def test_glued(scan: Scan) -> None:
+def test_glued_records(scan: Scan) -> None:
     found = scan(b'{"type":"a","cwd":"1"}{"cwd":"2"} \0{"cwd":"3"}\r\n')
     assert counts(found) == (1, 3)
     assert (found["cwd"], found["last_cwd"]) == ("1", "3")
     assert found["defects"] == [defect("glued", 1, 0, 46), defect("nul-run", 1, 34, 1)]
 
 
-def test_spliced(scan: Scan) -> None:
+def test_a_spliced_line(scan: Scan) -> None:
     found = scan(b'{"cwd":"1"} {"type":"x","cwd":"2{"parentUuid":null,"cwd":"3"}\0{"cwd":"4"} \n')
     assert counts(found) == (1, 3)
     assert (found["cwd"], found["last_cwd"]) == ("1", "4")
     assert found["defects"] == [defect("spliced", 1, 12, 20), defect("nul-run", 1, 61, 1)]
 
 
-def test_a_tail_begins_at_the_first_place_from_which_all_is_whole(scan: Scan) -> None:
+def test_a_tail_begins_where_all_that_follows_is_whole(scan: Scan) -> None:
     # The first `{"type":` is cut, the second is whole but the cut one goes on, the third reaches the end.
     found = scan(b'{"type":"a","b":{"type":"c"},"d":{"type":"e","cwd":"1"}\n')
     assert counts(found) == (1, 1)
@@ -149,7 +149,7 @@ def test_torn_is_the_last_line_without_its_newline_and_invalid_any_other(scan: S
 @pytest.mark.parametrize(
     "line", ["x", "1", "[]", '"a"', "null", '[{"type":"a"}]', '}{"a":1}', '{"a":1}}', "{"]
 )
-def test_what_is_no_object_is_no_record(scan: Scan, line: str) -> None:
+def test_only_objects_are_records(scan: Scan, line: str) -> None:
     found = scan([line])
     begin = 7 if line.startswith('{"a":1}') else 0
     assert found["records"] == (1 if begin else 0)
@@ -159,26 +159,26 @@ def test_what_is_no_object_is_no_record(scan: Scan, line: str) -> None:
 # --- Bytes and strings ------------------------------------------------------------------------------------
 
 
-def test_what_is_not_utf8_is_replaced_and_the_record_counts(scan: Scan) -> None:
+def test_bytes_that_are_not_utf8_are_replaced_and_the_record_counts(scan: Scan) -> None:
     found = scan(b'{"a":1}\n {"cwd":"a\xff\xe2\x82b\xed\xa0\x80"}\n')
     assert found["cwd"] == "a\ufffd\ufffdb\ufffd\ufffd\ufffd"
     assert found["records"] == 2
     assert found["defects"] == [defect("invalid-utf8", 2, 8, 19)]
 
 
-def test_a_torn_line_can_be_no_utf8_too(scan: Scan) -> None:
+def test_a_torn_line_that_is_not_utf8_has_two_defects(scan: Scan) -> None:
     found = scan(b'{"cwd":"\xe2\x82')
     assert found["defects"] == [defect("invalid-utf8", 1, 0, 10), defect("torn", 1, 0, 10)]
 
 
-def test_half_a_surrogate_pair_is_replaced_and_no_defect(scan: Scan) -> None:
+def test_half_a_surrogate_pair_is_replaced_and_is_no_defect(scan: Scan) -> None:
     found = scan(b'{"cwd":"\\ud83d\\ud83d\\ude00 \\ude00"}\n')
     assert found["cwd"] == "\ufffd😀 \ufffd"
     assert found["defects"] == []
 
 
 @pytest.mark.parametrize("control", ["\0", "\x01", "\t", "\r", "\x1f"])
-def test_a_raw_control_character_in_a_string_is_no_json(scan: Scan, control: str) -> None:
+def test_a_raw_control_character_in_a_string_is_invalid(scan: Scan, control: str) -> None:
     found = scan([f'{{"cwd":"a{control}b"}}'])
     assert found["records"] == 0
     assert defect("invalid", 1, 0, 13) in found["defects"]
@@ -239,7 +239,7 @@ def test_a_record_of_whatever_json_allows(scan: Scan, value: str) -> None:
 
 @pytest.mark.parametrize("value", BAD_VALUES)
 @pytest.mark.parametrize("depth", [0, 1, 2_000])
-def test_strictly_every_byte_of_every_value_is_checked(value: str, depth: int) -> None:
+def test_a_strict_scan_checks_every_byte_of_every_value(value: str, depth: int) -> None:
     data = lines('{"cwd":"1","x":' + "[" * depth + value + "]" * depth + "}")
     for found in (reference.scan_bytes(data), sessscan.scan_bytes(data, strict=True).to_dict()):
         assert found["records"] == 0
@@ -255,7 +255,7 @@ json_values = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(json_values)
-def test_the_reference_parses_deep_objects_as_it_does_others(value: Any) -> None:
+def test_the_reference_parses_deep_objects_like_others(value: Any) -> None:
     text = json.dumps({"": value}, ensure_ascii=False)
     assert reference._deep_object_at(text + "{", 0) == (json.loads(text), len(text))
     for cut in range(1, len(text)):
@@ -308,7 +308,7 @@ def test_a_time_is_rfc_3339_with_a_zone(scan: Scan, text: Any, expected: int | N
         (["T12:00:05.000z", "T12:00:06.000Z", "T12:00:04.000z", "T12:00:07.000Z"], (4_000, 7_000)),
     ],
 )
-def test_times_are_compared_as_times_and_not_as_they_are_spelled(
+def test_times_are_compared_as_times_not_as_text(
     scan: Scan, times: list[str], expected: tuple[int, int]
 ) -> None:
     noon = 1_749_988_800_000
@@ -317,7 +317,7 @@ def test_times_are_compared_as_times_and_not_as_they_are_spelled(
         assert (found["created_at"] - noon, found["last_activity_at"] - noon) == expected, order
 
 
-def test_times_are_of_the_session_itself_where_it_has_any(scan: Scan) -> None:
+def test_times_of_other_sessions_count_only_if_there_are_no_own(scan: Scan) -> None:
     records = [
         {"sessionId": S, "timestamp": "1970-01-01T00:00:07Z"},
         {"sessionId": S, "timestamp": "1970-01-01T00:00:05Z"},
@@ -336,7 +336,7 @@ def test_times_are_of_the_session_itself_where_it_has_any(scan: Scan) -> None:
 # --- Titles -----------------------------------------------------------------------------------------------
 
 
-def test_the_last_title_that_is_not_empty_and_a_custom_one_before_an_ai_one(scan: Scan) -> None:
+def test_the_last_nonempty_title_counts_and_a_custom_one_first(scan: Scan) -> None:
     found = scan(
         [
             {"type": "custom-title", "customTitle": "old"},
@@ -415,7 +415,7 @@ def test_text_blocks_are_joined(scan: Scan) -> None:
     ],
     ids=str,
 )
-def test_what_no_person_typed_is_no_prompt(scan: Scan, record: dict[str, Any]) -> None:
+def test_a_record_that_no_person_typed_is_no_prompt(scan: Scan, record: dict[str, Any]) -> None:
     found = scan([record])
     assert (found["records"], found["turns"], found["first_prompt"]) == (1, 0, None)
 
@@ -432,14 +432,14 @@ def test_what_no_person_typed_is_no_prompt(scan: Scan, record: dict[str, Any]) -
     ],
     ids=str,
 )
-def test_what_a_person_typed_is_one(scan: Scan, record: dict[str, Any]) -> None:
+def test_a_record_that_a_person_typed_is_a_prompt(scan: Scan, record: dict[str, Any]) -> None:
     assert scan([record])["turns"] == 1
 
 
 # --- The other fields -------------------------------------------------------------------------------------
 
 
-def test_first_and_last_of_what_is_not_empty(scan: Scan) -> None:
+def test_the_first_and_last_nonempty_values_count(scan: Scan) -> None:
     found = scan(
         [
             {"cwd": "", "entrypoint": "", "uuid": ""},
@@ -487,7 +487,7 @@ def test_the_last_worktree(scan: Scan) -> None:
     assert scan(records[2:])["worktree"] is None
 
 
-def test_relocated(scan: Scan) -> None:
+def test_a_relocated_session(scan: Scan) -> None:
     records = [
         {"type": "relocated", "relocatedCwd": "/new"},
         {"relocatedCwd": "/no", "type": "x"},
@@ -496,7 +496,7 @@ def test_relocated(scan: Scan) -> None:
     assert scan(records)["relocated_cwd"] == "/new"
 
 
-def test_the_last_tag_counts_and_an_empty_one_takes_it_away(scan: Scan) -> None:
+def test_the_last_tag_counts_and_an_empty_one_removes_it(scan: Scan) -> None:
     records: list[Any] = [
         {"type": "tag", "tag": "first"},
         {"type": "tag", "tag": "größer"},
@@ -528,7 +528,7 @@ def test_a_first_prompt_that_is_cut(scan: Scan, length: int, cut: bool) -> None:
     assert found["title"] == found["first_prompt"]
 
 
-def test_the_last_prompt_that_is_repeated(scan: Scan) -> None:
+def test_the_last_prompt(scan: Scan) -> None:
     records: list[Any] = [
         {"type": "last-prompt", "lastPrompt": "one"},
         {"type": "last-prompt", "lastPrompt": "two", "leafUuid": "u"},
@@ -551,7 +551,7 @@ def test_the_last_prompt_that_is_repeated(scan: Scan) -> None:
         ([{"parentUuid": "u", "isSidechain": "true"}], False),
     ],
 )
-def test_a_sidechain_is_one_in_every_chain_record(scan: Scan, records: list[Any], expected: bool) -> None:
+def test_a_sidechain_is_marked_in_every_chain_record(scan: Scan, records: list[Any], expected: bool) -> None:
     assert scan(records)["is_sidechain"] is expected
 
 
@@ -565,7 +565,7 @@ def test_a_file_is_named_after_its_session(tmp_path: Any) -> None:
         assert (found["path"], found["session_id"], found["own_records"]) == (str(file), S, 1)
 
 
-def test_events(tmp_path: Any) -> None:
+def test_the_events_of_a_file(tmp_path: Any) -> None:
     data = (
         b'\0{"cwd":"/a","type":"custom-title","customTitle":"t","timestamp":"1970-01-01T00:00:01Z"}\n\n'
         b'{"cwd":"/a"} {"cwd":""}{"cwd":"/b"}{"type":"ai-title","aiTitle":"","timestamp":"x"}\n'

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from race import content, sessions
 from support import damage, reference, transcripts
 from support.rounds import examples, rounds
-from support.transcripts import told
+from support.transcripts import all_fields
 
 pytestmark = pytest.mark.full
 
 
 def core(data: bytes, session_id: str | None = transcripts.SESSION, *, strict: bool) -> dict[str, Any]:
-    found = told(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
+    found = all_fields(sessscan.scan_bytes(data, session_id=session_id, strict=strict))
     assert found.pop("error") is None
     return found
 
@@ -33,8 +33,8 @@ def as_dict(event: sessscan.Event) -> dict[str, Any]:
     return {name: getattr(event, name) for name in ("line", "offset", "kind", "value", "source")}
 
 
-def hold(data: bytes) -> None:
-    """Both ways of reading give what the reference gives."""
+def compare(data: bytes) -> None:
+    """Check that a strict scan and a usual one give what the reference gives."""
     expected = reference.scan_bytes(data, transcripts.SESSION)
     assert core(data, strict=True) == expected
     assert core(data, strict=False) == expected
@@ -42,33 +42,33 @@ def hold(data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place for one transcript at a time, named after its session."""
+    """Return the path of one transcript, named after its session."""
     return tmp_path_factory.mktemp("transcripts") / f"{transcripts.SESSION}.jsonl"
 
 
 @examples(60, transcripts.transcripts(), thorough=1_000)
-def test_undamaged(data: bytes) -> None:
-    hold(data)
+def test_undamaged_transcripts(data: bytes) -> None:
+    compare(data)
 
 
 @pytest.mark.parametrize("kind", damage.DAMAGES, ids=lambda kind: kind.__name__)
 @examples(12, data=st.data(), thorough=160)
-def test_each_damage(kind: damage.Damage, data: st.DataObject) -> None:
-    hold(data.draw(transcripts.damaged(kind)))
+def test_each_kind_of_damage(kind: damage.Damage, data: st.DataObject) -> None:
+    compare(data.draw(transcripts.damaged(kind)))
 
 
 @examples(50, transcripts.damaged(), thorough=600)
-def test_several_damages(data: bytes) -> None:
-    hold(data)
+def test_several_kinds_of_damage_together(data: bytes) -> None:
+    compare(data)
 
 
 @examples(80, transcripts.mutated(), thorough=1_200)
-def test_arbitrary_bytes_changed(data: bytes) -> None:
+def test_transcripts_with_arbitrary_bytes_changed(data: bytes) -> None:
     assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION)
 
 
 @examples(60, transcripts.mutated(), st.sampled_from((None, transcripts.PARENT_SESSION, "")), thorough=240)
-def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
+def test_records_of_another_session_or_of_none(data: bytes, session_id: str | None) -> None:
     assert core(data, session_id, strict=True) == reference.scan_bytes(data, session_id)
 
 
@@ -78,10 +78,10 @@ def test_another_session_or_none(data: bytes, session_id: str | None) -> None:
     data=st.one_of(transcripts.transcripts(), transcripts.damaged()),
     kinds=st.sampled_from((("title", "cwd", "timestamp"), ("cwd",), ("timestamp", "title"), ())),
 )
-def test_files_and_their_events(file: Path, data: bytes, kinds: tuple[str, ...]) -> None:
+def test_events_of_files(file: Path, data: bytes, kinds: tuple[str, ...]) -> None:
     file.write_bytes(data)
     for strict in (True, False):
-        found = told(sessscan.scan(file, strict=strict))
+        found = all_fields(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == reference.scan(file)
         assert found == {**core(data, strict=strict), "path": str(file)}
@@ -90,7 +90,7 @@ def test_files_and_their_events(file: Path, data: bytes, kinds: tuple[str, ...])
 
 @pytest.mark.parametrize("seed", range(4))
 def test_files_of_many_megabytes(file: Path, seed: int) -> None:
-    """What is read in pieces, or by several threads, is damaged at the seams as anywhere else."""
+    """Damage files that are read in pieces, or by several threads, also where the pieces meet."""
     random = Random(seed)
     session = sessions.Session(random, content.make(seed), "/home/ada/engine", 5_000_000)
     session.session_id = session.writer = transcripts.SESSION
@@ -113,7 +113,7 @@ def test_files_of_many_megabytes(file: Path, seed: int) -> None:
     file.write_bytes(data)
     expected = reference.scan(file)
     for strict in (True, False):
-        found = told(sessscan.scan(file, strict=strict))
+        found = all_fields(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == expected
         assert {**core(data, strict=strict), "path": str(file)} == expected
@@ -128,7 +128,7 @@ needs_corpus = pytest.mark.skipif(not FILES, reason="SESSSCAN_CORPUS names no fo
 
 
 def excerpts(seed: int) -> Iterator[bytes]:
-    """Some lines in a row of one real file after the other, for ever."""
+    """Yield some consecutive lines of one real file after the other, endlessly."""
     random = Random(seed)
     while True:
         for file in FILES:
@@ -139,10 +139,10 @@ def excerpts(seed: int) -> Iterator[bytes]:
 
 @needs_corpus
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CORPUS)))
-def test_real_file(file: Path) -> None:
+def test_each_real_file(file: Path) -> None:
     expected = reference.scan(file)
     for strict in (True, False):
-        found = told(sessscan.scan(file, strict=strict))
+        found = all_fields(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None
         assert found == expected
     assert [as_dict(event) for event in sessscan.events(file)] == reference.events(file)
@@ -161,4 +161,4 @@ def test_mutated_copies_of_real_files(rounds: int) -> None:
 def test_damaged_copies_of_real_files(rounds: int) -> None:
     for seed, excerpt in zip(range(rounds), excerpts(2), strict=False):
         for data in damage.damaged_copies(excerpt, seed, 4):
-            hold(data)
+            compare(data)

@@ -18,7 +18,7 @@ DATA = b"".join(LINES)
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_cut_anywhere(strict: bool) -> None:
+def test_pieces_cut_anywhere(strict: bool) -> None:
     whole = sessscan.scan_bytes(DATA, session_id="s", strict=strict)
     assert whole.summary == "Old words" and len(whole.defects) == 4
     for first in range(len(DATA) + 1):
@@ -43,7 +43,7 @@ def test_byte_by_byte_and_in_random_pieces() -> None:
         assert scanner.finish() == whole
 
 
-def test_used_up() -> None:
+def test_a_finished_scanner_refuses_more() -> None:
     scanner = sessscan.Scanner()
     scanner.finish()
     for call in (scanner.finish, scanner.state, lambda: scanner.feed(b"x"), lambda: scanner.size):
@@ -51,7 +51,7 @@ def test_used_up() -> None:
             call()
 
 
-def test_what_is_no_state() -> None:
+def test_an_invalid_state_is_refused() -> None:
     state = sessscan.Scanner().state()
     for wrong, text in [
         (b"", "no saved state"),
@@ -63,6 +63,6 @@ def test_what_is_no_state() -> None:
             sessscan.Scanner.restore(wrong)
 
 
-def test_only_buffers() -> None:
+def test_only_buffers_are_taken() -> None:
     with pytest.raises(TypeError):
         sessscan.Scanner().feed("text")  # type: ignore[arg-type]

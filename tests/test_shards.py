@@ -1,4 +1,4 @@
-"""`shards`, `scan_shard`, `combine`: the answer of one machine, from pieces that know of nothing else."""
+"""Check that `shards`, `scan_shard` and `combine` together give the answer of one machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.full
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A projects folder: sessions of all sizes, one empty, one damaged, and what is none."""
+    """Make a projects folder: sessions of all sizes, one empty, one damaged, and other files."""
     dice = Random(3)
     root = tmp_path / "projects"
     for number in range(12):
@@ -54,7 +54,7 @@ def memory() -> Iterator[Any]:
 
 
 def rows_of(table: Any) -> list[dict[str, Any]]:
-    """The rows, with their times as `Transcript` has them."""
+    """Return the rows of a table, with their times as `Transcript` has them."""
     for name in ("created_at", "last_activity_at"):
         number = table[name].cast(pyarrow.int64())
         table = table.set_column(table.schema.names.index(name), name, number)
@@ -62,13 +62,13 @@ def rows_of(table: Any) -> list[dict[str, Any]]:
 
 
 def run(planned: list[Shard]) -> list[dict[str, Any]]:
-    """All of it, as other machines would: from a pickle, in another order."""
+    """Scan shards as other machines would, from a pickle and in another order, and return the rows."""
     Random(1).shuffle(planned)
     batches = [sessscan.scan_shard(pickle.loads(pickle.dumps(shard))) for shard in planned]
     return sorted(rows_of(sessscan.combine(batches)), key=lambda row: row["path"])
 
 
-def alone(files: list[Path]) -> list[dict[str, Any]]:
+def on_one_machine(files: list[Path]) -> list[dict[str, Any]]:
     return [transcript.to_dict() for transcript in sessscan.scan_many(sorted(files))]
 
 
@@ -90,7 +90,7 @@ def test_the_same_as_on_one_machine(store: Path, target: int, strict: bool) -> N
         assert sum((piece.end or piece.size or 0) - piece.start for piece in shard.pieces) <= target
         assert shard.file is None or len(shard.pieces) == 1
     assert len(planned) == 1 or target < 10**9
-    assert run(planned) == alone(sessions(store))
+    assert run(planned) == on_one_machine(sessions(store))
 
 
 def test_files_patterns_and_folders(store: Path, memory: Any) -> None:
@@ -99,7 +99,7 @@ def test_files_patterns_and_folders(store: Path, memory: Any) -> None:
     memory.pipe_file("/bucket/x/odd [name].jsonl", NASTY)
     expected = {
         path.name: row | {"path": None}
-        for path, row in zip(sorted(sessions(store)), alone(sessions(store)), strict=True)
+        for path, row in zip(sorted(sessions(store)), on_one_machine(sessions(store)), strict=True)
     }
     for urls in (
         "memory://bucket",
@@ -117,12 +117,14 @@ def test_files_patterns_and_folders(store: Path, memory: Any) -> None:
     assert len(run(sessscan.shards(twice, target_bytes=40))) == 1
 
 
-def test_inside_of_something_else(store: Path, tmp_path: Path) -> None:
+def test_files_inside_an_archive(store: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "store.zip", "w") as archive:
         for path in sessions(store):
             archive.write(path, f"projects/{path.parent.name}/{path.name}")
     rows = run(sessscan.shards(f"zip://projects::{tmp_path / 'store.zip'}", target_bytes=5_000))
-    assert [row | {"path": None} for row in rows] == [row | {"path": None} for row in alone(sessions(store))]
+    assert [row | {"path": None} for row in rows] == [
+        row | {"path": None} for row in on_one_machine(sessions(store))
+    ]
     assert all(row["path"].endswith(f".jsonl::{tmp_path / 'store.zip'}") for row in rows)
 
 
@@ -205,7 +207,7 @@ def _shrink(path: Path) -> None:
 
 
 def _swap(path: Path) -> None:
-    """Another file of the same size."""
+    """Replace a file by another of the same size."""
     other = path.with_suffix(".new")
     other.write_bytes(path.read_bytes().replace(b"a", b"b"))
     other.replace(path)
@@ -221,12 +223,12 @@ def _fold(path: Path) -> None:
     [(_remove, "gone"), (_grow, "changed"), (_shrink, "changed"), (_swap, "changed"), (_fold, "")],
 )
 @pytest.mark.parametrize("target", [1_000, 10**9])
-def test_a_file_that_is_not_what_was_listed(
+def test_a_file_that_has_changed_since_it_was_listed(
     store: Path, change: Callable[[Path], None], text: str, target: int
 ) -> None:
     planned = sessscan.shards(store, target_bytes=target)
     victim = max(sessions(store), key=lambda path: path.stat().st_size)
-    expected = alone(sessions(store))
+    expected = on_one_machine(sessions(store))
     change(victim)
     rows = run(planned)
     [bad] = [row for row in rows if row["error"] is not None]
@@ -248,7 +250,7 @@ def test_a_file_that_changes_between_its_ranges(store: Path) -> None:
     assert run(again) == [sessscan.scan(victim).to_dict()]
 
 
-def test_parts_that_are_missing_or_come_twice(store: Path) -> None:
+def test_missing_and_repeated_parts(store: Path) -> None:
     victim = max(sessions(store), key=lambda path: path.stat().st_size)
     batches = [sessscan.scan_shard(shard) for shard in sessscan.shards(victim, target_bytes=1_000)]
     assert rows_of(sessscan.combine(batches * 2)) == [sessscan.scan(victim).to_dict()]
@@ -273,7 +275,7 @@ def test_a_file_that_was_never_there(store: Path) -> None:
     )
 
 
-def test_a_second_look_only_where_it_is_needed(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_again_only_for_an_old_summary(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     chain = b'{"parentUuid":null,"uuid":"u1","cwd":"/a"}\n'
     summary = b'{"type":"summary","summary":"Old","leafUuid":"u1"}\n'
     read: list[str] = []
@@ -296,7 +298,7 @@ def test_a_second_look_only_where_it_is_needed(memory: Any, monkeypatch: pytest.
 
 
 def test_a_file_system_that_fails(store: Path, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its package raises is that file's trouble alone."""
+    """Whatever its package raises becomes the error of that file only."""
     for name in ("good", "bad"):
         memory.pipe_file(f"/{name}.jsonl", NASTY)
     cat_file = type(memory).cat_file
@@ -315,7 +317,7 @@ def test_a_file_system_that_fails(store: Path, memory: Any, monkeypatch: pytest.
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xff.jsonl")
     path.write_bytes(NASTY)
     [row] = run(sessscan.shards(path))
@@ -357,7 +359,7 @@ def python(code: str, *args: str) -> str:
     return run.stdout
 
 
-def test_nothing_is_loaded_before_it_is_needed() -> None:
+def test_libraries_are_loaded_lazily() -> None:
     code = (
         "import sys, sessscan, sessscan.distributed.dask; sessscan.shards;"
         "print([name for name in ('fsspec', 'pyarrow', 'dask', 'pandas') if name in sys.modules])"
@@ -380,7 +382,7 @@ def test_without_the_extra(store: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-def test_no_threads_of_its_own(store: Path) -> None:
+def test_it_starts_no_threads(store: Path) -> None:
     code = (
         "import os, sys, sessscan\n"
         "shards = sessscan.shards(sys.argv[1], target_bytes=4000)\n"

@@ -155,7 +155,7 @@ def test_any_transcript_at_all(data: Any) -> None:
     assert table.to_pylist() == [fields]
 
 
-def test_types() -> None:
+def test_the_types_of_the_columns() -> None:
     pyarrow = pytest.importorskip("pyarrow")
     schema = pyarrow.schema(sessscan.table([]))
     time_, words = pyarrow.timestamp("ms", "UTC"), pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
@@ -194,7 +194,7 @@ def test_rows_findings_and_actions(sample: Path, take: Taker) -> None:
             assert (row["title"], row["created_at"]) == (content.get("title"), content["createdAt"])
 
 
-def test_nothing_found_has_its_columns_all_the_same() -> None:
+def test_an_empty_table_has_its_columns() -> None:
     pyarrow = pytest.importorskip("pyarrow")
     for table in (sessscan.findings_table([]), sessscan.actions_table([]), sessscan.table([])):
         taken = pyarrow.table(table)
@@ -202,7 +202,7 @@ def test_nothing_found_has_its_columns_all_the_same() -> None:
         assert taken.validate(full=True) is None
 
 
-def test_what_a_table_is_made_of(sample: Path, files: list[str]) -> None:
+def test_a_table_takes_files_folders_and_transcripts(sample: Path, files: list[str]) -> None:
     root = sample / "projects"
     named = [
         path for path in files if TRANSCRIPT_NAME.fullmatch(Path(path).name) and path.startswith(str(root))
@@ -227,7 +227,7 @@ def test_what_a_table_is_made_of(sample: Path, files: list[str]) -> None:
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
-def test_a_path_that_is_no_utf_8(tmp_path: Path) -> None:
+def test_a_path_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "\udcff.jsonl"
     path.write_text('{"type":"ai-title","aiTitle":"A"}\n')
     assert with_pyarrow(sessscan.table(path))[0]["path"] == str(tmp_path / "\ufffd.jsonl")
@@ -261,7 +261,7 @@ def test_a_capsule_is_taken_once_and_the_next_is_a_new_one(files: list[str]) -> 
         assert pyarrow.table(table).num_rows == count
 
 
-def test_what_nobody_takes_is_released(files: list[str]) -> None:
+def test_a_stream_that_is_not_taken_is_released(files: list[str]) -> None:
     tables: list[Any] = [sessscan.table(files), sessscan.events_table(files[:-1]), record_batch([])]
     process = psutil.Process()
 
@@ -278,7 +278,7 @@ def test_what_nobody_takes_is_released(files: list[str]) -> None:
     assert waste(20_000) - before < 24 << 20
 
 
-def test_a_stream_that_is_left_off_closes_its_file(big: Path) -> None:
+def test_an_abandoned_stream_closes_its_file(big: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
 
     def opened() -> bool:
@@ -294,7 +294,7 @@ def test_a_stream_that_is_left_off_closes_its_file(big: Path) -> None:
 
 
 @pytest.mark.parametrize("take", TAKERS)
-def test_a_file_that_is_gone_meanwhile_is_named(files: list[str], take: Taker) -> None:
+def test_the_error_names_a_file_that_has_vanished(files: list[str], take: Taker) -> None:
     table = sessscan.events_table(files[:3])
     later = sessscan.events_table(files[1:3])
     there = len(take(table))
@@ -311,7 +311,7 @@ def test_a_file_that_is_gone_meanwhile_is_named(files: list[str], take: Taker) -
     assert all(isinstance(error, FileNotFoundError) for error in rest.skipped)
 
 
-def test_a_name_with_a_nul_ends_nothing_but_the_stream(files: list[str]) -> None:
+def test_a_name_with_a_nul_ends_only_the_stream(files: list[str]) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     with pytest.raises(OSError, match="x"):
         pyarrow.table(_core.EventBatches([files[0], "x\0y"]))
@@ -389,7 +389,7 @@ def test_ctrl_c_within_a_batch(big: Path) -> None:
     assert time.monotonic() - began < 15  # all of it is a terabyte
 
 
-def test_none_of_them_is_needed(files: list[str]) -> None:
+def test_no_arrow_library_is_needed(files: list[str]) -> None:
     process = child(
         """
         import sys
@@ -411,7 +411,7 @@ def test_none_of_them_is_needed(files: list[str]) -> None:
 # To look at
 
 
-def test_hostile_words_are_only_words(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_hostile_text_is_escaped(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     odd = files[-2]
     for table in (sessscan.table([odd]), sessscan.events_table(odd)):
         page = table._repr_html_()
@@ -425,7 +425,7 @@ def test_hostile_words_are_only_words(files: list[str], capsys: pytest.CaptureFi
     assert "<script" not in page and page.count("</table>") == 1
 
 
-def test_beginning_end_and_number(
+def test_a_preview_shows_beginning_end_and_number_of_rows(
     files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "90")
@@ -451,7 +451,7 @@ def test_beginning_end_and_number(
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow"])
-def test_files_of_columns(sample: Path, env: dict[str, str], tmp_path: Path, form: str) -> None:
+def test_parquet_and_arrow_files(sample: Path, env: dict[str, str], tmp_path: Path, form: str) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import feather, parquet
 
@@ -480,7 +480,9 @@ def test_files_of_columns(sample: Path, env: dict[str, str], tmp_path: Path, for
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow"])
-def test_a_big_transcript_becomes_a_file(big: Path, env: dict[str, str], tmp_path: Path, form: str) -> None:
+def test_a_big_transcript_is_written_to_a_file(
+    big: Path, env: dict[str, str], tmp_path: Path, form: str
+) -> None:
     """Of several batches, which share their dictionaries: the Arrow file takes no others."""
     pytest.importorskip("pyarrow")
     from pyarrow import feather, parquet
@@ -494,10 +496,11 @@ def test_a_big_transcript_becomes_a_file(big: Path, env: dict[str, str], tmp_pat
     assert table["kind"].unique().to_pylist() == ["timestamp"]
 
 
-def test_where_pyarrow_is_missing(sample: Path, env: dict[str, str], tmp_path: Path) -> None:
+def test_a_format_without_pyarrow_is_a_usage_error(sample: Path, env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "without").mkdir()
     (tmp_path / "without" / "pyarrow.py").write_text("raise ImportError('not here')\n")
-    without = {**env, "PYTHONPATH": str(tmp_path / "without")}
+    paths = (str(tmp_path / "without"), env.get("PYTHONPATH", ""))
+    without = {**env, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     done = run(without, "scan", "--format", "parquet", "-o", tmp_path / "x", sample / "projects")
     assert done.returncode == 2 and "pip install 'sessscan[arrow]'" in done.stderr
     assert not (tmp_path / "x").exists()
@@ -506,7 +509,7 @@ def test_where_pyarrow_is_missing(sample: Path, env: dict[str, str], tmp_path: P
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pty") is None, reason="there are no terminals of this kind")
-def test_a_terminal_gets_no_bytes(sample: Path, env: dict[str, str]) -> None:
+def test_binary_formats_are_not_written_to_a_terminal(sample: Path, env: dict[str, str]) -> None:
     pytest.importorskip("pyarrow")
     import pty
 

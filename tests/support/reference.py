@@ -1,10 +1,10 @@
-"""A scan of a transcript in plain Python: slow, short, and meant to be read.
+"""Scan a transcript in plain Python: slow, short, and meant to be read.
 
-It is written from the rules alone, with nothing but the standard library, and is used twice: the tests hold
-the core to it on every input they can think of, and the core's speed is given as a multiple of its.
+This is written from the rules alone, with nothing but the standard library. The tests compare the core with
+it on generated transcripts, and the benches give the core's speed as a multiple of its speed.
 
-Every line goes through a full JSON parser, so what it says is what `strict=True` says: each byte of each
-value is checked against RFC 8259.
+Every line goes through a full JSON parser, so the answers are those of `strict=True`: each byte of each value
+is checked against RFC 8259.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import io
 import json
 import re
 from collections.abc import Container, Iterator
-from json.decoder import scanstring
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,24 +44,24 @@ WORKTREE_KEYS = {
 }
 
 
-# --- What others call -------------------------------------------------------------------------------------
+# --- Entry points ----------------------------------------------------------------------------------------
 
 
 def scan(path: str | Path) -> dict[str, Any]:
-    """The metadata of the transcript at `path`. Its session is the one the file is named after."""
+    """Return the metadata of the transcript at `path`, whose session the file is named after."""
     with Path(path).open("rb") as stream:
         return _transcript(stream, str(path), Path(path).stem)
 
 
 def scan_bytes(data: bytes, session_id: str | None = None) -> dict[str, Any]:
-    """The metadata of a transcript whose content is `data`."""
+    """Return the metadata of a transcript whose content is `data`."""
     return _transcript(io.BytesIO(data), None, session_id)
 
 
 def events(
     source: str | Path | bytes, kinds: Container[str] = ("title", "cwd", "timestamp")
 ) -> list[dict[str, Any]]:
-    """What the records of a transcript (a path, or its content) say, in order."""
+    """Return the events of a transcript (a path, or its content), in order."""
     if isinstance(source, bytes):
         return _events(io.BytesIO(source), kinds)
     with Path(source).open("rb") as stream:
@@ -73,7 +72,7 @@ def events(
 
 
 class Reading:
-    """One pass over a transcript. What it counts is complete once `records` is used up."""
+    """One pass over a transcript. Size, lines and defects are complete when `records` is exhausted."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -82,7 +81,7 @@ class Reading:
         self.defects: list[dict[str, Any]] = []
 
     def records(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        """Each record with its line and the offset of its first byte."""
+        """Yield the line of each record, the offset of its first byte, and the record."""
         for number, line in enumerate(self.stream, 1):  # a binary stream's lines end at 0x0A and nowhere else
             start = self.size
             self.size += len(line)
@@ -116,7 +115,7 @@ class Reading:
     def _damaged_line(
         self, content: bytes, number: int, start: int, ended: bool
     ) -> list[tuple[int, dict[str, Any]]]:
-        """The records of a line that is anything but one record, each with its offset in `content`."""
+        """Return the records of a line that is not one record, each with its offset in `content`."""
         head, rest = _objects(content, 0)
         if rest == len(content):
             self._defect("glued", number, start, len(content))
@@ -137,9 +136,9 @@ def _after_padding(content: bytes, at: int) -> int:
 
 
 def _objects(content: bytes, at: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-    """The complete objects that follow one another from `at` on, and where the rest of the line begins."""
-    # One character a byte, so that a place in the text is a place in the file. It changes nothing about what
-    # is JSON: a byte above 0x7F may stand in a string, where anything may, and nowhere else.
+    """Return the complete objects that follow one another from `at` on, and where the rest begins."""
+    # Latin-1 has one character for each byte, so offsets in the text are offsets in the file. What is JSON
+    # stays the same: bytes above 0x7F are allowed in strings, where any character is, and nowhere else.
     text = content.decode("latin-1")
     objects: list[tuple[int, dict[str, Any]]] = []
     while True:
@@ -154,15 +153,15 @@ def _objects(content: bytes, at: int) -> tuple[list[tuple[int, dict[str, Any]]],
 
 
 def _tail(content: bytes, rest: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-    """The first run of complete objects in the rest of a line that reaches the line's end."""
+    """Return the first run of complete objects that reaches the line's end, and where it begins."""
     if not content.rstrip(PADDING).endswith(b"}"):
         return [], len(content)
     text = content.decode("latin-1")
-    leads_nowhere: set[int] = set()
+    dead_ends: set[int] = set()
     for begin in RECORD_BEGINS.finditer(content, rest + 1):
         at = begin.start()
         run = []
-        while at < len(content) and at not in leads_nowhere:
+        while at < len(content) and at not in dead_ends:
             run.append(at)
             found = _object_at(text, at)
             if found is None:
@@ -170,7 +169,7 @@ def _tail(content: bytes, rest: int) -> tuple[list[tuple[int, dict[str, Any]]], 
             at = _after_padding(content, found[1])
         if at == len(content):
             return _objects(content, begin.start())[0], begin.start()
-        leads_nowhere.update(run)
+        dead_ends.update(run)
     return [], len(content)
 
 
@@ -181,14 +180,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers are floats, because an int of more than 4,300 digits is an error to Python and none to JSON.
+# Numbers become floats: Python refuses an int of more than 4,300 digits, JSON does not.
 DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
 SPACE = re.compile(r"[ \t\n\r]*")
 SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def _object_at(text: str, at: int) -> tuple[dict[str, Any], int] | None:
-    """The complete JSON object that begins exactly at `at`, and where it ends."""
+    """Return the complete JSON object that begins exactly at `at`, and where it ends."""
     if not text.startswith("{", at):
         return None
     try:
@@ -204,7 +203,7 @@ def _object_at(text: str, at: int) -> tuple[dict[str, Any], int] | None:
 
 
 def _deep_object_at(text: str, at: int) -> tuple[dict[str, Any], int]:
-    """The same without recursion, for objects nested deeper than Python's decoder goes."""
+    """Do the same without recursion, for objects nested deeper than Python's decoder allows."""
     containers: list[Any] = []
     keys: list[str] = []
 
@@ -215,7 +214,7 @@ def _deep_object_at(text: str, at: int) -> tuple[dict[str, Any], int]:
         at = after_space(at)
         if not text.startswith('"', at):
             raise ValueError("a key was expected")
-        key, at = scanstring(text, at + 1, True)
+        key, at = DECODER.raw_decode(text, at)
         at = after_space(at)
         if not text.startswith(":", at):
             raise ValueError("a colon was expected")
@@ -226,7 +225,7 @@ def _deep_object_at(text: str, at: int) -> tuple[dict[str, Any], int]:
         at = after_space(at)
         value: Any
         if text.startswith('"', at):
-            value, at = scanstring(text, at + 1, True)
+            value, at = DECODER.raw_decode(text, at)
         elif text.startswith(("{", "["), at):
             value = {} if text[at] == "{" else []
             closing = "}" if text[at] == "{" else "]"
@@ -265,13 +264,13 @@ def _deep_object_at(text: str, at: int) -> tuple[dict[str, Any], int]:
             return value, at
 
 
-# --- What one record says ---------------------------------------------------------------------------------
+# --- One record ------------------------------------------------------------------------------------------
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _string(record: dict[str, Any], key: str) -> str | None:
-    """The value of a key if it is a string."""
+    """Return the value of a key if it is a string."""
     value = record.get(key)
     if not isinstance(value, str):
         return None
@@ -279,7 +278,7 @@ def _string(record: dict[str, Any], key: str) -> str | None:
 
 
 def _object(record: dict[str, Any], key: str) -> dict[str, Any] | None:
-    """The value of a key if it is an object."""
+    """Return the value of a key if it is an object."""
     value = record.get(key)
     return value if isinstance(value, dict) else None
 
@@ -293,17 +292,17 @@ DAYS_IN_400_YEARS = 146_097
 
 
 def _time(record: dict[str, Any]) -> int | None:
-    """The top-level timestamp in epoch milliseconds, if it is a time by RFC 3339."""
+    """Return the top-level timestamp in epoch milliseconds, if it is an RFC 3339 time."""
     match = TIME.fullmatch(_string(record, "timestamp") or "")
     if match is None:
         return None
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     fraction, sign, zone_hour, zone_minute = match.groups()[6:]
-    # A second of 60 is a leap second: simply the second after :59.
+    # A second of 60 is a leap second, counted as the second after :59.
     if hour > 23 or minute > 59 or second > 60 or int(zone_hour or 0) > 23 or int(zone_minute or 0) > 59:
         return None
     try:
-        # Python's dates begin in the year 1, and the calendar repeats itself every 400 years.
+        # Python has no year 0, and the calendar repeats every 400 years.
         day_number = datetime.date(year or 400, month, day).toordinal() - (0 if year else DAYS_IN_400_YEARS)
     except ValueError:
         return None
@@ -314,7 +313,7 @@ def _time(record: dict[str, Any]) -> int | None:
 
 
 def _human_text(record: dict[str, Any]) -> str | None:
-    """The text of a user record that no tool wrote."""
+    """Return the text of a user record, unless a tool wrote it."""
     message = _object(record, "message")
     if record.get("type") != "user" or record.get("toolUseResult") is not None or message is None:
         return None
@@ -332,12 +331,12 @@ def _human_text(record: dict[str, Any]) -> str | None:
 
 
 def _human_prompt(text: str | None) -> str | None:
-    """The text if a person typed it."""
+    """Return the text if a person typed it."""
     return None if text is None or not text.strip() or text.lstrip().startswith(NOT_A_PROMPT) else text
 
 
 def _command(text: str | None) -> str | None:
-    """The slash command that the text begins with; its name is among the first characters, or too long."""
+    """Return the slash command that the text begins with, if the first characters hold its whole name."""
     match = re.match(
         "<command-name>(.*?)</command-name>", " ".join((text or "").split())[: PROMPT_LENGTH + 1]
     )
@@ -345,7 +344,7 @@ def _command(text: str | None) -> str | None:
 
 
 def _given_title(record: dict[str, Any]) -> tuple[str, str] | None:
-    """The title that a title record gives, and whether it is a `custom` or an `ai` one."""
+    """Return the title of a title record, and its source: `custom` or `ai`."""
     if record.get("type") == "custom-title" and (title := _string(record, "customTitle")):
         return title, "custom"
     if record.get("type") == "ai-title" and (title := _string(record, "aiTitle")):
@@ -353,7 +352,7 @@ def _given_title(record: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-# --- What they say together -------------------------------------------------------------------------------
+# --- All records -----------------------------------------------------------------------------------------
 
 
 def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Whole transcripts of which it is known what they say, for tests of the reconciliation.
+"""Make whole transcripts with known content, for tests of the reconciliation.
 
-`transcripts.py` makes lines nobody would write, to try the scanner; here are sessions as the app and the CLI
-write them, in either order of keys, and what happens to them afterwards: resumes, forks, stubs.
+`transcripts.py` makes lines that nobody would write, to try the scanner. Here are sessions as the app and the
+CLI write them, in either order of keys, and what happens to them later: resumes, forks, stubs.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def talk(
     worktree: Record | None = None,
     minutes: float | None = None,
 ) -> Talk:
-    """A session that begins at `began` (epoch ms) and lasts some minutes."""
+    """Make a session that begins at `began` (epoch ms) and lasts some minutes."""
     made = Talk(session_id or new_id(dice), cwd, began, old_order=dice.random() < 0.3)
     turns = turns or dice.randint(1, 5)
     steps = turns * 2
@@ -105,7 +105,7 @@ def talk(
             record |= {"type": "user", "message": {"role": "user", "content": prompt}}
             made.turns += not sidechain
         else:
-            # What a search for keys would find, one level too deep.
+            # Holds keys that a scan looks for, but one level too deep.
             decoy = {
                 "type": "custom-title",
                 "customTitle": "not a title",
@@ -141,7 +141,7 @@ def talk(
 
 
 def resumed(dice: Random, older: Talk, entrypoint: str, extra: int = 1) -> Talk:
-    """A session that went on in a new file: the lines are copied, and their session id rewritten."""
+    """Make a session that continues `older` in a new file: lines copied, their session id rewritten."""
     made = copy.deepcopy(older)
     made.session_id = new_id(dice)
     for record in made.records:
@@ -152,7 +152,7 @@ def resumed(dice: Random, older: Talk, entrypoint: str, extra: int = 1) -> Talk:
 
 
 def forked(dice: Random, parent: Talk, entrypoint: str, extra: int) -> Talk:
-    """A fork: the copied lines keep the parent's session id."""
+    """Make a fork of `parent`: the copied lines keep the parent's session id."""
     made = copy.deepcopy(parent)
     made.session_id = new_id(dice)
     if extra:
@@ -161,7 +161,7 @@ def forked(dice: Random, parent: Talk, entrypoint: str, extra: int) -> Talk:
 
 
 def stub(dice: Random, time: int) -> Talk:
-    """A file of a few state lines, as is left of a session that was opened and closed."""
+    """Make a file of a few state lines, as a session leaves that was opened and closed."""
     made = Talk(new_id(dice), "", time)
     made.records = [
         {"type": "custom-title", "customTitle": "A name", "sessionId": made.session_id},

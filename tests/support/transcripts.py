@@ -1,10 +1,10 @@
-"""Transcripts for property tests: what the CLI writes, what happens to it, and worse.
+"""Generate transcripts for property tests.
 
-`transcripts()` gives whole files as bytes, with every family of lines in both orders of keys and every trap
-that is known; `damaged()` adds the damage seen in the field, `mutated()` changes that no crash would make.
+`transcripts()` gives whole files as bytes: every kind of line, in both orders of keys, with every known trap.
+`damaged()` adds damage that was seen in the field, `mutated()` changes that no crash would make.
 
-A record is put together from pairs of a key and *JSON text*, not from a dict: only so can it have a key
-twice, an escaped key, or a number that no Python number prints as.
+A record is made from pairs of a key and *JSON text*, not from a dict, so that it can have a key twice, an
+escaped key, or a number that no Python number prints as.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ PARENT_SESSION = "11111111-2222-4333-8444-555555555555"
 Pairs = list[tuple[str, str]]
 
 
-def told(transcript: sessscan.Transcript) -> dict[str, Any]:
-    """All that a transcript says, also what its dict leaves out."""
+def all_fields(transcript: sessscan.Transcript) -> dict[str, Any]:
+    """Return all fields of a transcript, also those that `to_dict` leaves out."""
     others = ("tag", "first_prompt_is_cut", "first_command", "last_prompt")
     return {**transcript.to_dict(), **{name: getattr(transcript, name) for name in others}}
 
 
 @st.composite
 def either(draw: Any, *strategies: st.SearchStrategy[Any]) -> Any:
-    """One of these, each as likely as the other (`one_of` would count the members of its members)."""
+    """Draw from one of these strategies, each equally likely (`one_of` would flatten nested choices)."""
     return draw(strategies[draw(st.integers(0, len(strategies) - 1))])
 
 
@@ -40,7 +40,7 @@ def either(draw: Any, *strategies: st.SearchStrategy[Any]) -> Any:
 
 
 def quoted(text: str, style: str = "plain") -> str:
-    """A string as JSON text: raw UTF-8 (`plain`), ASCII only (`ascii`), or every character an escape."""
+    """Return a string as JSON text: raw UTF-8 (`plain`), ASCII only (`ascii`), or all escapes (`escaped`)."""
     if style == "escaped":
         units = text.encode("utf-16-be", "surrogatepass")
         return '"' + "".join(f"\\u{units[i]:02x}{units[i + 1]:02X}" for i in range(0, len(units), 2)) + '"'
@@ -54,19 +54,19 @@ styles = st.sampled_from(["plain"] * 6 + ["ascii", "escaped"])
 
 
 def strings(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Texts as JSON text in some style."""
+    """Turn texts into JSON text in some style."""
     return st.builds(quoted, texts, styles)
 
 
 def one(*texts: str) -> st.SearchStrategy[str]:
-    """One of these texts, as JSON text."""
+    """Draw one of these texts, as JSON text."""
     return strings(st.sampled_from(texts))
 
 
 NUMBERS = ("0", "-0", "7", "-12.50", "1e5", "1E+400", "-1e-999", "0.1", "1" * 5_000, "0." + "3" * 400)
 OTHER_TYPES = ("null", "true", "false", '""', "[]", "{}", '["x"]', '{"type":"user","text":"x"}', *NUMBERS)
 
-# Everything that a search for a key would find, one level too deep.
+# Holds every key that a scan looks for, but one level too deep.
 DECOY = (
     '{"type":"custom-title","customTitle":"not a title","aiTitle":"nor this","cwd":"/not/here",'
     f'"timestamp":"1999-01-01T00:00:00.000Z","sessionId":"{SESSION}","uuid":"decoy","parentUuid":null,'
@@ -89,10 +89,10 @@ DEEP = tuple(
 )
 nested = st.sampled_from(NESTED * 4 + DEEP + OTHER_TYPES)
 
-# --- What the fields hold ---------------------------------------------------------------------------------
+# --- Values of fields ------------------------------------------------------------------------------------
 
-# Quotes and backslashes, what Unicode calls white space and what only looks like it, what ends a line
-# elsewhere, astral characters, both halves of a surrogate pair, and characters that JSON must escape.
+# Quotes and backslashes, Unicode white space and characters that look like it, line ends of other formats,
+# astral characters, both halves of a surrogate pair, and characters that JSON must escape.
 AWKWARD = (
     '"\\/{}[]:, \t\n\r\0\x0b\x1c\x1f\x7f\x85\xa0\u1680\u200b\u2028\u2029\u3000\ufeff\ufffdéß語😀\ud83d\ude00'
 )
@@ -190,7 +190,7 @@ titles = strings(texts)
 
 
 def obj(pairs: Pairs, *, loose: bool = False) -> str:
-    """An object as JSON text: compact, as the CLI writes it, or as somebody's own script would."""
+    """Return an object as JSON text: compact as the CLI writes it, or `loose`, with blanks."""
     members = [f"{key} : {value}" if loose else f"{key}:{value}" for key, value in pairs]
     return "{ " + " ,\t".join(members) + " }" if loose else "{" + ",".join(members) + "}"
 
@@ -223,7 +223,7 @@ contents = either(
 
 @st.composite
 def chain_pairs(draw: Any) -> Pairs:
-    """A line of the conversation, its envelope first (before 2.1.76) or last (since)."""
+    """Draw a line of the conversation, with its envelope first (before 2.1.76) or last (since)."""
     kind = draw(
         st.sampled_from(("user",) * 6 + ("assistant", "assistant", "system", "attachment", "progress"))
     )
@@ -310,7 +310,7 @@ state_pairs = either(
 
 @st.composite
 def records(draw: Any) -> str:
-    """One record as JSON text."""
+    """Draw a record as JSON text."""
     pairs = draw(either(chain_pairs(), chain_pairs(), state_pairs))
     oddity = draw(st.integers(0, 48))
     if oddity > 6:
@@ -342,7 +342,7 @@ lines = either(*[records()] * 20, padded, padded, st.sampled_from(("", " ", "\t 
 
 @st.composite
 def transcripts(draw: Any) -> bytes:
-    """A whole and undamaged transcript of the session `SESSION`."""
+    """Draw a whole and undamaged transcript of the session `SESSION`."""
     length = draw(st.integers(0, 12))
     content = draw(st.lists(lines, min_size=length, max_size=length))
     ending = draw(st.sampled_from(("\n", "\n", "\n", "\r\n")))
@@ -359,11 +359,11 @@ def transcripts(draw: Any) -> bytes:
 
 
 randoms = either(st.randoms(use_true_random=False), st.integers(0, 1 << 30).map(Random))
-"""The one shrinks well, the other is spread evenly."""
+"""Two sources of randomness: the first shrinks well, the second is spread evenly."""
 
 
 def damaged(*by: Damage) -> st.SearchStrategy[bytes]:
-    """A transcript with one of these damages, or else up to three of all those seen in the field."""
+    """Draw a transcript with one of these damages, or without arguments with up to three of any."""
     if by:
         return st.builds(
             lambda data, kind, random: kind(data, random), transcripts(), st.sampled_from(by), randoms
@@ -372,5 +372,5 @@ def damaged(*by: Damage) -> st.SearchStrategy[bytes]:
 
 
 def mutated() -> st.SearchStrategy[bytes]:
-    """A transcript with arbitrary bytes changed, which no crash would do."""
+    """Draw a transcript with arbitrary bytes changed, as no crash would do."""
     return st.builds(mutate, transcripts(), randoms)
