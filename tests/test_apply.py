@@ -236,7 +236,6 @@ def test_without_a_place_for_the_journal_nothing_is_written(store: Path, home: P
         plan_of(restore(rows(store)[0])).apply()
 
 
-@pytest.mark.alone
 @pytest.mark.alone  # other tests that apply a plan would see the program, too
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
 def test_nothing_is_written_while_the_app_runs(store: Path, tmp_path: Path) -> None:

@@ -27,14 +27,14 @@ FUNCTIONS = {
     "report": None,
     "restore": "restore",
     "scan": "scan_many",
-    "snapshot": None,  # to come
-    "snapshots": None,  # to come
+    "snapshot": "snapshot",
+    "snapshots": "kept_rows",
     "undo": "undo",
     "watch": None,  # to come
 }
 """For each command the function of the library that does the same."""
 
-DETAILS = {"Entry", "Image"}
+DETAILS = {"Entry", "Field", "Image", "Matching"}
 """Types that stay out of sight although a public one has fields of them."""
 
 

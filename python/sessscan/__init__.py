@@ -51,13 +51,30 @@ if TYPE_CHECKING:
     from .changes.undo import Reversal, Undone, undo
     from .distributed.dask import read_transcripts
     from .distributed.shard import Piece, Shard, combine, scan_shard, shards
-    from .model import Action, Candidate, Evidence, Finding, Fingerprint, Row, RowFormat, Severity, Store
+    from .model import (
+        Action,
+        ActionKind,
+        Candidate,
+        Evidence,
+        EvidenceKind,
+        Finding,
+        Fingerprint,
+        Row,
+        RowFormat,
+        Severity,
+        Source,
+        Status,
+        Store,
+    )
     from .reconciliation import reconcile
+    from .reconciliation.backtest import Verification, verify
     from .reconciliation.restore import RestorePlan, restore
     from .rules import RULES, Rule, find_rule
     from .sessions.listing import Listing, Session, Wanted, list_all
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
-    from .snapshots.store import RowVersion
+    from .snapshots.capture import SnapshotReport, snapshot
+    from .snapshots.select import kept_rows, kept_versions, mark_removed
+    from .snapshots.store import KeptRow, RowVersion
     from .tables.arrow import (
         EventsTable,
         Table,
@@ -67,11 +84,13 @@ if TYPE_CHECKING:
         rows_table,
         table,
     )
+    from .watching.watch import Watch
 
 __all__ = [
     "ABSENT",
     "RULES",
     "Action",
+    "ActionKind",
     "AppRunningError",
     "Candidate",
     "ConflictError",
@@ -80,9 +99,11 @@ __all__ = [
     "Event",
     "EventsTable",
     "Evidence",
+    "EvidenceKind",
     "Finding",
     "Fingerprint",
     "JournalError",
+    "KeptRow",
     "Listing",
     "LockedError",
     "MatchError",
@@ -108,6 +129,9 @@ __all__ = [
     "Severity",
     "Shard",
     "SnapshotError",
+    "SnapshotReport",
+    "Source",
+    "Status",
     "Store",
     "Table",
     "TimeFormatError",
@@ -119,7 +143,9 @@ __all__ = [
     "UnknownRunError",
     "UnknownSnapshotError",
     "UsageError",
+    "Verification",
     "Wanted",
+    "Watch",
     "Worktree",
     "__version__",
     "actions_table",
@@ -131,8 +157,11 @@ __all__ = [
     "find_rule",
     "findings_table",
     "get_session_info",
+    "kept_rows",
+    "kept_versions",
     "list_all",
     "list_sessions",
+    "mark_removed",
     "read_transcripts",
     "reconcile",
     "replace",
@@ -144,34 +173,88 @@ __all__ = [
     "scan_many",
     "scan_shard",
     "shards",
+    "snapshot",
     "table",
     "undo",
+    "verify",
 ]
 
 # Loaded lazily so that `import sessscan` stays fast: by module, the names that are taken from it.
 _LAZY = {
-    "changes.journal": ("Run", "runs"),
-    "changes.plan": ("Plan", "Report"),
-    "changes.undo": ("Reversal", "Undone", "undo"),
+    "changes.journal": (
+        "Run",
+        "runs",
+    ),
+    "changes.plan": (
+        "Plan",
+        "Report",
+    ),
+    "changes.undo": (
+        "Reversal",
+        "Undone",
+        "undo",
+    ),
     "distributed.dask": ("read_transcripts",),
-    "distributed.shard": ("Piece", "Shard", "combine", "scan_shard", "shards"),
+    "distributed.shard": (
+        "Piece",
+        "Shard",
+        "combine",
+        "scan_shard",
+        "shards",
+    ),
     "model": (
         "Action",
+        "ActionKind",
         "Candidate",
         "Evidence",
+        "EvidenceKind",
         "Finding",
         "Fingerprint",
         "Row",
         "RowFormat",
         "Severity",
+        "Source",
+        "Status",
         "Store",
     ),
     "reconciliation": ("reconcile",),
-    "reconciliation.restore": ("RestorePlan", "restore"),
-    "rules": ("RULES", "Rule", "find_rule"),
-    "sessions.listing": ("Listing", "Session", "Wanted", "list_all"),
-    "sessions.sdk": ("SessionInfo", "get_session_info", "list_sessions"),
-    "snapshots.store": ("RowVersion",),
+    "reconciliation.backtest": (
+        "Verification",
+        "verify",
+    ),
+    "reconciliation.restore": (
+        "RestorePlan",
+        "restore",
+    ),
+    "rules": (
+        "RULES",
+        "Rule",
+        "find_rule",
+    ),
+    "sessions.listing": (
+        "Listing",
+        "Session",
+        "Wanted",
+        "list_all",
+    ),
+    "sessions.sdk": (
+        "SessionInfo",
+        "get_session_info",
+        "list_sessions",
+    ),
+    "snapshots.capture": (
+        "SnapshotReport",
+        "snapshot",
+    ),
+    "snapshots.select": (
+        "kept_rows",
+        "kept_versions",
+        "mark_removed",
+    ),
+    "snapshots.store": (
+        "KeptRow",
+        "RowVersion",
+    ),
     "tables.arrow": (
         "EventsTable",
         "Table",
@@ -181,6 +264,7 @@ _LAZY = {
         "rows_table",
         "table",
     ),
+    "watching.watch": ("Watch",),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
