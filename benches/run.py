@@ -1,11 +1,11 @@
-"""The race: `python benches/run.py`, from anywhere, with sessscan and its `bench` extra installed.
+"""Measure sessscan beside its peers: `python benches/run.py`, with sessscan's `bench` extra installed.
 
-It makes its data from a seed (10 GB in the cache folder, once), measures sessscan and its peers side by side,
-each measurement in a process of its own, files in the page cache, in rounds (A B C, A B C, …), and prints
-medians and the medians of the rounds' ratios. Every answer is checked: a wrong one of sessscan or of the
-reference makes the exit status 1, a peer's is told in the table.
+The data is made from a seed (10 GB in the cache folder, once). Each measurement runs in a process of its own,
+with files in the page cache, in rounds (A B C, A B C, …). Printed are medians, and the medians of the rounds'
+ratios. Every answer is checked: a wrong answer of sessscan or of the reference makes the exit status 1, and a
+peer's is reported in the table.
 
-`--quick` uses a few megabytes and one round: it shows that it all works, and nothing about speed.
+`--quick` uses a few megabytes and one round: it shows that everything works, and nothing about speed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def run(at: Section, sets: data.Data, rounds: int, progress: Any) -> dict[str, R
 
 
 def size(at: Section, sets: data.Data) -> int:
-    """The bytes that the section's cases read; 0 where that is not one number."""
+    """Return the bytes that the section's cases read; 0 if they differ."""
     if at.set in ("", "rows", "damaged") or at.name == "index":
         return 0
     truth = json.loads((sets.folder(at.set) / data.TRUTH).read_text())
@@ -100,7 +100,7 @@ def size(at: Section, sets: data.Data) -> int:
 
 
 def report_wrong(notes: Console, results: Results) -> bool:
-    """Says what went wrong with our own; whether anything did."""
+    """Print what went wrong with sessscan or the reference; return whether anything did."""
     wrong = False
     for section, cases in results.items():
         for result in cases.values():

@@ -1,8 +1,8 @@
-"""What one core does of `scan_shard`, from local files and from S3 on loopback.
+"""Measure `scan_shard` on one core, from local files and from S3 on loopback.
 
-Counted is the time this process had a processor (user and system), not the clock: other work on the machine
-and waiting for the server do not count. `python benches/shards.py` needs the extras `bench` and
-`test-distributed`; files lie in the page cache.
+The time is this process's processor time (user and system), not the clock's: other work on the machine and
+waiting for the server do not count. `python benches/shards.py` needs the extras `bench` and
+`test-distributed`; files are in the page cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sessscan
 from race import content, machine, sessions
 
 FILES, SIZE = 40, 5_000_000
-"""So many transcripts of 5 MB on average, as a million of 5 TB are."""
+"""Transcripts, and their average size in bytes: that of a million of 5 TB."""
 
 SERVER = (
     "from moto.server import ThreadedMotoServer; server = ThreadedMotoServer('127.0.0.1', 0, False);"

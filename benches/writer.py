@@ -1,11 +1,11 @@
-"""What durability costs: the writer against the bare calls that it cannot do without.
+"""Measure what durability costs: the writer against the bare calls that it needs.
 
     python benches/writer.py [--rows N] [--limit RATIO]
 
-Both replace each of N rows of 20 KB and keep the old file. The bare one: create, write, fsync; link,
-fsync the old file, fsync the folder; rename, fsync the folder; no look at what was there, no exchange, no
-second look. They take turns, row by row, so that a disk that others use as well is as slow for both. Ends
-with 1 if three times in a row the writer takes more than RATIO times as long (1.3).
+Both replace each of N rows of 20 KB and keep the old file. The bare calls: create, write, fsync; link, fsync
+the old file, fsync the folder; rename, fsync the folder; without any check before or after, and without an
+exchange. The two take turns, row by row, so that other use of the disk slows both down alike. The exit status
+is 1 if the writer takes more than RATIO times as long (1.3) three times in a row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEW, OLD = b"n" * 20_000, bytes(20_000)
 
 
 def bare(folder: int, row: str) -> None:
-    """The calls without which a power cut could cost the row or its backup."""
+    """Make the calls without which a power cut could lose the row or its backup."""
     new = os.open("new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     os.write(new, NEW)
     os.fsync(new)
@@ -40,7 +40,7 @@ def bare(folder: int, row: str) -> None:
 
 
 def measure(folder: Path, rows: int) -> tuple[list[float], list[float]]:
-    """Seconds for each row: bare, and by the writer."""
+    """Return the seconds for each row: by the bare calls, and by the writer."""
     for number in range(2 * rows):
         (folder / f"{number}.json").write_bytes(OLD)
     os.sync()
@@ -66,7 +66,7 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=1.3)
     arguments = parser.parse_args()
     for _ in range(3):
-        # Beside this file: where temporary files go may be in memory, where syncs cost nothing.
+        # Beside this file, since the usual temporary folder may be in memory, where syncs cost nothing.
         with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
             plain, ours = (statistics.median(times) for times in measure(Path(folder), arguments.rows))
         print(

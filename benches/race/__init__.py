@@ -1,1 +1,1 @@
-"""The race: sessscan and its peers, side by side, on data made from a seed. `../run.py` starts it."""
+"""Measure sessscan and its peers side by side, on data made from a seed; started by `../run.py`."""

@@ -1,4 +1,4 @@
-"""What stands in a session: code, what tools print, prose. All of it made up, from a seed."""
+"""Make the text of sessions from a seed: code, output of tools, prose."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAA"
 
 @dataclass(frozen=True)
 class Content:
-    """Text to cut pieces from. Nobody writes the same kilobyte twice, but files do look alike."""
+    """Text to cut pieces from, so that files look alike and no kilobyte repeats."""
 
     plain: str
     """ASCII only."""
@@ -44,7 +44,7 @@ class Content:
     """Base64."""
 
     def text(self, dice: Random, length: int, far: float = 0.25) -> str:
-        """A piece of text of so many characters; `far`: how often one with other than ASCII."""
+        """Return that many characters of text; `far`: the share of pieces that are not ASCII only."""
         return _cut(self.far if dice.random() < far else self.plain, dice, length)
 
     def picture(self, dice: Random, length: int) -> str:

@@ -1,4 +1,4 @@
-"""The files that the race is run on. Each set is made once, from the seed, and kept in the cache folder."""
+"""Make the files that are measured. Each set is made once, from a seed, and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the sets are, in bytes where it is not a number of files."""
+    """How large the sets are: bytes, and for `files` and `rows` a number."""
 
     transcript: int
     longest: int
@@ -70,7 +70,7 @@ QUICK = Scale(
 
 
 class Data:
-    """The sets of one scale. `folder` makes a set that is not there yet."""
+    """The sets of one scale."""
 
     def __init__(self, cache: Path, scale: Scale, progress: Progress) -> None:
         self.cache, self.scale, self.progress = cache, scale, progress
@@ -79,11 +79,11 @@ class Data:
             digest.update(Path(str(module.__file__)).read_bytes())
         digest.update(Path(__file__).read_bytes())
         self.key = digest.hexdigest()[:12]
-        """Changes with everything that the content of the sets hangs on."""
+        """A key that changes with everything that the content of the sets depends on."""
         self._content: content.Content | None = None
 
     def folder(self, name: str) -> Path:
-        """Where a set is. `truth.json` in it says what is so."""
+        """Return the folder of a set, made if need be; `truth.json` in it has the expected results."""
         folder = self.cache / f"{name}-{self.key}"
         if folder.is_dir():
             return folder
@@ -109,7 +109,7 @@ class Data:
 
 
 def warm(folder: Path) -> None:
-    """Has the system read a set's files into the page cache."""
+    """Read a set's files, so that they are in the page cache."""
     buffer = bytearray(1 << 20)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -144,7 +144,7 @@ def _huge(data: Data, folder: Path) -> dict[str, Any]:
 
 
 def _long(data: Data, folder: Path) -> dict[str, Any]:
-    """The transcript several times in one file."""
+    """Make a file that holds the transcript several times."""
     source = data.folder("transcript")
     truth: dict[str, Any] = json.loads((source / TRUTH).read_text())
     with (folder / truth["path"]).open("wb") as file:
@@ -160,7 +160,7 @@ def _long(data: Data, folder: Path) -> dict[str, Any]:
 
 
 def _line(data: Data, folder: Path) -> dict[str, Any]:
-    """A transcript that is one line."""
+    """Make a transcript of one line."""
     session_id = str(uuid.UUID(int=data.dice("line").getrandbits(128), version=4))
     truth = Truth(
         session_id, lines=1, records=1, own_records=1, cwd="/home/ada/engine", last_cwd="/home/ada/engine"
@@ -177,7 +177,7 @@ def _line(data: Data, folder: Path) -> dict[str, Any]:
 
 
 def _damaged(data: Data, folder: Path) -> dict[str, Any]:
-    """A transcript with the damage that is seen in the field, each time where one of the answers stands."""
+    """Make a transcript with the damage seen in the field, each where one of the answers is."""
     session = Session(data.dice("damaged"), data.content, "/home/ada/engine", 200_000, USUAL, old=0)
     lines = list(session.lines())
     session_id = session.session_id
@@ -219,7 +219,7 @@ def _damaged(data: Data, folder: Path) -> dict[str, Any]:
 
 
 def _store(data: Data, folder: Path) -> dict[str, Any]:
-    """Transcripts of log-normal size in project folders; a few are damaged, as a few always are."""
+    """Make transcripts of log-normal size in project folders; a few are damaged."""
     dice = data.dice("store")
     sizes = [dice.lognormvariate(0, 1.7) for _ in range(data.scale.files)]
     unit = data.scale.store / sum(sizes)
@@ -256,7 +256,7 @@ def _store(data: Data, folder: Path) -> dict[str, Any]:
 
 
 def _damage(truth: Truth, torn: bool) -> bytes:
-    """What is appended to a transcript to damage it."""
+    """Return bytes that damage a transcript when they are appended, and record the defect."""
     if torn:
         damage = b'{"parentUuid":null,"isSidechain":false,"message":{"role":"assis'
         kind, length = "torn", len(damage)
@@ -274,6 +274,17 @@ def _key(cwd: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in cwd)
 
 
+def _rows(data: Data, folder: Path) -> dict[str, Any]:
+    return rows.make(
+        folder,
+        data.folder("store"),
+        data.dice("rows"),
+        data.content,
+        count=data.scale.rows,
+        size=data.scale.row,
+    )
+
+
 MAKERS: dict[str, Callable[[Data, Path], dict[str, Any]]] = {
     "transcript": _transcript,
     "short": _short,
@@ -282,5 +293,5 @@ MAKERS: dict[str, Callable[[Data, Path], dict[str, Any]]] = {
     "line": _line,
     "damaged": _damaged,
     "store": _store,
-    "rows": rows.make,
+    "rows": _rows,
 }

@@ -1,4 +1,4 @@
-"""The smallest Typer app there can be, for how long one takes to start."""
+"""The smallest possible Typer app, to measure how long one takes to start."""
 
 import typer
 

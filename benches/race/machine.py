@@ -1,4 +1,4 @@
-"""On what it was measured."""
+"""Describe the machine and the versions that were measured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PACKAGES = ("sessscan", "orjson", "pysimdjson", "msgspec", "duckdb", "polars", "
 
 
 def widths() -> list[str]:
-    """The instruction sets of this processor that sessscan can use, the widest first.
+    """Return the instruction sets of this processor that sessscan can use, the widest first.
 
-    Where that cannot be seen, only `scalar`, which is everywhere.
+    If that cannot be found out, only `scalar`, which every processor has.
     """
     if platform.machine().lower() in ("arm64", "aarch64"):
         return ["neon", "scalar"]
@@ -30,7 +30,7 @@ def widths() -> list[str]:
 
 
 def describe() -> dict[str, object]:
-    """Processor, system and versions, as JSON can write them."""
+    """Return processor, system and versions, as values for JSON."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -51,7 +51,7 @@ def describe() -> dict[str, object]:
 
 
 def _load() -> float | None:
-    """How many processes wanted a processor in the last minute."""
+    """Return how many processes wanted a processor in the last minute."""
     return round(os.getloadavg()[0], 2) if sys.platform != "win32" else None
 
 

@@ -1,4 +1,4 @@
-"""Rounds: every case once, in order, each in a process of its own; then the next round."""
+"""Run the cases in rounds: each case once, in order, in a process of its own, then the next round."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ BENCHES = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is measured."""
+    """One measurement: a subject or a command, and what it needs."""
 
     name: str
     subject: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     needs: str = ""
-    """A Python module, or with `command` a program, without which it cannot be."""
+    """The Python module, or with `command` the program, that must be installed."""
     ours: bool = False
-    """Whether a wrong answer ends the race."""
+    """Whether a wrong answer makes the exit status 1."""
     command: Callable[[Path], list[str]] | None = None
-    """Instead of a subject: a command, of which the whole run is timed."""
+    """Instead of a subject: a command whose whole run is timed."""
     status: int = 0
     """The exit status that the command ends with."""
     output: str | None = None
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass
 class Result:
-    """What the rounds of one case gave."""
+    """The results of all rounds of one case."""
 
     case: Case
     seconds: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     faults: int = 0
     failure: str = ""
-    """Why there are no times: it is not installed, or it cannot do it."""
+    """Why there are no times: it is not installed, or it failed."""
 
     @property
     def median(self) -> float:
@@ -67,7 +67,7 @@ class Result:
 def race(
     cases: Sequence[Case], folder: Path, rounds: int, progress: Callable[[str], None]
 ) -> dict[str, Result]:
-    """The results by the cases' names."""
+    """Run all rounds; return the results by the cases' names."""
     results = {case.name: Result(case) for case in cases}
     for number in range(rounds):
         for result in results.values():
@@ -116,11 +116,11 @@ def _command(result: Result, folder: Path) -> None:
 
 
 def ratio(slow: Result, fast: Result) -> float:
-    """How many times the time of `fast` is that of `slow`: the median of the rounds' ratios."""
+    """Return how many times as long `slow` takes as `fast`: the median of the rounds' ratios."""
     return statistics.median(s / f for s, f in zip(slow.seconds, fast.seconds, strict=True))
 
 
 def without(result: Result, start: Result) -> Result:
-    """A command's times with that of its start taken off, round by round."""
+    """Return a command's times without its start-up time, round by round."""
     net = [max(whole - alone, 1e-9) for whole, alone in zip(result.seconds, start.seconds, strict=True)]
     return Result(result.case, net, result.peak, {}, result.wrong, result.faults, result.failure)

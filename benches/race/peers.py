@@ -1,9 +1,9 @@
-"""Others' ways to the same four answers: title, cwd, first and last time of one transcript.
+"""Read title, cwd, first and last time of a transcript with other libraries.
 
-Each is written as somebody who knows the library would, to be right on whole files and to get over a damaged
-line: the last title that the user gave, else the last that the model found; the first cwd; the smallest and
-the largest timestamp of the session's own records. The times are compared as text, which is right as long as
-all are written alike, and is the fastest. Imports and other preparations come first and are not timed.
+Each reader is written as an expert of the library would, to be right on whole files and to skip a damaged
+line: the last title that the user gave, else the last that the model gave; the first cwd; the smallest and
+the largest timestamp of the session's own records. Times are compared as text, which is fastest, and right
+while all have the same format. Imports and other preparations come first and are not timed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _with_loads(loads: Callable[[bytes], Any]) -> Reader:
                     record = loads(line)
                 except ValueError:
                     try:
-                        record = json.loads(line)  # a lone surrogate, which most do not take
+                        record = json.loads(line)  # a lone surrogate, which most libraries refuse
                     except ValueError:
                         continue
                 get = record.get
@@ -110,7 +110,7 @@ def pysimdjson() -> Reader:
                     custom = get("customTitle") or custom
                 elif kind == "ai-title":
                     ai = get("aiTitle") or ai
-                del record, get  # the parser is not free before
+                del record, get  # the parser cannot be used again before
         return _answers(custom, ai, cwd, first if last else None, last)
 
     return read
@@ -120,7 +120,7 @@ def msgspec() -> Reader:
     import msgspec
 
     class Line(msgspec.Struct, gc=False):
-        """What is asked for; msgspec passes over the rest without making anything of it."""
+        """The fields that are needed; msgspec skips the others without building objects."""
 
         type: str | None = None
         cwd: str | None = None
@@ -195,7 +195,7 @@ def duckdb(threads: int | None) -> Reader:
 
 
 def polars() -> Reader:
-    """Of how many threads, POLARS_MAX_THREADS says, which it reads when it is imported."""
+    """Read with polars; POLARS_MAX_THREADS sets the threads when it is imported."""
     import polars
     from polars import col
 

@@ -1,4 +1,4 @@
-"""The picture that the README shows."""
+"""Draw the picture for the README."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INK = "#303030"
 def draw(
     path: Path, results: Results, sizes: dict[str, int], machine: dict[str, object], claims: bool
 ) -> None:
-    """Draws speeds on the one transcript, and the times for the many, as SVG or PNG by the file's name.
+    """Draw speeds on one transcript and times for many, as SVG or PNG by the file's name.
 
     `claims`: whether the figures mean anything. Needs matplotlib.
     """

@@ -1,4 +1,4 @@
-"""A registry: the desktop app's rows, large as connectors make them, and the transcripts that they name."""
+"""Make a registry: rows as large as connectors make them, and the transcripts that they name."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ import shutil
 import uuid
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import content, sessions
+from . import sessions
+from .content import NAMES, VERBS, Content
 from .sessions import Truth
-
-if TYPE_CHECKING:
-    from .data import Data
 
 DAY = 86_400_000
 """In milliseconds."""
 
 
-def make(data: Data, folder: Path) -> dict[str, Any]:
-    """A registry of rows with connectors inlined, and the transcripts that they name, one each.
+def make(
+    folder: Path, store: Path, dice: Random, content: Content, *, count: int, size: int
+) -> dict[str, Any]:
+    """Make a registry of `count` rows of `size` bytes with inlined connectors, and a transcript for each.
 
-    Some rows are filled with zeros, and what the app was about to write lies beside them.
+    The transcripts are the first ones of the set in `store`.
+
+    Some rows are filled with zeros, with the app's unfinished save beside them.
     """
-    dice = data.dice("rows")
-    source = data.folder("store")
-    talks = json.loads((source / "truth.json").read_text())["transcripts"][: data.scale.rows]
+    talks = json.loads((store / "truth.json").read_text())["transcripts"][:count]
     account, organisation = (str(uuid.UUID(int=number, version=4)) for number in (1, 2))
     registry = folder / "Claude" / "claude-code-sessions" / account / organisation
     registry.mkdir(parents=True)
-    connectors = [_connector(dice, data.content) for _ in range(60)]
+    connectors = [_connector(dice, content) for _ in range(60)]
     now = max(talk["transcript"]["last_activity_at"] for talk in talks) + DAY
-    lost = damaged = size = 0
+    lost = damaged = written = 0
     for number, talk in enumerate(talks):
         path = folder / talk["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.hardlink_to(source / talk["path"])
+            path.hardlink_to(store / talk["path"])
         except OSError:
-            shutil.copy2(source / talk["path"], path)
+            shutil.copy2(store / talk["path"], path)
         session_id = f"local_{uuid.UUID(int=dice.getrandbits(128), version=4)}"
         row = registry / f"{session_id}.json"
-        whole = _row(dice, session_id, Truth(**talk["transcript"]), connectors, data.scale.row)
-        size += len(whole) + talk["transcript"]["size"]
+        whole = _row(dice, session_id, Truth(**talk["transcript"]), connectors, size)
+        written += len(whole) + talk["transcript"]["size"]
         # A torn last line is no damage: the session may be alive.
         damaged += any(defect["kind"] != "torn" for defect in talk["transcript"]["defects"])
         time = (talk["transcript"]["last_activity_at"] + 2_000) * 1_000_000
@@ -66,7 +66,7 @@ def make(data: Data, folder: Path) -> dict[str, Any]:
         "summary": {
             "rows": len(talks),
             "transcripts": len(talks),
-            "bytes": size,
+            "bytes": written,
             "findings": {
                 "zero-filled": lost,
                 "leftover-tmp": lost,
@@ -109,20 +109,20 @@ def _row(dice: Random, session_id: str, truth: Truth, connectors: list[dict[str,
     return sessions.ENCODE(row).encode()
 
 
-def _connector(dice: Random, texts: content.Content) -> dict[str, Any]:
-    """The configuration of one remote server, with its tools."""
-    name = f"{dice.choice(content.NAMES)}-{dice.randrange(1_000)}"
+def _connector(dice: Random, texts: Content) -> dict[str, Any]:
+    """Make the configuration of one remote server, with its tools."""
+    name = f"{dice.choice(NAMES)}-{dice.randrange(1_000)}"
     tools = [
         {
-            "name": f"{dice.choice(content.VERBS)}_{dice.choice(content.NAMES)}_{number}",
+            "name": f"{dice.choice(VERBS)}_{dice.choice(NAMES)}_{number}",
             "description": texts.text(dice, dice.randint(80, 700)),
             "inputSchema": {
                 "type": "object",
                 "properties": {
-                    dice.choice(content.NAMES): {"type": "string", "description": texts.text(dice, 60)}
+                    dice.choice(NAMES): {"type": "string", "description": texts.text(dice, 60)}
                     for _ in range(dice.randint(1, 6))
                 },
-                "required": [dice.choice(content.NAMES)],
+                "required": [dice.choice(NAMES)],
                 "additionalProperties": False,
             },
         }

@@ -1,4 +1,4 @@
-"""What is measured, section by section: on which set, by whom, how often."""
+"""List what is measured: sections, each with its data, its cases and its rounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE, ALL, TWO = "sessscan, 1 thread", "sessscan, all threads", "sessscan, 2 thre
 RIPGREP, RIPGREP_START = "ripgrep", "ripgrep, its start"
 REFERENCE, JSON = "reference.py", "json"
 PEERS = ("orjson", "pysimdjson", "msgspec", "DuckDB", "Polars")
-"""Each on one thread, as is sessscan that they are compared with."""
+"""The peers, each on one thread, as sessscan is when it is compared with them."""
 SDK = "claude-agent-sdk list_sessions"
 RECONCILE, BARE = "sessscan.reconcile, dry run", "pysimdjson of the rows, scan_many"
 VERSION, EMPTY_APP = "sessscan --version", "an empty Typer app"
@@ -35,13 +35,13 @@ class Section:
     set: str
     cases: Sequence[Case]
     rounds: float = 1.0
-    """Of the rounds that were asked for."""
+    """The share of the requested rounds."""
     baseline: str = ""
-    """The case that the others' times are divided by."""
+    """The case by whose times the others' are divided."""
 
 
 def threads() -> int:
-    """How many this process may use."""
+    """Return how many processors this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -122,7 +122,7 @@ EVENT_CASES = (Case(EVENTS, "sessscan_events", ours=True),)
 
 
 def all_sections() -> list[Section]:
-    """In the order in which they are run."""
+    """Return all sections, in the order in which they run."""
     one = Case(ONE, "sessscan_scan", {"threads": 1}, ours=True)
     two = Case(TWO, "sessscan_scan", {"threads": 2}, ours=True)
     return [

@@ -1,4 +1,4 @@
-"""One session as the CLI writes it, line by line, and the truth about it."""
+"""Make a session as the CLI writes it, line by line, and record the expected result of a scan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .content import Content
 Record = dict[str, Any]
 
 LARGEST = 12_800_000
-"""Bytes of the longest line that was seen in the field."""
+"""Bytes of the longest line seen in the field."""
 MODELS = ("claude-opus-4-6", "claude-sonnet-4-6")
 OLD_VERSION, NEW_VERSION = "2.1.29", "2.1.235"
 ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -47,7 +47,7 @@ HUGE = Shape(typical=6_800_000, spread=0.05, state_lines=0.1)
 
 @dataclass
 class Truth:
-    """What is so, by the one who made it: each name is that of a `Transcript`'s field."""
+    """The expected result of a scan; each name is a field of `Transcript`."""
 
     session_id: str
     size: int = 0
@@ -82,7 +82,7 @@ class Said:
 
 
 class Session:
-    """Makes one session. `lines` gives its lines, each with its LF; then `truth` and `said` are complete."""
+    """One session. Once `lines` has given all lines, each with its LF, `truth` and `said` are complete."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Session:
                 return
 
     def _talk(self) -> Iterator[Record]:
-        """Turn after turn, for ever."""
+        """Yield turn after turn, endlessly."""
         longest = self.shape.longest
         while True:
             yield self._prompt()
@@ -263,7 +263,7 @@ class Session:
         )
 
     def _chain(self, body: Record, after: Record) -> Record:
-        """A record of the talk, in the order of keys of the CLI that wrote it."""
+        """Return a record of the conversation, with keys in the order of the CLI version that wrote it."""
         truth = self.truth
         head: Record = {"parentUuid": self.parent, "isSidechain": False}
         self.parent = self._id()
@@ -318,7 +318,7 @@ class Session:
         return {"type": kind, key: title, "sessionId": self.session_id}
 
     def _state_lines(self, talk: int) -> Iterator[Record]:
-        """What belongs to so many lines of the talk."""
+        """Yield the state lines that belong to that many lines of the conversation."""
         self.owed += talk * self.shape.state_lines
         while self.owed >= 1:
             self.owed -= 1

@@ -1,4 +1,4 @@
-"""The tables on a terminal."""
+"""Print the results as tables on the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .targets import MIB, Results, Target, memory
 
 
 def section(console: Console, at: Section, results: Results, size: int) -> None:
-    """One section's cases. `size`: the bytes of its set, 0 where speed means nothing."""
+    """Print the cases of one section. `size`: the bytes of its data; 0: print no speed."""
     cases = results[at.name]
     speed = size > 0
     table = Table(title=at.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

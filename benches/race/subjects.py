@@ -1,7 +1,7 @@
-"""What can be measured: each prepares, runs once under the clock, and says what is wrong with the answer.
+"""Define what can be measured: each subject prepares, runs once while timed, and checks the answer.
 
-A subject gets the folder of a set, what is so (the set's `truth.json`), and its options. sessscan and the
-reference have to get everything right; from the peers no more is wanted than the four answers.
+A subject gets the folder of its data, the expected results (`truth.json` there), and its options. sessscan
+and the reference must get everything right; the peers only the four answers.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ ANSWERS = ("title", "cwd", "created_at", "last_activity_at")
 @dataclass
 class Subject:
     run: Callable[[], Any]
-    """What is timed."""
+    """The function that is timed."""
     wrong: Callable[[Any], list[str]]
-    """What of its answer is wrong, one text a thing."""
+    """Returns a text for each error in the answer."""
     warm: Callable[[Path], object] = lambda path: None
-    """The same on a tiny transcript, so that what is made at the first call is not timed."""
+    """Does the same with a tiny transcript, so that one-time work of the first call is not timed."""
     extra: dict[str, float] = field(default_factory=dict)
-    """Other times that it took, in seconds."""
+    """Other times that were measured, in seconds."""
 
 
 def nothing(folder: Path, truth: Truth) -> Subject:
-    """The interpreter alone."""
+    """Measure the interpreter alone."""
     return Subject(lambda: None, lambda _: [])
 
 
@@ -74,7 +74,7 @@ def peer(folder: Path, truth: Truth, name: str, **options: Any) -> Subject:
 
 
 def sessscan_events(folder: Path, truth: Truth) -> Subject:
-    """All events. The time to the first one is an extra."""
+    """Measure all events. The time to the first one is an extra."""
     import sessscan
 
     path = folder / truth["path"]
@@ -105,7 +105,7 @@ def _differences(found: dict[str, Any] | Counter[str], expected: dict[str, Any])
 
 
 def sessscan_store(folder: Path, truth: Truth, threads: int | None = None) -> Subject:
-    """Every file read whole, the folders' listing included."""
+    """Measure reading every file whole, with listing the folders."""
     import sessscan
 
     def run() -> list[sessscan.Transcript]:
@@ -127,7 +127,7 @@ def sessscan_store(folder: Path, truth: Truth, threads: int | None = None) -> Su
 
 
 def stat_loop(folder: Path, truth: Truth) -> Subject:
-    """The least that it takes to see that no file has changed."""
+    """Measure one `os.stat` a file, the least that shows that no file has changed."""
     paths = _store_paths(folder)
     stat = os.stat
 
@@ -140,7 +140,7 @@ def stat_loop(folder: Path, truth: Truth) -> Subject:
 
 
 def index_rescan(folder: Path, truth: Truth, appended: int = 0) -> Subject:
-    """The files once more, with the index; before it so many bytes are appended to a copy of one of them."""
+    """Measure a rescan with the index, after `appended` bytes were appended to a copy of one file."""
     import sessscan
     from sessscan.scan_cache import scan as index
 
@@ -150,7 +150,7 @@ def index_rescan(folder: Path, truth: Truth, appended: int = 0) -> Subject:
     grown = sorted(paths)[len(paths) // 2]
     copy = shutil.copy(grown, home) if appended else grown
     paths[paths.index(grown)] = copy
-    time.sleep(0.1)  # what was made just now is not trusted
+    time.sleep(0.1)  # the index does not trust files that were just written
     index.scan_many(paths, home=home)
     if appended:
         with open(grown, "rb") as file:  # noqa: PTH123
@@ -180,7 +180,7 @@ def _store_paths(folder: Path) -> list[str]:
 
 
 def sdk_list_sessions(folder: Path, truth: Truth) -> Subject:
-    """The ends of every file, 65,536 bytes each."""
+    """Measure the official SDK, which reads 65,536 bytes at each end of every file."""
     os.environ["CLAUDE_CONFIG_DIR"] = str(folder)
     from claude_agent_sdk import list_sessions
 
@@ -207,20 +207,20 @@ def sdk_list_sessions(folder: Path, truth: Truth) -> Subject:
 
 
 def sessscan_reconcile(folder: Path, truth: Truth) -> Subject:
-    """A dry run."""
+    """Measure a dry run of `reconcile`."""
     import sessscan
 
     stores, projects = folder / truth["store"], folder / truth["projects"]
     return Subject(
         lambda: sessscan.reconcile(stores, projects, now=truth["now"]),
         lambda plan: _differences(plan.summary, truth["summary"]),
-        # With stores of no rows everything is imported that there is to import.
+        # A store without rows is enough to import everything.
         lambda tiny: sessscan.reconcile([], [tiny.parent]),
     )
 
 
 def bare_reading(folder: Path, truth: Truth) -> Subject:
-    """The least that a reconciliation has to do: pysimdjson over the rows, the scan over the transcripts."""
+    """Measure the least that a reconciliation needs: parse rows with pysimdjson, scan transcripts."""
     import sessscan
     import simdjson
 

@@ -1,4 +1,4 @@
-"""What was set as to be reached, and whether it is."""
+"""List the speed targets, and whether they are met."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Target:
-    """One line of what is to be reached."""
+    """One speed target."""
 
     work: str
     bound: str
     limit: float
     at_least: bool
     measured: float | None
-    """None: something that it takes was not measured."""
+    """None: something that the target needs was not measured."""
     remark: str = ""
 
     @property
@@ -55,7 +55,7 @@ class Target:
 
 
 def targets(results: Results) -> Iterator[Target]:
-    """Every line, measured as far as its sections were run."""
+    """Yield every target, measured if its sections were run."""
     scan = {name: result for name, result in results.get("transcript", {}).items() if result.seconds}
     one = scan.get(ONE)
 
@@ -97,7 +97,7 @@ def targets(results: Results) -> Iterator[Target]:
 
 
 def _fastest(results: Mapping[str, Result], names: Iterable[str]) -> str:
-    """Which of these is the fastest; `-` if none was measured."""
+    """Return the name of the fastest; `-` if none was measured."""
     return min(
         (name for name in names if name in results), key=lambda name: results[name].median, default="-"
     )
@@ -116,6 +116,6 @@ def _memory(results: Results) -> Target:
 
 
 def memory(result: Result, results: Results) -> int | None:
-    """The most memory that a case took more than the interpreter alone, in bytes."""
+    """Return the peak memory of a case beyond that of the interpreter alone, in bytes."""
     interpreter = results.get("interpreter", {}).get(NOTHING)
     return result.peak - interpreter.peak if result.peak and interpreter and interpreter.peak else None

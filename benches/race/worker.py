@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: `python -m race.worker SUBJECT FOLDER OPTIONS`. Prints JSON."""
+"""Make one measurement and print it as JSON: `python -m race.worker SUBJECT FOLDER OPTIONS`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FAULTS_SHOWN = 20
 
 
 def peak() -> int:
-    """The most memory that this process has had so far, in bytes."""
+    """Return the peak memory of this process so far, in bytes."""
     try:
-        # Linux's ru_maxrss is no use here: a process starts with that of the one that started it.
+        # Linux's ru_maxrss would not do: a process inherits its parent's value.
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

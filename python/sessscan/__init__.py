@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from .rules import RULES, Rule, find_rule
     from .sessions.listing import Listing, Session, Wanted, list_all
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
-    from .snapshots.capture import SnapshotReport, snapshot
+    from .snapshots.capture import Captured, SnapshotReport, snapshot
     from .snapshots.select import kept_rows, kept_versions, mark_removed
     from .snapshots.store import KeptRow, RowVersion
     from .tables.arrow import (
@@ -93,6 +93,7 @@ __all__ = [
     "ActionKind",
     "AppRunningError",
     "Candidate",
+    "Captured",
     "ConflictError",
     "DamagedSnapshotsError",
     "Defect",
@@ -243,6 +244,7 @@ _LAZY = {
         "list_sessions",
     ),
     "snapshots.capture": (
+        "Captured",
         "SnapshotReport",
         "snapshot",
     ),
