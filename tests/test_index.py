@@ -120,7 +120,7 @@ SCAN = """
 import json, sys
 from pathlib import Path
 import sessscan
-from sessscan.recorder import cache, index
+from sessscan.scan_cache import scan as index
 found = index.scan_many(sys.argv[2:], threads=1, home=Path(sys.argv[1]))
 print(json.dumps([transcript.to_dict() for transcript in found]))
 """
@@ -396,7 +396,7 @@ def test_several_processes_at_once(transcripts: list[Path], tmp_path: Path) -> N
     """Each scans others of the files, again and again, while they grow and the index is lost twice."""
     home = tmp_path / "home"
     script = (
-        "import sys\nfrom pathlib import Path\nimport sessscan\nfrom sessscan.recorder import index\n"
+        "import sys\nfrom pathlib import Path\nfrom sessscan.scan_cache import scan as index\n"
         "for number in range(25):\n"
         "    paths = [path for at, path in enumerate(sys.argv[2:]) if (at + number) % 3]\n"
         "    index.scan_many(paths, home=Path(sys.argv[1]))\n"

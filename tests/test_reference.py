@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -541,6 +542,23 @@ def test_the_last_prompt(scan: Scan) -> None:
     assert scan(records[3:])["last_prompt"] is None
 
 
+def test_the_session_that_this_one_continues_in(scan: Scan) -> None:
+    def continued(session_id: object, **more: object) -> dict[str, object]:
+        return {"type": "continued-in", "continuedInSessionId": session_id, **more}
+
+    records: list[Any] = [
+        continued("one", timestamp="1970-01-01T00:00:01Z"),
+        continued("two", timestamp="1970-01-01T00:00:02Z"),
+        continued("", timestamp="1970-01-01T00:00:03Z"),
+        continued(None, timestamp="1970-01-01T00:00:04Z"),
+        {"type": "other", "continuedInSessionId": "three"},
+        continued("four"),
+    ]
+    assert [scan(records[:-1])[name] for name in ("continued_in", "continued_at")] == ["two", 2_000]
+    assert [scan(records)[name] for name in ("continued_in", "continued_at")] == ["four", None]
+    assert [scan(records[2:-1])[name] for name in ("continued_in", "continued_at")] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
@@ -563,6 +581,16 @@ def test_a_file_is_named_after_its_session(tmp_path: Any) -> None:
     file.write_bytes(lines({"sessionId": S}))
     for found in (reference.scan(file), sessscan.scan(file).to_dict()):
         assert (found["path"], found["session_id"], found["own_records"]) == (str(file), S, 1)
+
+
+@pytest.mark.parametrize("modified", [0, 1_999_999, 1_700_000_000_123_456_789, -1])
+def test_a_transcript_knows_its_files_mtime(tmp_path: Any, modified: int) -> None:
+    file = tmp_path / f"{S}.jsonl"
+    file.write_bytes(lines({"sessionId": S}))
+    os.utime(file, ns=(0, modified))
+    for scanned in (sessscan.scan(file), *sessscan.scan_many([file])):
+        assert scanned.modified_at == file.stat().st_mtime_ns // 1_000_000
+    assert sessscan.scan_bytes(file.read_bytes()).modified_at is None
 
 
 def test_the_events_of_a_file(tmp_path: Any) -> None:

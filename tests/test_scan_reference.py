@@ -112,6 +112,7 @@ def test_files_of_many_megabytes(file: Path, seed: int) -> None:
         data = data[:begin] + kind(data[begin:end], random) + data[end:]
     file.write_bytes(data)
     expected = reference.scan(file)
+    assert sessscan.scan(file).modified_at == file.stat().st_mtime_ns // 1_000_000
     for strict in (True, False):
         found = all_fields(sessscan.scan(file, strict=strict))
         assert found.pop("error") is None

@@ -11,6 +11,7 @@ __all__ = [
     "Absent",
     "Batches",
     "Defect",
+    "Details",
     "Event",
     "EventBatches",
     "EventIterator",
@@ -27,6 +28,7 @@ __all__ = [
     "classify_bytes",
     "classify_many",
     "columns_batch",
+    "details",
     "events",
     "remove",
     "replace",
@@ -186,6 +188,17 @@ class Transcript:
     @property
     def last_prompt(self) -> str | None:
         """The last non-empty `lastPrompt` of a `last-prompt` record. Not in `to_dict`."""
+    @property
+    def continued_in(self) -> str | None:
+        """The session this one goes on in: the last non-empty `continuedInSessionId` of a `continued-in`
+        record. Not in `to_dict`."""
+    @property
+    def continued_at(self) -> int | None:
+        """The timestamp of that record, in epoch milliseconds. Not in `to_dict`."""
+    @property
+    def modified_at(self) -> int | None:
+        """The file's mtime when it was opened for the scan, in epoch milliseconds; None for bytes and
+        streams. Not in `to_dict`."""
     @property
     def error(self) -> OSError | None:
         """Why the file could not be read (`scan_many`); all else is then empty."""
@@ -360,6 +373,71 @@ def events(
 
     They are read as they are asked for, in constant memory. Raises `OSError`, here or on the way, and
     `ValueError` for a kind that there is not.
+    """
+
+# Details
+
+@final
+class Details:
+    """The titles, directories, activity and uuids of one transcript, all bounded in number."""
+
+    @property
+    def path(self) -> str:
+        """The file, as it was given."""
+    @property
+    def error(self) -> OSError | None:
+        """Why the file could not be read; all else is then empty."""
+    @property
+    def titles(self) -> list[tuple[int, Literal["custom", "ai"], str, int | None]]:
+        """The titles as (line, source, title, after), in file order: an entry whenever the title differs from
+        the one before of the same source. `after` is the last timestamp in a record before it, in epoch
+        milliseconds. The last 10,000."""
+    def title_line(self, source: Literal["custom", "ai"], value: str) -> int | None:
+        """Return the last line that gives this title; None if no line does."""
+    def title_at(self, source: Literal["custom", "ai"], time: float) -> str | None:
+        """Return the title of one source that stood before the first record later than `time` (epoch ms).
+
+        Titles have no timestamps of their own: one counts from the next record with a timestamp on, since it
+        may have been given only shortly before that.
+        """
+    @property
+    def cwds(self) -> list[tuple[int, str]]:
+        """The working directories as (line, directory), an entry whenever it differs from the one before.
+        The first 10,000."""
+    @property
+    def activity(self) -> list[tuple[int, int]]:
+        """First and last time of each span of activity, in epoch milliseconds, sorted.
+
+        All top-level timestamps count. Neighbours less than 60,000 ms apart are in one span, so that a
+        question whether anything happened in a window can only err towards yes. The gap is doubled, as often
+        as need be, as soon as there are more than 4,096 spans.
+        """
+    @property
+    def uuid_count(self) -> int:
+        """How many different top-level uuids the records have.
+
+        Exact up to 65,536 pairs of a uuid and a session id. Of more, only those whose 64-bit hash lies below
+        a threshold are kept, and this and the counts below are scaled accordingly; the error is then about
+        half a per cent of this number.
+        """
+    def count_shared(self, other: Details) -> int:
+        """Return how many of the different uuids `other` has too."""
+    def count_shared_under(self, other: Details, session_id: str | None = None) -> int:
+        """Return how many records have a uuid that `other` has too, and this session id if one is given.
+
+        The case of its letters does not count. Of a file with records of more than 255 sessions, those of
+        further sessions have no session id here.
+        """
+
+def details(paths: Sequence[str | PathLike[str]], *, threads: int | None = None) -> list[Details]:
+    """Scan many transcripts for their details, in the order given.
+
+    Args:
+        paths: The transcripts.
+        threads: How many threads, the calling one included; None: as many as there are processors.
+
+    Returns:
+        One `Details` for each path. One that cannot be read has its `error` set.
     """
 
 # Tables

@@ -126,6 +126,11 @@ RECORDS: tuple[Callable[[History, str], dict[str, object]], ...] = (
     lambda history, stem: {"type": "ai-title", "aiTitle": "設定" + str(history.dice.random())},
     lambda history, stem: {"type": "worktree-state", "worktreeSession": {"worktreePath": f"/w/{stem[:3]}"}},
     lambda history, stem: {"type": "relocated", "relocatedCwd": f"/r/{stem[:2]}"},
+    lambda history, stem: {
+        "type": "continued-in",
+        "continuedInSessionId": history.dice.choice(("", history.identity())),
+        **history.dice.choice(({}, {"timestamp": "2026-08-07T10:00:00.000Z"})),
+    },
 )
 
 

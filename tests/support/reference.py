@@ -68,6 +68,14 @@ def events(
         return _events(stream, kinds)
 
 
+def details(source: str | Path | bytes) -> Details:
+    """The titles, directories, activity and uuids of a transcript (a path, or its content)."""
+    if isinstance(source, bytes):
+        return Details(io.BytesIO(source))
+    with Path(source).open("rb") as stream:
+        return Details(stream)
+
+
 # --- From bytes to records --------------------------------------------------------------------------------
 
 
@@ -368,6 +376,7 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
     first_command: str | None = None
     times: list[int] = []
     own_times: list[int] = []
+    continued_at: int | None = None
     sidechain: list[bool] = []
 
     for _, _, record in reading.records():
@@ -386,6 +395,9 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
             last["tag"] = value
         if kind == "last-prompt" and (value := _string(record, "lastPrompt")):
             last["lastPrompt"] = value
+        if kind == "continued-in" and (value := _string(record, "continuedInSessionId")):
+            last["continuedIn"] = value
+            continued_at = _time(record)
         if kind == "assistant" and (message := _object(record, "message")) is not None:
             model = _string(message, "model")
             if model and model != "<synthetic>":
@@ -456,6 +468,8 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
         "relocated_cwd": last.get("relocatedCwd"),
         "tag": last.get("tag") or None,
         "last_prompt": last.get("lastPrompt"),
+        "continued_in": last.get("continuedIn"),
+        "continued_at": continued_at,
         "first_prompt_is_cut": first_prompt_is_cut,
         "first_command": first_command,
         "first_uuid": named[0] if named else None,
@@ -482,3 +496,70 @@ def _events(stream: BinaryIO, kinds: Container[str]) -> list[dict[str, Any]]:
             if kind in kinds
         ]
     return found
+
+
+# --- Details ----------------------------------------------------------------------------------------------
+
+SPAN_GAP = 60_000
+"""Milliseconds; times closer together are one span of activity."""
+
+
+class Details:
+    """What the records of a transcript say, all of it kept: nothing here is bounded."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.titles: list[tuple[int, str, str, int | None]] = []
+        self.cwds: list[tuple[int, str]] = []
+        self.records: list[tuple[str, str]] = []
+        """Of each record with a uuid: the uuid, and its session id in lower case."""
+        self._said: list[tuple[int, tuple[str, str] | None, int | None]] = []
+        """Of each record: its line, the title it gives with its source, its time."""
+        before: dict[str, str] = {}
+        last_time = None
+        for line, _, record in Reading(stream).records():
+            given, time = _given_title(record), _time(record)
+            self._said.append((line, given, time))
+            if given and before.get(given[1]) != given[0]:
+                before[given[1]] = given[0]
+                self.titles.append((line, given[1], given[0], last_time))
+            if (cwd := _string(record, "cwd")) and (not self.cwds or self.cwds[-1][1] != cwd):
+                self.cwds.append((line, cwd))
+            if uuid := _string(record, "uuid"):
+                self.records.append((uuid, (_string(record, "sessionId") or "").lower()))
+            last_time = last_time if time is None else time
+
+    def title_line(self, source: str, value: str) -> int | None:
+        lines = [line for line, given, _ in self._said if given == (value, source)]
+        return lines[-1] if lines else None
+
+    def title_at(self, source: str, time: float) -> str | None:
+        then = current = None
+        for _, given, at in self._said:
+            if given and given[1] == source:
+                current = given[0]
+            if at is not None and at > time:
+                break
+            if at is not None:
+                then = current
+        return then
+
+    @property
+    def activity(self) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = []
+        for time in sorted(time for _, _, time in self._said if time is not None):
+            if spans and time - spans[-1][1] < SPAN_GAP:
+                spans[-1] = spans[-1][0], time
+            else:
+                spans.append((time, time))
+        return spans
+
+    @property
+    def uuid_count(self) -> int:
+        return len({uuid for uuid, _ in self.records})
+
+    def count_shared(self, other: Details) -> int:
+        return len({uuid for uuid, _ in self.records} & {uuid for uuid, _ in other.records})
+
+    def count_shared_under(self, other: Details, session_id: str | None = None) -> int:
+        theirs = {uuid for uuid, _ in other.records}
+        return sum(uuid in theirs and session_id in (None, own) for uuid, own in self.records)

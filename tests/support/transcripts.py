@@ -26,7 +26,7 @@ Pairs = list[tuple[str, str]]
 
 def all_fields(transcript: sessscan.Transcript) -> dict[str, Any]:
     """Return all fields of a transcript, also those that `to_dict` leaves out."""
-    others = ("tag", "first_prompt_is_cut", "first_command", "last_prompt")
+    others = ("tag", "first_prompt_is_cut", "first_command", "last_prompt", "continued_in", "continued_at")
     return {**transcript.to_dict(), **{name: getattr(transcript, name) for name in others}}
 
 

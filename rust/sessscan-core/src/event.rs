@@ -66,6 +66,7 @@ pub(crate) enum RecordType {
     Relocated,
     Tag,
     LastPrompt,
+    ContinuedIn,
     Other,
 }
 
@@ -105,6 +106,7 @@ impl RecordType {
         const RELOCATED: u128 = number(b"relocated");
         const TAG: u128 = number(b"tag");
         const LAST_PROMPT: u128 = number(b"last-prompt");
+        const CONTINUED_IN: u128 = number(b"continued-in");
         match name {
             USER => RecordType::User,
             ASSISTANT => RecordType::Assistant,
@@ -115,6 +117,7 @@ impl RecordType {
             RELOCATED => RecordType::Relocated,
             TAG => RecordType::Tag,
             LAST_PROMPT => RecordType::LastPrompt,
+            CONTINUED_IN => RecordType::ContinuedIn,
             _ => RecordType::Other,
         }
     }

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod bytes;
+mod details;
 mod event;
 mod extent;
 mod grammar;
@@ -34,6 +35,7 @@ mod time;
 mod transcript;
 mod value;
 
+pub use details::{Details, TitleEntry, details};
 pub use event::{Event, EventKind, TitleSource};
 pub use grammar::Strictness;
 pub use index::Rescan;

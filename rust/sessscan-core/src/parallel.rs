@@ -213,7 +213,8 @@ fn join(
     }
     let mut source = Source::range(&opened.expect("parts have ranges"), 0..size);
     find_leaves(&mut source, scanner, &mut builder, poll)?;
-    let transcript = (!source.shrank()).then(|| builder.finish(size));
+    let transcript =
+        (!source.shrank()).then(|| Transcript { modified_at: source.modified_at(), ..builder.finish(size) });
     match transcript {
         Some(transcript) if !source.changed() => Ok(transcript),
         before => scan_alone(path, scanner, before, &mut |_| poll(0)),

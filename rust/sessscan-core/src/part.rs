@@ -49,7 +49,7 @@ struct Part<F> {
 }
 
 const MAGIC: &[u8] = b"sessscan-part";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Scans one range of a file, from bytes that come in pieces cut anywhere. Memory does not grow but by the longest line.
 pub struct RangeScan {

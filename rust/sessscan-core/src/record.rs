@@ -60,6 +60,7 @@ keys! {
     RelocatedCwd = "relocatedCwd",
     Tag = "tag",
     LastPrompt = "lastPrompt",
+    ContinuedInSessionId = "continuedInSessionId",
 }
 
 /// The bytes of a record, with the region if the fast reader proved them plain.

@@ -76,7 +76,12 @@ pub(crate) fn scan_alone(
             before = None;
             continue;
         }
-        let transcript = builder.finish(end.offset);
+        let mut transcript = builder.finish(end.offset);
+        // Of a file that is written to this is what it was when those bytes were all there was.
+        transcript.modified_at = match &before {
+            Some(before) => before.modified_at,
+            None => source.modified_at(),
+        };
         match before {
             Some(before) if before == transcript => return Ok(transcript),
             // The file was replaced, so its beginning never was a file's content.
@@ -268,7 +273,9 @@ mod tests {
             file.write_all(b"{\"cwd\":\"/later\"}\n").unwrap();
             ControlFlow::Continue(())
         });
-        assert_eq!(answer.unwrap(), was);
+        let answer = answer.unwrap();
+        assert!(answer.modified_at.is_some());
+        assert_eq!(Transcript { modified_at: None, ..answer }, was);
     }
 
     #[test]

@@ -114,6 +114,14 @@ impl Source<'_> {
         matches!(self, Source::File(file) if file.opened.changed())
     }
 
+    /// The file's mtime when it was opened, in epoch milliseconds.
+    pub(crate) fn modified_at(&self) -> Option<i64> {
+        match self {
+            Source::File(file) => file.opened.modified_at(),
+            Source::Memory(_) => None,
+        }
+    }
+
     /// Scan the next piece; return false at the end. An error of kind `Interrupted` means that `poll`
     /// cancelled.
     pub(crate) fn advance(
@@ -216,6 +224,18 @@ impl Opened {
             opened.read_at(&mut [0], 0)?;
         }
         Ok(opened)
+    }
+
+    /// The mtime when it was opened, in epoch milliseconds, rounded down.
+    pub(crate) fn modified_at(&self) -> Option<i64> {
+        const NANOSECONDS: u128 = 1_000_000;
+        let millis = match self.modified?.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()),
+            Err(before) => {
+                i64::try_from(before.duration().as_nanos().div_ceil(NANOSECONDS)).map(|millis| -millis)
+            }
+        };
+        millis.ok()
     }
 
     /// Return the file's present metadata.

@@ -43,7 +43,7 @@ pub enum StateError {
 
 /// The first bytes of a saved state. A byte with the version and a digest of the rest follow.
 const MAGIC: &[u8] = b"sessscan-state";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Return saved bytes: a magic number, a version, a digest of the body, and the body.
 pub(crate) fn seal(magic: &[u8], version: u8, body: &[u8]) -> Vec<u8> {

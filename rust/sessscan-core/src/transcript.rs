@@ -83,6 +83,12 @@ pub struct Transcript {
     pub tag: Option<String>,
     /// The last prompt that a `last-prompt` record repeats.
     pub last_prompt: Option<String>,
+    /// The session that this one goes on in: what the last `continued-in` record with such an id names.
+    pub continued_in: Option<String>,
+    /// The timestamp of that record.
+    pub continued_at: Option<i64>,
+    /// The file's mtime when it was opened for this scan; None for bytes and streams.
+    pub modified_at: Option<i64>,
     /// The smallest timestamp of the session's own records; where they have none, of all.
     pub created_at: Option<i64>,
     /// The largest one, likewise.
@@ -381,6 +387,12 @@ impl TranscriptBuilder {
                     result.last_prompt = Some(prompt);
                 }
             }
+            RecordType::ContinuedIn => {
+                if let Some(session_id) = event::filled_text_of(record, Key::ContinuedInSessionId, scratch) {
+                    result.continued_in = Some(session_id);
+                    result.continued_at = event::time_of(record, scratch);
+                }
+            }
             RecordType::Other => {}
         }
     }
@@ -447,6 +459,10 @@ impl TranscriptBuilder {
         result.relocated_cwd = more.relocated_cwd.or(result.relocated_cwd.take());
         result.tag = more.tag.or(result.tag.take());
         result.last_prompt = more.last_prompt.or(result.last_prompt.take());
+        if more.continued_in.is_some() {
+            result.continued_in = more.continued_in;
+            result.continued_at = more.continued_at;
+        }
         result.first_prompt = result.first_prompt.take().or(more.first_prompt);
         result.first_command = result.first_command.take().or(more.first_command);
         result

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod details;
 mod error;
 mod events;
 mod index;
@@ -18,6 +19,8 @@ mod transcript;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::details::{Details, details};
     #[pymodule_export]
     use super::events::{Event, EventIterator, events};
     #[pymodule_export]

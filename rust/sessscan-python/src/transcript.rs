@@ -167,6 +167,23 @@ macro_rules! fields {
                 self.facts.last_prompt.as_deref()
             }
 
+            // What matching a lost row asks for.
+
+            #[getter]
+            fn continued_in(&self) -> Option<&str> {
+                self.facts.continued_in.as_deref()
+            }
+
+            #[getter]
+            fn continued_at(&self) -> Option<i64> {
+                self.facts.continued_at
+            }
+
+            #[getter]
+            fn modified_at(&self) -> Option<i64> {
+                self.facts.modified_at
+            }
+
             /// The same as a dict that `json` can write.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let dict = PyDict::new(py);

@@ -124,7 +124,7 @@ impl Lines {
         if shrank {
             return Ok(None);
         }
-        let transcript = builder.finish(end);
+        let transcript = Transcript { modified_at: opened.modified_at(), ..builder.finish(end) };
         let key = how.key(path, &at.stamp);
         let kept = Fingerprint::take(opened, end, how.seed()).ok().filter(|_| end > 0 && at.stands()).map(
             |fingerprint| {
