@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from inspect import isgetsetdescriptor
 from random import Random
 from typing import Any
 
@@ -26,8 +27,10 @@ Pairs = list[tuple[str, str]]
 
 def all_fields(transcript: sessscan.Transcript) -> dict[str, Any]:
     """Return all fields of a transcript, also those that `to_dict` leaves out."""
-    others = ("tag", "first_prompt_is_cut", "first_command", "last_prompt", "continued_in", "continued_at")
-    return {**transcript.to_dict(), **{name: getattr(transcript, name) for name in others}}
+    members = {name for name, member in vars(sessscan.Transcript).items() if isgetsetdescriptor(member)}
+    shown = transcript.to_dict()
+    others = members - shown.keys() - {"modified_at"}  # this is of the file, not of its content
+    return {**shown, **{name: getattr(transcript, name) for name in others}}
 
 
 @st.composite

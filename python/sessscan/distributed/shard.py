@@ -358,18 +358,20 @@ def _pyarrow() -> Any:
 def _schema(parts: bool) -> Any:
     """Return the columns of transcripts, with the columns of parts or without them."""
     pa = _pyarrow()
-    text, number = pa.string(), pa.int64()
-    own = {"is_sidechain": pa.bool_()}
-    own["worktree"] = pa.struct(
-        [(name, text) for name in ("path", "name", "branch", "original_cwd", "original_branch")]
-    )
-    own["defects"] = pa.list_(
-        pa.struct([("kind", text), ("line", number), ("offset", number), ("length", number)])
-    )
-    own |= dict.fromkeys(("size", "lines", "records", "own_records", "turns"), number)
-    own |= dict.fromkeys(("created_at", "last_activity_at"), pa.timestamp("ms", tz="UTC"))
-    names = [*_core.scan_bytes(b"").to_dict()]
-    fields = [(name, own.get(name, text)) for name in names]
+    columns = pa.schema(_core.transcript_batches([]))
+    fields = [(column.name, _without_dictionaries(column.type)) for column in columns]
     if parts:
-        fields += [("part", pa.large_binary()), ("part_start", number), ("part_end", number)]
+        fields += [("part", pa.large_binary()), ("part_start", pa.int64()), ("part_end", pa.int64())]
     return pa.schema(fields)
+
+
+def _without_dictionaries(kind: Any) -> Any:
+    """Return an Arrow type whose text is plain: batches of different machines share no dictionaries."""
+    pa = _pyarrow()
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _without_dictionaries(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_without_dictionaries(kind.value_type))
+    return kind

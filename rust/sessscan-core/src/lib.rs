@@ -6,6 +6,7 @@
 // Tests create the files that they read.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod builder;
 mod bytes;
 mod details;
 mod event;

@@ -3,12 +3,13 @@
 //! Threads are started for each call and joined before it returns: there is no pool that a forked child could inherit
 //! without its threads, and nothing to start at import.
 
+use crate::builder::TranscriptBuilder;
 use crate::grammar::Strictness;
 use crate::scan::{find_leaves, scan_alone, scan_into, session_id_of};
 use crate::scanner::{End, Scanner};
 use crate::source::{Opened, Poll, Source};
 use crate::structure::Isa;
-use crate::transcript::{Transcript, TranscriptBuilder};
+use crate::transcript::Transcript;
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;

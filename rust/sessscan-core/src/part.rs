@@ -3,13 +3,14 @@
 //! A range owns the lines that begin in it: whoever scans it reads from the byte before it, to see where its first line
 //! begins, and beyond its end to the end of its last line. So each line is read once, wherever the cuts are.
 
+use crate::builder::TranscriptBuilder;
 use crate::event;
 use crate::grammar::Strictness;
 use crate::record::{Key, Record};
 use crate::scanner::{Scanner, Sink};
 use crate::stream::{StateError, seal, unseal};
 use crate::structure::Isa;
-use crate::transcript::{Transcript, TranscriptBuilder};
+use crate::transcript::Transcript;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;

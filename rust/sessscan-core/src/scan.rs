@@ -1,12 +1,13 @@
 //! Scan files and bytes for transcripts and events.
 
+use crate::builder::TranscriptBuilder;
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Key, Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
 use crate::source::{self, Poll, Source};
 use crate::structure::Isa;
-use crate::transcript::{Defect, Transcript, TranscriptBuilder};
+use crate::transcript::{Defect, Transcript};
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::ops::ControlFlow;

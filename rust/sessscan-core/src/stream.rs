@@ -1,9 +1,10 @@
 //! Scan bytes as they come, and save the scan's state to go on later.
 
+use crate::builder::TranscriptBuilder;
 use crate::grammar::Strictness;
 use crate::scanner::Scanner;
 use crate::structure::Isa;
-use crate::transcript::{Transcript, TranscriptBuilder};
+use crate::transcript::Transcript;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -69,7 +70,7 @@ impl Stream {
     pub fn new(session_id: Option<String>, strictness: Strictness) -> Stream {
         Stream {
             scanner: Scanner::new(strictness, Isa::chosen()),
-            builder: TranscriptBuilder::once(session_id),
+            builder: TranscriptBuilder::for_one_pass(session_id),
         }
     }
 

@@ -57,7 +57,7 @@ impl From<&sessscan_core::Worktree> for Worktree {
     }
 }
 
-/// A value as Python shows it.
+/// Return a value as Python shows it.
 fn shown(py: Python<'_>, value: &Option<String>) -> PyResult<String> {
     Ok(value.into_pyobject(py)?.repr()?.to_string())
 }
@@ -81,7 +81,7 @@ impl Transcript {
         Transcript { path, facts, error: None }
     }
 
-    /// Stands in the place of a file that could not be read.
+    /// Make a transcript of a file that could not be read: only its path, session id and error are set.
     pub fn unreadable(path: PathBuf, error: PyErr) -> Transcript {
         let session_id = sessscan_core::session_id_of(&path);
         let facts = sessscan_core::Transcript { session_id, ..Default::default() };
@@ -96,116 +96,156 @@ impl Transcript {
         &self.facts
     }
 
-    /// Why it could not be read, in words.
+    /// Return the error's text.
     pub fn error_text(&self, py: Python<'_>) -> Option<String> {
         self.error.as_ref().map(|error| error.value(py).to_string())
     }
 
-    /// How many bytes all its text comes to, the title twice.
+    /// Return how many bytes the text of its columns has, that of the title twice.
     pub fn text_bytes(&self) -> usize {
-        let facts = &self.facts;
-        let worktree = facts.worktree.iter().flat_map(|tree| {
-            [&tree.path, &tree.name, &tree.branch, &tree.original_cwd, &tree.original_branch]
-        });
-        let own = [
-            &facts.session_id,
-            &facts.custom_title,
-            &facts.ai_title,
-            &facts.summary,
-            &facts.first_prompt,
-            &facts.cwd,
-            &facts.last_cwd,
-            &facts.git_branch,
-            &facts.version,
-            &facts.entrypoint,
-            &facts.model,
-            &facts.born_in,
-            &facts.relocated_cwd,
-            &facts.first_uuid,
-            &facts.last_uuid,
-        ];
-        let texts: usize = own.into_iter().chain(worktree).flatten().map(String::len).sum();
         let path = self.path.as_ref().map_or(0, |path| path.as_os_str().len());
-        texts + path + facts.title().map_or(0, |(title, _)| title.len())
+        path + self.facts.title().map_or(0, |(title, _)| title.len()) + column_bytes(&self.facts)
+    }
+
+    fn error_value<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.error.as_ref().map(|error| error.value(py).clone().into_any())
     }
 }
 
-/// The fields, in the order in which they are listed, with how each is got; the one `pymethods` block that a
-/// class may have is made from them.
-macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = |$py:ident, $self:ident| $value:expr;)*) => {
+/// A field's value for Python, and how much text it is.
+trait Value {
+    fn attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
+
+    /// Return the value for a dict that `json` can write.
+    fn entry<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.attribute(py)
+    }
+
+    fn text_bytes(&self) -> usize {
+        0
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {
+        $(impl Value for $type {
+            fn attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                self.into_bound_py_any(py)
+            }
+        })*
+    };
+}
+
+numbers!(u64, Option<i64>, bool);
+
+impl Value for Option<String> {
+    fn attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.into_bound_py_any(py)
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.as_ref().map_or(0, String::len)
+    }
+}
+
+impl Value for Option<sessscan_core::Worktree> {
+    fn attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.as_ref().map(Worktree::from).into_bound_py_any(py)
+    }
+
+    fn entry<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let Some(worktree) = self else { return Ok(py.None().into_bound(py)) };
+        let entry = PyDict::new(py);
+        entry.set_item("path", &worktree.path)?;
+        entry.set_item("name", &worktree.name)?;
+        entry.set_item("branch", &worktree.branch)?;
+        entry.set_item("original_cwd", &worktree.original_cwd)?;
+        entry.set_item("original_branch", &worktree.original_branch)?;
+        Ok(entry.into_any())
+    }
+
+    fn text_bytes(&self) -> usize {
+        let Some(sessscan_core::Worktree { path, name, branch, original_cwd, original_branch }) = self else {
+            return 0;
+        };
+        [path, name, branch, original_cwd, original_branch].into_iter().flatten().map(String::len).sum()
+    }
+}
+
+impl Value for Vec<sessscan_core::Defect> {
+    fn attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(PyTuple::new(py, self.iter().map(Defect::from))?.into_any())
+    }
+
+    fn entry<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let entries = self.iter().map(|defect| {
+            let entry = PyDict::new(py);
+            entry.set_item("kind", defect.kind.name())?;
+            entry.set_item("line", defect.line)?;
+            entry.set_item("offset", defect.offset)?;
+            entry.set_item("length", defect.length)?;
+            Ok(entry)
+        });
+        entries.collect::<PyResult<Vec<_>>>()?.into_bound_py_any(py)
+    }
+}
+
+/// Run a block for a field that is a column of tables; do nothing for one that is an attribute only.
+macro_rules! if_column {
+    (no, $block:block) => {};
+    ($column:ident, $block:block) => {
+        $block
+    };
+}
+
+/// Define the class's attributes and `to_dict` from the list of fields: a class may have one `pymethods` block.
+macro_rules! define_methods {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, $join:ident, $column:ident;)*) => {
         #[pymethods]
         impl Transcript {
             $(
                 $(#[$doc])*
                 #[getter]
-                fn $name<'py>(&self, $py: Python<'py>) -> PyResult<$type> {
-                    let $self = self;
-                    $value
+                fn $name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                    self.facts.$name.attribute(py)
                 }
             )*
 
-            // What only a list of sessions asks for; no column of tables.
-
+            /// The path as it was given; None for bytes.
             #[getter]
-            fn tag(&self) -> Option<&str> {
-                self.facts.tag.as_deref()
+            fn path<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+                self.path.as_ref().map(|path| path.as_os_str().into_bound_py_any(py)).transpose()
             }
 
+            /// The first of custom title, AI title, summary and first prompt that there is.
             #[getter]
-            fn first_prompt_is_cut(&self) -> bool {
-                self.facts.first_prompt_is_cut
+            fn title(&self) -> Option<&str> {
+                self.facts.title().map(|(title, _)| title)
             }
 
+            /// Which of them `title` is.
             #[getter]
-            fn first_command(&self) -> Option<&str> {
-                self.facts.first_command.as_deref()
+            fn title_source(&self) -> Option<&'static str> {
+                self.facts.title().map(|(_, source)| source.name())
             }
 
+            /// Why the file could not be read.
             #[getter]
-            fn last_prompt(&self) -> Option<&str> {
-                self.facts.last_prompt.as_deref()
+            fn error<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+                self.error_value(py)
             }
 
-            // What matching a lost row asks for.
-
-            #[getter]
-            fn continued_in(&self) -> Option<&str> {
-                self.facts.continued_in.as_deref()
-            }
-
-            #[getter]
-            fn continued_at(&self) -> Option<i64> {
-                self.facts.continued_at
-            }
-
-            #[getter]
-            fn modified_at(&self) -> Option<i64> {
-                self.facts.modified_at
-            }
-
-            /// The same as a dict that `json` can write.
+            /// Return all fields that are columns of tables, as a dict that `json` can write.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let dict = PyDict::new(py);
-                $(dict.set_item(stringify!($name), self.$name(py)?)?;)*
-                let defects = self.facts.defects.iter().map(|defect| {
-                    let entry = PyDict::new(py);
-                    entry.set_item("kind", defect.kind.name())?;
-                    entry.set_item("line", defect.line)?;
-                    entry.set_item("offset", defect.offset)?;
-                    entry.set_item("length", defect.length)?;
-                    Ok(entry)
-                });
-                dict.set_item("defects", defects.collect::<PyResult<Vec<_>>>()?)?;
-                if let Some(worktree) = &self.facts.worktree {
-                    let entry = PyDict::new(py);
-                    entry.set_item("path", &worktree.path)?;
-                    entry.set_item("name", &worktree.name)?;
-                    entry.set_item("branch", &worktree.branch)?;
-                    entry.set_item("original_cwd", &worktree.original_cwd)?;
-                    entry.set_item("original_branch", &worktree.original_branch)?;
-                    dict.set_item("worktree", entry)?;
-                }
+                dict.set_item("path", self.path(py)?)?;
+                $(if_column!($column, {
+                    dict.set_item(stringify!($name), self.facts.$name.entry(py)?)?;
+                    if stringify!($name) == LAST_TITLE {
+                        dict.set_item("title", self.title())?;
+                        dict.set_item("title_source", self.title_source())?;
+                    }
+                });)*
                 dict.set_item("error", self.error_text(py))?;
                 Ok(dict)
             }
@@ -220,42 +260,20 @@ macro_rules! fields {
                     shown(py, &facts.cwd)?,
                     facts.records,
                     facts.defects.len(),
-                    self.error.as_ref().map(|error| format!(", error={}", error.value(py))).unwrap_or_default(),
+                    self.error_text(py).map(|error| format!(", error={error}")).unwrap_or_default(),
                 ))
             }
+        }
+
+        fn column_bytes(facts: &sessscan_core::Transcript) -> usize {
+            let mut bytes = 0;
+            $(if_column!($column, { bytes += facts.$name.text_bytes(); });)*
+            bytes
         }
     };
 }
 
-fields! {
-    /// As it was given.
-    path: Option<Bound<'py, PyAny>> = |py, this| this.path.as_ref().map(|path| path.as_os_str().into_bound_py_any(py)).transpose();
-    size: u64 = |_py, this| Ok(this.facts.size);
-    session_id: Option<&str> = |_py, this| Ok(this.facts.session_id.as_deref());
-    lines: u64 = |_py, this| Ok(this.facts.lines);
-    records: u64 = |_py, this| Ok(this.facts.records);
-    custom_title: Option<&str> = |_py, this| Ok(this.facts.custom_title.as_deref());
-    ai_title: Option<&str> = |_py, this| Ok(this.facts.ai_title.as_deref());
-    summary: Option<&str> = |_py, this| Ok(this.facts.summary.as_deref());
-    first_prompt: Option<&str> = |_py, this| Ok(this.facts.first_prompt.as_deref());
-    title: Option<&str> = |_py, this| Ok(this.facts.title().map(|(title, _)| title));
-    title_source: Option<&'static str> = |_py, this| Ok(this.facts.title().map(|(_, source)| source.name()));
-    cwd: Option<&str> = |_py, this| Ok(this.facts.cwd.as_deref());
-    last_cwd: Option<&str> = |_py, this| Ok(this.facts.last_cwd.as_deref());
-    git_branch: Option<&str> = |_py, this| Ok(this.facts.git_branch.as_deref());
-    version: Option<&str> = |_py, this| Ok(this.facts.version.as_deref());
-    entrypoint: Option<&str> = |_py, this| Ok(this.facts.entrypoint.as_deref());
-    model: Option<&str> = |_py, this| Ok(this.facts.model.as_deref());
-    worktree: Option<Worktree> = |_py, this| Ok(this.facts.worktree.as_ref().map(Worktree::from));
-    created_at: Option<i64> = |_py, this| Ok(this.facts.created_at);
-    last_activity_at: Option<i64> = |_py, this| Ok(this.facts.last_activity_at);
-    turns: u64 = |_py, this| Ok(this.facts.turns);
-    is_sidechain: bool = |_py, this| Ok(this.facts.is_sidechain);
-    born_in: Option<&str> = |_py, this| Ok(this.facts.born_in.as_deref());
-    relocated_cwd: Option<&str> = |_py, this| Ok(this.facts.relocated_cwd.as_deref());
-    first_uuid: Option<&str> = |_py, this| Ok(this.facts.first_uuid.as_deref());
-    last_uuid: Option<&str> = |_py, this| Ok(this.facts.last_uuid.as_deref());
-    own_records: u64 = |_py, this| Ok(this.facts.own_records);
-    defects: Bound<'py, PyTuple> = |py, this| PyTuple::new(py, this.facts.defects.iter().map(Defect::from));
-    error: Option<Bound<'py, PyAny>> = |py, this| this.error.as_ref().map(|error| error.value(py).clone().into_bound_py_any(py)).transpose();
-}
+/// The field behind which `title` and `title_source`, which are computed, stand in dicts and tables.
+pub const LAST_TITLE: &str = "first_prompt";
+
+sessscan_core::transcript_fields!(define_methods);

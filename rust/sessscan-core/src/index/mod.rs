@@ -8,13 +8,14 @@ mod resume;
 mod shard;
 mod stamp;
 
+use crate::builder::TranscriptBuilder;
 use crate::grammar::Strictness;
 use crate::parallel::{SPLIT_FROM, ranges, share_out};
 use crate::scan::session_id_of;
 use crate::scanner::Scanner;
 use crate::source::Poll;
 use crate::structure::Isa;
-use crate::transcript::{Transcript, TranscriptBuilder};
+use crate::transcript::Transcript;
 use resume::{At, Known, Lines, Scanned};
 use shard::{Entry, Kept, SHARDS, State, shard_of};
 use stamp::Stamp;

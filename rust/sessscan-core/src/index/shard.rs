@@ -2,7 +2,8 @@
 
 use super::fingerprint::Fingerprint;
 use super::stamp::Stamp;
-use crate::transcript::{Transcript, TranscriptBuilder};
+use crate::builder::TranscriptBuilder;
+use crate::transcript::Transcript;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};

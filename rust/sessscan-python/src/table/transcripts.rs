@@ -1,23 +1,23 @@
-//! Transcripts as columns: all fields, under the names and in the order of `Transcript.to_dict`.
+//! Lay transcripts out as columns, under the names and in the order of `Transcript.to_dict`.
 
 use super::{Batches, Column, batch_of, column, count, refused, repeated, schema_of, text, time};
-use crate::transcript::Transcript;
+use crate::transcript::{LAST_TITLE, Transcript};
 use arrow_array::{ArrayRef, BooleanArray, ListArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, Field, Fields};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// What a batch's text may come to, far from the 2 GiB that a column of strings can address.
+/// At most this much text is in a batch, unless one row has more: far below the 2 GiB that a column can address.
 const MOST_TEXT: usize = 256 << 20;
 
-/// One transcript, and its error in words.
+/// A transcript and the text of its error.
 struct Row<'a> {
     transcript: &'a Transcript,
     error: Option<String>,
 }
 
-/// The table of these transcripts, of one batch unless a batch is limited to so many rows, or their text is huge.
+/// Return a table of transcripts, in one batch unless `rows` limits it or their text is huge.
 #[pyfunction]
 #[pyo3(signature = (transcripts, *, rows=None))]
 pub fn transcript_batches(
@@ -45,7 +45,7 @@ pub fn transcript_batches(
     .map_err(refused)
 }
 
-/// How many of these go into one batch: one at least.
+/// Return how many of these rows go into one batch: at least one.
 fn fitting(rows: &[Row], most: usize) -> usize {
     let mut bytes = 0;
     let fit = rows.iter().take(most).take_while(|row| {
@@ -57,56 +57,61 @@ fn fitting(rows: &[Row], most: usize) -> usize {
 
 fn columns(rows: &[Row]) -> Result<Vec<Column>, ArrowError> {
     for row in rows {
-        // Only one that fills a batch alone can be that large.
+        // Only a row that is a batch of its own can be that large.
         if row.transcript.text_bytes() > i32::MAX as usize {
             return Err(ArrowError::InvalidArgumentError("a transcript's text is larger than 2 GiB".into()));
         }
     }
     let facts = || rows.iter().map(|row| row.transcript.facts());
     let path = || rows.iter().map(|row| row.transcript.file().map(|path| path.to_string_lossy()));
-    macro_rules! optional {
-        ($name:ident as $kind:ident) => {
-            column(stringify!($name), $kind(facts().map(|facts| facts.$name.as_deref())), true)
+    let title = || facts().map(|facts| facts.title().map(|(title, _)| title));
+    let source = || facts().map(|facts| facts.title().map(|(_, source)| source.name()));
+    let mut columns = vec![column("path", text(path()), true)];
+    macro_rules! push {
+        ($($(#[$doc:meta])* $name:ident: $type:ty, $join:ident, $column:ident;)*) => {
+            $(push_one!($column, $name);)*
         };
     }
-    macro_rules! counted {
-        ($name:ident) => {
+    macro_rules! push_one {
+        (no, $name:ident) => {};
+        ($column:ident, $name:ident) => {
+            columns.push(column_of!($column, $name));
+            if stringify!($name) == LAST_TITLE {
+                columns.push(column("title", text(title()), true));
+                columns.push(column("title_source", repeated(source()), true));
+            }
+        };
+    }
+    macro_rules! column_of {
+        (text, $name:ident) => {
+            column(stringify!($name), text(facts().map(|facts| facts.$name.as_deref())), true)
+        };
+        (repeated, $name:ident) => {
+            column(stringify!($name), repeated(facts().map(|facts| facts.$name.as_deref())), true)
+        };
+        (count, $name:ident) => {
             column(stringify!($name), count(facts().map(|facts| facts.$name)), false)
         };
+        (time, $name:ident) => {
+            column(stringify!($name), time(facts().map(|facts| facts.$name)), true)
+        };
+        (flag, $name:ident) => {
+            column(
+                stringify!($name),
+                Arc::new(facts().map(|facts| Some(facts.$name)).collect::<BooleanArray>()),
+                false,
+            )
+        };
+        (worktree, $name:ident) => {
+            column(stringify!($name), worktree(rows)?, true)
+        };
+        (defects, $name:ident) => {
+            column(stringify!($name), defects(rows)?, false)
+        };
     }
-    let source = |facts: &sessscan_core::Transcript| facts.title().map(|(_, source)| source.name());
-    let sidechain: BooleanArray = facts().map(|facts| Some(facts.is_sidechain)).collect();
-    Ok(vec![
-        column("path", text(path()), true),
-        counted!(size),
-        optional!(session_id as text),
-        counted!(lines),
-        counted!(records),
-        optional!(custom_title as text),
-        optional!(ai_title as text),
-        optional!(summary as text),
-        optional!(first_prompt as text),
-        column("title", text(facts().map(|facts| facts.title().map(|(title, _)| title))), true),
-        column("title_source", repeated(facts().map(source)), true),
-        optional!(cwd as repeated),
-        optional!(last_cwd as repeated),
-        optional!(git_branch as repeated),
-        optional!(version as repeated),
-        optional!(entrypoint as repeated),
-        optional!(model as repeated),
-        column("worktree", worktree(rows)?, true),
-        column("created_at", time(facts().map(|facts| facts.created_at)), true),
-        column("last_activity_at", time(facts().map(|facts| facts.last_activity_at)), true),
-        counted!(turns),
-        column("is_sidechain", Arc::new(sidechain), false),
-        optional!(born_in as repeated),
-        optional!(relocated_cwd as repeated),
-        optional!(first_uuid as text),
-        optional!(last_uuid as text),
-        counted!(own_records),
-        column("defects", defects(rows)?, false),
-        column("error", text(rows.iter().map(|row| row.error.as_deref())), true),
-    ])
+    sessscan_core::transcript_fields!(push);
+    columns.push(column("error", text(rows.iter().map(|row| row.error.as_deref())), true));
+    Ok(columns)
 }
 
 fn worktree(rows: &[Row]) -> Result<ArrayRef, ArrowError> {
