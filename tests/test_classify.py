@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sessscan._core import RowState, classify, classify_bytes, classify_many, row_prefix
+from sessscan._core import ROW_STATES, RowState, classify, classify_bytes, classify_many, row_prefix
 
 ROW = b'{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}'
 MAX_ROW = 10 << 20
@@ -59,25 +59,37 @@ def test_each_kind_with_its_offset_and_length(
 
 
 def test_without_a_stem_any_id_is_accepted() -> None:
-    assert classify_bytes(ROW) == "ok"
-    assert classify_bytes(bytearray(ROW), stem="local_b") == "id-mismatch"
+    assert classify_bytes(ROW).kind == "ok"
+    assert classify_bytes(bytearray(ROW), stem="local_b").kind == "id-mismatch"
 
 
-def test_states_compare_with_each_other_and_with_text(tmp_path: Path) -> None:
+def test_states_compare_with_each_other_and_not_with_text(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(b"\x00")
     state = classify(str(path))
     assert str(state) == "zero-filled"
-    assert state == "zero-filled"
-    assert state == classify(path)
+    assert state == classify(path) and hash(state) == hash(classify(path))
     assert state != classify_bytes(b"\x00")
-    assert state != "empty"
-    assert state != 7
-    assert hash(state) == hash("zero-filled") == hash(classify(path))
+    for other in ("zero-filled", "empty", 7):
+        assert state != other
     shown = f"RowState(path={str(path)!r}, kind='zero-filled', size=1, offset=0, length=1)"
     assert repr(state) == shown
     with pytest.raises(AttributeError):
         state.kind = "ok"  # type: ignore[misc]
+
+
+def test_every_kind_is_listed_with_what_follows_from_it() -> None:
+    kinds = {state.kind: state for state in ROW_STATES}
+    assert {kind[1] for kind in KINDS} | {"linked"} == kinds.keys()
+    assert {name for name, state in kinds.items() if state.from_crash} == {
+        *("zero-filled", "empty", "truncated", "not-json")
+    }
+    assert {name: state.content for name, state in kinds.items()} == {
+        **dict.fromkeys(("zero-filled", "empty", "linked"), "none"),
+        **dict.fromkeys(("truncated", "not-json"), "beginning"),
+        **dict.fromkeys(("ok", "bom", "not-a-row", "id-mismatch", "oversize"), "whole"),
+    }
+    assert repr(kinds["bom"]) == "RowKind(kind='bom', from_crash=False, content='whole')"
 
 
 @pytest.mark.alone
@@ -99,16 +111,16 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     for name, target in {"a": row, "b": tmp_path / "missing", "c": tmp_path / "c", "d": tmp_path}.items():
         link = tmp_path / name
         link.symlink_to(target)
-        assert classify(link) == "linked"
+        assert classify(link).kind == "linked"
 
 
 @posix
 def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "local_x.json"
     os.mkfifo(path)
-    assert classify(path) == "not-a-row"
-    assert classify(tmp_path) == "not-a-row"
-    assert classify("/dev/null") == "not-a-row"
+    assert classify(path).kind == "not-a-row"
+    assert classify(tmp_path).kind == "not-a-row"
+    assert classify("/dev/null").kind == "not-a-row"
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
@@ -175,7 +187,7 @@ def test_every_prefix_is_truncated_and_its_members_readable(
     cut."""
     text = json.dumps(row, ensure_ascii=data.draw(st.booleans()), separators=(",", ":"))
     whole = text.encode("utf-8", "surrogatepass")
-    assert classify_bytes(whole) == "not-a-row"
+    assert classify_bytes(whole).kind == "not-a-row"
     assert row_prefix(whole) == json.loads(whole.decode("utf-8", "surrogatepass"))
     length = data.draw(st.integers(1, len(whole) - 1))
     zeros = data.draw(st.integers(0, 3))
@@ -216,5 +228,5 @@ def test_values_that_python_cannot_parse_are_left_out() -> None:
 
 def test_a_million_levels_of_nesting() -> None:
     for data in (b"[" * 1_000_000, b'{"a":' * 1_000_000):
-        assert classify_bytes(data) == "truncated"
-    assert classify_bytes(b"[" * 1_000_000 + b"]" * 1_000_000) == "not-a-row"
+        assert classify_bytes(data).kind == "truncated"
+    assert classify_bytes(b"[" * 1_000_000 + b"]" * 1_000_000).kind == "not-a-row"

@@ -8,6 +8,7 @@ from typing_extensions import Buffer
 
 __all__ = [
     "ABSENT",
+    "ROW_STATES",
     "Absent",
     "Batches",
     "Defect",
@@ -18,6 +19,7 @@ __all__ = [
     "PartJoiner",
     "RangeScanner",
     "Rescan",
+    "RowKind",
     "RowState",
     "Scanner",
     "Transcript",
@@ -497,28 +499,45 @@ def columns_batch(columns: Sequence[tuple[str, Any, Sequence[Any]]]) -> Batches:
 
 # Rows
 
+_RowKindName = Literal[
+    "ok",
+    "linked",
+    "empty",
+    "zero-filled",
+    "oversize",
+    "bom",
+    "truncated",
+    "not-json",
+    "not-a-row",
+    "id-mismatch",
+]
+
+@final
+class RowKind:
+    """A kind of state that a registry file can be in, with what follows from it."""
+
+    @property
+    def kind(self) -> _RowKindName:
+        """The name of the finding; `ok` for a row that the app can read."""
+    @property
+    def from_crash(self) -> bool:
+        """Whether a crash leaves rows like this: only then the mtime is that of the app's last write."""
+    @property
+    def content(self) -> Literal["none", "beginning", "whole"]:
+        """What can be read of such a row: nothing, the members before the damage, or all of it."""
+
+ROW_STATES: tuple[RowKind, ...]
+"""All kinds of states."""
+
 @final
 class RowState:
-    """The state of a registry file. Equal to the name of its kind, too: `state == "zero-filled"`."""
+    """The state of a registry file."""
 
     @property
     def path(self) -> str | None:
-        """The file, as it was given; None for bytes that were at hand."""
+        """The file, as it was given; None for bytes."""
     @property
-    def kind(
-        self,
-    ) -> Literal[
-        "ok",
-        "linked",
-        "empty",
-        "zero-filled",
-        "oversize",
-        "bom",
-        "truncated",
-        "not-json",
-        "not-a-row",
-        "id-mismatch",
-    ]:
+    def kind(self) -> _RowKindName:
         """What is wrong, by the name of the finding; `ok` for a row that the app can read."""
     @property
     def size(self) -> int:

@@ -23,46 +23,79 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// that is not zero.
 const BLOCK: usize = 256 << 10;
 
-/// What is wrong with a row's bytes, named after the finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RowKind {
-    /// The app can read the row.
-    Ok,
-    /// A symbolic link, which the app does not follow.
-    Linked,
-    /// The file has no bytes.
-    Empty,
-    /// Every byte is 0x00: the length reached the disk, the data did not.
-    ZeroFilled,
-    /// Larger than [`MAX_ROW`].
-    Oversize,
-    /// The file begins with a UTF-8 byte order mark.
-    Bom,
-    /// A JSON document that was cut off; NUL bytes may follow.
-    Truncated,
-    /// Neither JSON nor the beginning of it.
-    NotJson,
-    /// JSON that is not an object or lacks a `sessionId`, `createdAt` or `lastActivityAt` of the right type;
-    /// or not a regular file.
-    NotARow,
-    /// Its `sessionId` is not the file's stem.
-    IdMismatch,
+/// Declare `RowKind` and the facts about each kind.
+macro_rules! row_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, from_crash: $from_crash:literal, content: $content:ident;)*) => {
+        /// What is wrong with a row's bytes, named after the finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum RowKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl RowKind {
+            /// All kinds.
+            pub const ALL: [RowKind; [$($name),*].len()] = [$(RowKind::$kind),*];
+
+            /// Return the finding's name.
+            pub fn name(self) -> &'static str {
+                match self { $(RowKind::$kind => $name,)* }
+            }
+
+            /// Return whether a crash leaves rows like this: then the file's mtime is that of the app's last write.
+            pub fn is_from_crash(self) -> bool {
+                match self { $(RowKind::$kind => $from_crash,)* }
+            }
+
+            /// Return what can still be read of such a row.
+            pub fn content(self) -> RowContent {
+                match self { $(RowKind::$kind => RowContent::$content,)* }
+            }
+        }
+    };
 }
 
-impl RowKind {
-    /// Return the finding's name.
+row_kinds! {
+    /// The app can read the row.
+    Ok = "ok", from_crash: false, content: Whole;
+    /// A symbolic link, which the app does not follow.
+    Linked = "linked", from_crash: false, content: None;
+    /// The file has no bytes.
+    Empty = "empty", from_crash: true, content: None;
+    /// Every byte is 0x00: the length reached the disk, the data did not.
+    ZeroFilled = "zero-filled", from_crash: true, content: None;
+    /// Larger than [`MAX_ROW`].
+    Oversize = "oversize", from_crash: false, content: Whole;
+    /// The file begins with a UTF-8 byte order mark.
+    Bom = "bom", from_crash: false, content: Whole;
+    /// A JSON document that was cut off; NUL bytes may follow.
+    Truncated = "truncated", from_crash: true, content: Beginning;
+    /// Neither JSON nor the beginning of it.
+    NotJson = "not-json", from_crash: true, content: Beginning;
+    /// JSON that is not an object or lacks a `sessionId`, `createdAt` or `lastActivityAt` of the right type;
+    /// or not a regular file.
+    NotARow = "not-a-row", from_crash: false, content: Whole;
+    /// Its `sessionId` is not the file's stem.
+    IdMismatch = "id-mismatch", from_crash: false, content: Whole;
+}
+
+/// What can still be read of a row, if not by the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowContent {
+    /// Nothing.
+    None,
+    /// The members before the damage, as they were written.
+    Beginning,
+    /// All of it.
+    Whole,
+}
+
+impl RowContent {
+    /// Return its name in Python.
     pub fn name(self) -> &'static str {
         match self {
-            RowKind::Ok => "ok",
-            RowKind::Linked => "linked",
-            RowKind::Empty => "empty",
-            RowKind::ZeroFilled => "zero-filled",
-            RowKind::Oversize => "oversize",
-            RowKind::Bom => "bom",
-            RowKind::Truncated => "truncated",
-            RowKind::NotJson => "not-json",
-            RowKind::NotARow => "not-a-row",
-            RowKind::IdMismatch => "id-mismatch",
+            RowContent::None => "none",
+            RowContent::Beginning => "beginning",
+            RowContent::Whole => "whole",
         }
     }
 }

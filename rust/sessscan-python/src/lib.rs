@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::replace::{Absent, append_durable, remove, replace, sweep};
     #[pymodule_export]
-    use super::row::{RowState, classify, classify_bytes, classify_many, row_prefix};
+    use super::row::{RowKind, RowState, classify, classify_bytes, classify_many, row_prefix};
     #[pymodule_export]
     use super::scan::{scan, scan_bytes, scan_many, uuids};
     #[pymodule_export]
@@ -43,6 +43,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("ROW_STATES", super::row::row_states(module.py())?)?;
         module.add("ABSENT", super::replace::absent(module.py())?)
     }
 }

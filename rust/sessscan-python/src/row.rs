@@ -1,15 +1,16 @@
-//! `classify`, `classify_many`, `classify_bytes` and `row_prefix`: what state a registry file is in.
+//! `classify`, `classify_many`, `classify_bytes`, `row_prefix` and `ROW_STATES`: the states of registry files.
 
 use crate::error::os_error;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRecursionError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
-/// The state of a registry file. Equal to the name of its kind, too.
+/// The state of a registry file.
 #[pyclass(frozen, module = "sessscan")]
 pub struct RowState {
     path: Option<OsString>,
@@ -55,20 +56,46 @@ impl RowState {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        if let Ok(other) = other.cast::<RowState>() {
+        other.cast::<RowState>().is_ok_and(|other| {
             let other = other.get();
-            return self.path == other.path && self.state == other.state;
-        }
-        other.cast::<PyString>().is_ok_and(|name| name == self.kind())
+            self.path == other.path && self.state == other.state
+        })
     }
 
-    // What equals a name has to have its hash.
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        PyString::intern(py, self.kind()).hash()
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.path, self.state).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
-/// What state a registry file is in.
+/// A kind of state that a registry file can be in, with what follows from it.
+#[pyclass(frozen, get_all, module = "sessscan._core")]
+pub struct RowKind {
+    kind: &'static str,
+    from_crash: bool,
+    content: &'static str,
+}
+
+#[pymethods]
+impl RowKind {
+    fn __repr__(&self) -> String {
+        let from_crash = if self.from_crash { "True" } else { "False" };
+        format!("RowKind(kind='{}', from_crash={from_crash}, content='{}')", self.kind, self.content)
+    }
+}
+
+/// Return all kinds, for `ROW_STATES`.
+pub fn row_states(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+    let kinds = sessscan_core::RowKind::ALL.map(|kind| RowKind {
+        kind: kind.name(),
+        from_crash: kind.is_from_crash(),
+        content: kind.content().name(),
+    });
+    PyTuple::new(py, kinds)
+}
+
+/// Classify a registry file.
 #[pyfunction]
 pub fn classify(py: Python<'_>, path: PathBuf) -> PyResult<RowState> {
     match py.detach(|| sessscan_core::classify(&path)) {
@@ -77,7 +104,7 @@ pub fn classify(py: Python<'_>, path: PathBuf) -> PyResult<RowState> {
     }
 }
 
-/// The states of many, in the order given; for one that cannot be read, the error.
+/// Classify many files, in the order given; for one that cannot be read, return the error.
 #[pyfunction]
 pub fn classify_many<'py>(py: Python<'py>, paths: Vec<PathBuf>) -> PyResult<Bound<'py, PyList>> {
     let states = py.detach(|| sessscan_core::classify_many(&paths));
@@ -91,7 +118,7 @@ pub fn classify_many<'py>(py: Python<'py>, paths: Vec<PathBuf>) -> PyResult<Boun
     Ok(answers)
 }
 
-/// The same of bytes that are at hand.
+/// Classify the content of a file.
 #[pyfunction]
 #[pyo3(signature = (data, *, stem=None))]
 pub fn classify_bytes(py: Python<'_>, data: Cow<'_, [u8]>, stem: Option<OsString>) -> RowState {
@@ -99,7 +126,7 @@ pub fn classify_bytes(py: Python<'_>, data: Cow<'_, [u8]>, stem: Option<OsString
     RowState { path: None, state: py.detach(|| sessscan_core::classify_bytes(&data, stem)) }
 }
 
-/// The members of a row, or of what is left of one, that are complete.
+/// Return the complete members of a row, or of what is left of one.
 #[pyfunction]
 pub fn row_prefix<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> PyResult<Bound<'py, PyDict>> {
     let members = PyDict::new(py);
@@ -108,7 +135,7 @@ pub fn row_prefix<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> PyResult<Bound<'
     for (key, value) in py.detach(|| sessscan_core::prefix_members(&data)) {
         match load(value) {
             Ok(value) => members.set_item(load(key)?, value)?,
-            // Python has limits that JSON has not: how long a number is, how deep brackets nest.
+            // Python limits, unlike JSON, how long a number is and how deep brackets nest.
             Err(error) if error.is_instance_of::<PyValueError>(py) => {}
             Err(error) if error.is_instance_of::<PyRecursionError>(py) => {}
             Err(error) => return Err(error),
