@@ -252,6 +252,7 @@ SCANS = {
     "threads": "sessscan.scan_many([path] * 100, threads=3)",
     "strict": "sessscan.scan_many([path] * 100, threads=3, strict=True)",
     "events": "[None for _ in range(100) for event in sessscan.events(path, ())]",
+    "details": "sessscan._core.details([path] * 100, threads=3)",
     "no map to be had": "[sessscan.scan(path, strict=True) for _ in range(9)]",
 }
 
@@ -266,6 +267,13 @@ def test_ctrl_c(big: Path, how: str) -> None:
 
 
 @pytest.mark.alone
+@unix
+def test_ctrl_c_while_rows_are_classified(folder: Path) -> None:
+    path = folder / "local_row.json"
+    path.write_bytes(b'{"filler":"' + b"x" * (9 * MIB) + b'"}')
+    assert interrupted("sessscan.classify_many([path] * 9_000)", path) < 0.4
+
+
 @unix
 def test_ctrl_c_in_zeros(zeros: Path) -> None:
     assert interrupted("for _ in range(9): sessscan.scan(path)", zeros) < 0.4

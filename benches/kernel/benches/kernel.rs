@@ -4,11 +4,10 @@
 //! `SESSSCAN_WIDTH=scalar cargo bench` measures another one.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sessscan_core::{Isa, RowKind, Strictness, classify_bytes, scan_bytes, scan_file};
+use sessscan_core::{CancelToken, Isa, RowKind, Strictness, classify_bytes, scan_bytes, scan_file};
 use sessscan_kernel_bench::{SESSION, far, nested, picture, row, short, spliced, unmarked, usual};
 use std::hint::black_box;
 use std::io::Write;
-use std::ops::ControlFlow;
 
 const SIZE: usize = 256 << 10;
 
@@ -45,7 +44,7 @@ fn small_files(criterion: &mut Criterion) {
         let (data, lines) = usual(size, 1_000);
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file can be created");
         file.write_all(&data).expect("and written");
-        let scan = || scan_file(file.path(), Strictness::Structure, 1, &mut |_| ControlFlow::Continue(()));
+        let scan = || scan_file(file.path(), Strictness::Structure, 1, &CancelToken::never());
         assert_eq!(scan().expect("the file can be scanned").records, lines);
         group.throughput(Throughput::Bytes(data.len() as u64));
         group.bench_function(format!("{} KiB", size >> 10), |bencher| bencher.iter(scan));

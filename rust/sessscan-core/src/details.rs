@@ -3,15 +3,16 @@
 //!
 //! Everything kept is bounded, whatever the file holds.
 
+use crate::cancel::CancelToken;
 use crate::event::{self, RecordType, TitleSource};
 use crate::grammar::Strictness;
-use crate::parallel::share_out;
 use crate::record::{Key, Record};
 use crate::scan::scan_into;
 use crate::scanner::{Scanner, Sink};
-use crate::source::{Poll, Source};
+use crate::source::Source;
 use crate::structure::Isa;
 use crate::text;
+use crate::threads;
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -100,13 +101,13 @@ impl Details {
     }
 }
 
-/// Scans files for their details on so many threads, this one included. The results are in the order of `paths`.
+/// Scan files for their details on `threads` threads, the calling one included. The results are in the order of `paths`.
 ///
-/// `poll` is called as by `scan_many`. Once it has cancelled, results are missing.
+/// Once `token` is cancelled, results are missing.
 pub fn details<P: AsRef<Path> + Sync>(
     paths: &[P],
     threads: usize,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> Vec<io::Result<Details>> {
     let mut order: Vec<usize> = (0..paths.len()).collect();
     if threads > 1 {
@@ -114,13 +115,13 @@ pub fn details<P: AsRef<Path> + Sync>(
         let size = |at: &usize| paths[*at].as_ref().metadata().map_or(0, |metadata| metadata.len());
         order.sort_by_cached_key(|at| Reverse(size(at)));
     }
-    let scan = |at: &usize, scanner: &mut Scanner, poll: &mut Poll| {
+    let scan = |at: &usize, scanner: &mut Scanner, token: &CancelToken| {
         let mut collector = Collector::default();
-        scan_into(&mut Source::open(paths[*at].as_ref())?, scanner, &mut collector, poll)?;
+        scan_into(&mut Source::open(paths[*at].as_ref())?, scanner, &mut collector, token)?;
         Ok(collector.finish())
     };
     let scanner = || Scanner::new(Strictness::Structure, Isa::chosen());
-    let mut done = share_out(&order, threads, scanner, scan, poll);
+    let mut done = threads::run(&order, threads, scanner, scan, token);
     done.sort_unstable_by_key(|(at, _)| **at);
     done.into_iter().map(|(_, result)| result).collect()
 }
@@ -381,8 +382,8 @@ mod tests {
     fn collect(data: &str) -> Details {
         let mut collector = Collector::default();
         let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
-        scanner.feed(data.as_bytes(), &mut collector);
-        scanner.finish(&mut collector);
+        scanner.feed(data.as_bytes(), &mut collector, &CancelToken::never());
+        scanner.finish(&mut collector, &CancelToken::never());
         collector.finish()
     }
 
@@ -471,7 +472,7 @@ mod tests {
             .unwrap();
         }
         for threads in [1, 3] {
-            let found = details(&paths, threads, &mut |_| std::ops::ControlFlow::Continue(()));
+            let found = details(&paths, threads, &CancelToken::never());
             for (number, found) in found.iter().enumerate() {
                 match found {
                     Ok(details) => assert_eq!(details.uuid_count(), number as u64),

@@ -8,6 +8,7 @@
 
 mod builder;
 mod bytes;
+mod cancel;
 mod details;
 mod event;
 mod extent;
@@ -32,10 +33,12 @@ mod structure;
 #[doc(hidden)]
 pub mod testing;
 mod text;
+mod threads;
 mod time;
 mod transcript;
 mod value;
 
+pub use cancel::CancelToken;
 pub use details::{Details, TitleEntry, details};
 pub use event::{Event, EventKind, TitleSource};
 pub use grammar::Strictness;
@@ -48,7 +51,6 @@ pub use row::{
     MAX_ROW, RowContent, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members,
 };
 pub use scan::{EventKinds, Events, scan_bytes, session_id_of, uuids};
-pub use source::Poll;
 pub use stream::{StateError, Stream};
 pub use structure::Isa;
 pub use transcript::{Defect, Transcript, Worktree};

@@ -4,6 +4,7 @@
 //! It is used for every line that the fast reader cannot prove plain.
 
 use crate::bytes::{STRIDE, View};
+use crate::cancel::CancelToken;
 use crate::grammar::{Machine, Step, Strictness};
 use crate::record::{Key, Record};
 use crate::text;
@@ -75,12 +76,12 @@ impl LineReader {
     /// with its parts.
     ///
     /// `open_ended` says that this is the file's last line and has no LF. Blank lines have no parts but NUL
-    /// runs. Once `is_cancelled` returns true, the parts are not to be used.
+    /// runs. Once `token` is cancelled, the parts are not to be used.
     pub(crate) fn read<'a>(
         &mut self,
         content: &'a [u8],
         open_ended: bool,
-        is_cancelled: &mut dyn FnMut() -> bool,
+        token: &CancelToken,
         mut sink: impl FnMut(Item<'a>),
     ) {
         nul_runs(content, |range| sink(Item::Defect(DefectKind::NulRun, range)));
@@ -92,7 +93,7 @@ impl LineReader {
             sink(Item::Defect(DefectKind::InvalidUtf8, 0..content.len()));
         }
         let mut objects = 0;
-        while let Some((record, end)) = self.object(content, at, is_cancelled) {
+        while let Some((record, end)) = self.object(content, at, token) {
             sink(Item::Record(record, at..end));
             objects += 1;
             at = skip_padding(content, end);
@@ -103,13 +104,13 @@ impl LineReader {
             }
             return;
         }
-        let Some(tail) = tail(content, at, self.strictness, is_cancelled) else {
+        let Some(tail) = tail(content, at, self.strictness, token) else {
             let kind = if open_ended { DefectKind::Torn } else { DefectKind::Invalid };
             return sink(Item::Defect(kind, at..content.len()));
         };
         sink(Item::Defect(DefectKind::Spliced, at..tail));
         at = tail;
-        while let Some((record, end)) = self.object(content, at, is_cancelled) {
+        while let Some((record, end)) = self.object(content, at, token) {
             sink(Item::Record(record, at..end));
             at = skip_padding(content, end);
         }
@@ -120,7 +121,7 @@ impl LineReader {
         &mut self,
         content: &'a [u8],
         start: usize,
-        is_cancelled: &mut dyn FnMut() -> bool,
+        token: &CancelToken,
     ) -> Option<(Record<'a>, usize)> {
         if content.get(start) != Some(&b'{') {
             return None;
@@ -140,7 +141,7 @@ impl LineReader {
             next = at + 1;
             if at - checked > STRIDE {
                 checked = at;
-                if is_cancelled() {
+                if token.is_cancelled() {
                     return None;
                 }
             }
@@ -210,12 +211,7 @@ fn nul_runs(content: &[u8], mut visit: impl FnMut(Range<usize>)) {
 ///
 /// Then the objects are sorted from right to left: an object begins a run if it is complete and followed by
 /// the end of the content or by an object that begins a run.
-fn tail(
-    content: &[u8],
-    from: usize,
-    strictness: Strictness,
-    is_cancelled: &mut dyn FnMut() -> bool,
-) -> Option<usize> {
+fn tail(content: &[u8], from: usize, strictness: Strictness, token: &CancelToken) -> Option<usize> {
     let rest = &content[from..];
     let candidates: Vec<usize> = {
         let mut found: Vec<usize> = memmem::find_iter(rest, br#"{"parentUuid":"#)
@@ -236,7 +232,7 @@ fn tail(
         next = at + 1;
         if at - checked > STRIDE {
             checked = at;
-            if is_cancelled() {
+            if token.is_cancelled() {
                 return None;
             }
         }
@@ -289,7 +285,7 @@ mod tests {
     /// Return the names and ranges of a line's parts.
     fn read(content: &[u8], strictness: Strictness) -> Vec<(&'static str, Range<usize>)> {
         let mut items = Vec::new();
-        LineReader::new(strictness).read(content, false, &mut || false, |item| match item {
+        LineReader::new(strictness).read(content, false, &CancelToken::never(), |item| match item {
             Item::Record(_, range) => items.push(("record", range)),
             Item::Defect(kind, range) => items.push((kind.name(), range)),
         });
@@ -304,7 +300,9 @@ mod tests {
             let mut at = start;
             (candidate.starts_with(br#"{"parentUuid":"#) || candidate.starts_with(br#"{"type":"#))
                 && loop {
-                    let Some((_, end)) = reader.object(content, at, &mut || false) else { break false };
+                    let Some((_, end)) = reader.object(content, at, &CancelToken::never()) else {
+                        break false;
+                    };
                     at = skip_padding(content, end);
                     if at == content.len() {
                         break true;
@@ -315,7 +313,7 @@ mod tests {
 
     /// Return the end of the object at the content's start.
     fn object_end(content: &[u8], strictness: Strictness) -> Option<usize> {
-        LineReader::new(strictness).object(content, 0, &mut || false).map(|(_, end)| end)
+        LineReader::new(strictness).object(content, 0, &CancelToken::never()).map(|(_, end)| end)
     }
 
     /// Generate lines of the pieces that matter to the automaton, in any order.
@@ -362,7 +360,7 @@ mod tests {
         ) {
             let strictness = if full { Strictness::Full } else { Strictness::Structure };
             let expected = tail_position_by_position(&content, 0, strictness);
-            prop_assert_eq!(tail(&content, 0, strictness, &mut || false), expected);
+            prop_assert_eq!(tail(&content, 0, strictness, &CancelToken::never()), expected);
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! begins, and beyond its end to the end of its last line. So each line is read once, wherever the cuts are.
 
 use crate::builder::TranscriptBuilder;
+use crate::cancel::CancelToken;
 use crate::event;
 use crate::grammar::Strictness;
 use crate::record::{Key, Record};
@@ -121,7 +122,7 @@ impl RangeScan {
             self.done = true;
         }
         let left = (self.part.size - self.position).min(bytes.len() as u64) as usize;
-        self.scanner.feed(&bytes[..left], &mut self.part.builder);
+        self.scanner.feed(&bytes[..left], &mut self.part.builder, &CancelToken::never());
         self.position += left as u64;
         self.done |= self.position == self.part.size;
         !self.done
@@ -133,7 +134,7 @@ impl RangeScan {
             return Err(PartError::Short(self.position, self.part.size));
         }
         if let Some(first) = self.first {
-            let end = self.scanner.finish(&mut self.part.builder);
+            let end = self.scanner.finish(&mut self.part.builder, &CancelToken::never());
             self.part.lines = Some(first..end.offset);
             self.part.line_feeds = end.lines;
         }
@@ -233,10 +234,10 @@ impl Joined {
             let SecondLook { scanner, leaves, found, position, scratch } = look;
             let left = (self.size - *position).min(bytes.len() as u64) as usize;
             let mut sink = Leaves { leaves, found, scratch };
-            scanner.feed(&bytes[..left], &mut sink);
+            scanner.feed(&bytes[..left], &mut sink, &CancelToken::never());
             *position += left as u64;
             if *position == self.size {
-                scanner.finish(&mut sink);
+                scanner.finish(&mut sink, &CancelToken::never());
             }
         }
         self.in_doubt()

@@ -6,13 +6,14 @@
 
 mod json;
 
+use crate::cancel::CancelToken;
 use crate::open;
 use crate::text;
+use crate::threads;
 use json::{End, Member};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The largest row the app reads, in bytes.
 pub const MAX_ROW: u64 = 10 << 20;
@@ -122,8 +123,8 @@ impl RowState {
 /// Classify a file, without following a link or opening anything but a regular file.
 ///
 /// # Errors
-/// The file is missing or cannot be read.
-pub fn classify(path: &Path) -> io::Result<RowState> {
+/// The file is missing or cannot be read. An error of kind `Interrupted` means that `token` was cancelled.
+pub fn classify(path: &Path, token: &CancelToken) -> io::Result<RowState> {
     let metadata = std::fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Ok(RowState::new(RowKind::Linked, metadata.len(), 0..0));
@@ -139,7 +140,7 @@ pub fn classify(path: &Path) -> io::Result<RowState> {
     if size == 0 {
         return Ok(RowState::new(RowKind::Empty, 0, 0..0));
     }
-    match first_data(&mut file, size)? {
+    match first_data(&mut file, size, token)? {
         None => {
             // If the file was cut short meanwhile, only the bytes that remain are reported.
             let size = size.min(file.metadata()?.len());
@@ -157,33 +158,19 @@ pub fn classify(path: &Path) -> io::Result<RowState> {
     }
 }
 
-/// Classifies many files, in order, on every core.
-pub fn classify_many<P: AsRef<Path> + Sync>(paths: &[P]) -> Vec<io::Result<RowState>> {
-    // Threads of this call alone: a pool would hang in a forked child.
-    let threads =
-        std::thread::available_parallelism().map_or(1, |cores| cores.get()).min(paths.len().div_ceil(64));
-    if threads < 2 {
-        return paths.iter().map(|path| classify(path.as_ref())).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(index) else { return done };
-            done.push((index, classify(path.as_ref())));
-        }
+/// Classify many files on all cores. The results are in the order of `paths`; once `token` is cancelled, some are
+/// missing.
+pub fn classify_many<P: AsRef<Path> + Sync>(paths: &[P], token: &CancelToken) -> Vec<io::Result<RowState>> {
+    // More threads than that cost more than they save.
+    let threads = threads::available().min(paths.len().div_ceil(64));
+    let order: Vec<usize> = (0..paths.len()).collect();
+    let run_one = |at: &usize, _: &mut (), token: &CancelToken| {
+        token.check(0)?;
+        classify(paths[*at].as_ref(), token)
     };
-    let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, state)| state).collect()
+    let mut states = threads::run(&order, threads, || (), run_one, token);
+    states.sort_unstable_by_key(|(at, _)| **at);
+    states.into_iter().map(|(_, state)| state).collect()
 }
 
 /// Classify a row's bytes. With `stem`, the file's name without `.json`, the `sessionId` must be equal to it.
@@ -272,10 +259,11 @@ fn decode<'a>(data: &'a [u8], string: &Range<usize>) -> Option<std::borrow::Cow<
 
 /// Return the offset of a file's first byte that is not zero, or of the block that holds it; None if all are
 /// zero.
-fn first_data(file: &mut std::fs::File, size: u64) -> io::Result<Option<u64>> {
+fn first_data(file: &mut std::fs::File, size: u64, token: &CancelToken) -> io::Result<Option<u64>> {
     let mut block = vec![0; BLOCK.min(size as usize)];
     let mut at = 0;
     while at < size {
+        token.check(0)?;
         // One such call a block costs little beside the reading, and skips a hole of any size.
         let Some(data) = open::next_data(file, at)? else { return Ok(None) };
         at = file.seek(SeekFrom::Start(data))?;

@@ -1,16 +1,16 @@
 //! Scan files and bytes for transcripts and events.
 
 use crate::builder::TranscriptBuilder;
+use crate::cancel::CancelToken;
 use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Key, Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
-use crate::source::{self, Poll, Source};
+use crate::source::{self, Source};
 use crate::structure::Isa;
 use crate::transcript::{Defect, Transcript};
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 impl Sink for TranscriptBuilder {
@@ -40,17 +40,17 @@ pub fn session_id_of(path: &Path) -> Option<String> {
 pub fn scan_bytes(data: &[u8], session_id: Option<String>, strictness: Strictness) -> Transcript {
     let mut scanner = Scanner::new(strictness, Isa::chosen());
     let mut builder = TranscriptBuilder::new(session_id);
-    let mut go_on = |_| ControlFlow::Continue(());
-    scan_into(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on)
-        .and_then(|_| find_leaves(&mut Source::Memory(data), &mut scanner, &mut builder, &mut go_on))
-        .expect("memory can be read, and the callback never cancels");
+    let token = CancelToken::never();
+    scan_into(&mut Source::Memory(data), &mut scanner, &mut builder, &token)
+        .and_then(|_| find_leaves(&mut Source::Memory(data), &mut scanner, &mut builder, &token))
+        .expect("memory can be read, and the token is never cancelled");
     builder.finish(data.len() as u64)
 }
 
 /// How many times a file is scanned at most if it changes each time.
 const ATTEMPTS: usize = 6;
 
-/// Scan a file on this thread. An error of kind `Interrupted` means that `poll` cancelled.
+/// Scan a file on this thread. An error of kind `Interrupted` means that `token` was cancelled.
 ///
 /// A file that was written to meanwhile is most likely a live transcript that grew, so that its old content
 /// is still its beginning. The same number of bytes is then read again, and a result that comes out twice is
@@ -59,20 +59,21 @@ pub(crate) fn scan_alone(
     path: &Path,
     scanner: &mut Scanner,
     mut before: Option<Transcript>,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> io::Result<Transcript> {
+    let without_reports = token.without_reports();
     for attempt in 0..ATTEMPTS {
         // Bytes are reported once, however often they are read.
-        let mut poll = |bytes| poll(if attempt == 0 { bytes } else { 0 });
+        let token = if attempt == 0 { token } else { &without_reports };
         let mut builder = TranscriptBuilder::new(session_id_of(path));
         let mut source = Source::open(path)?;
         before = before.filter(|before| before.size <= source.size());
         if let Some(before) = &before {
             source.rewind(before.size);
         }
-        let end = scan_into(&mut source, scanner, &mut builder, &mut poll)?;
+        let end = scan_into(&mut source, scanner, &mut builder, token)?;
         source.rewind(end.offset);
-        find_leaves(&mut source, scanner, &mut builder, &mut poll)?;
+        find_leaves(&mut source, scanner, &mut builder, token)?;
         if source.shrank() {
             before = None;
             continue;
@@ -99,7 +100,7 @@ pub(crate) fn find_leaves(
     source: &mut Source,
     scanner: &mut Scanner,
     builder: &mut TranscriptBuilder,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> io::Result<()> {
     struct LeafFinder<'a> {
         leaves: HashSet<String>,
@@ -122,11 +123,11 @@ pub(crate) fn find_leaves(
     }
     // These bytes were reported when they were first read.
     let mut finder = LeafFinder { leaves, builder, scratch: Vec::new() };
-    scan_into(source, scanner, &mut finder, &mut |_| poll(0)).map(drop)
+    scan_into(source, scanner, &mut finder, &token.without_reports()).map(drop)
 }
 
 /// Return the top-level uuids of a file's records, in order.
-pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
+pub fn uuids(path: &Path, token: &CancelToken) -> io::Result<Vec<String>> {
     struct Uuids {
         found: Vec<String>,
         scratch: Vec<u8>,
@@ -139,7 +140,7 @@ pub fn uuids(path: &Path, poll: &mut Poll) -> io::Result<Vec<String>> {
     }
     let mut uuids = Uuids { found: Vec::new(), scratch: Vec::new() };
     let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
-    scan_into(&mut Source::open(path)?, &mut scanner, &mut uuids, poll)?;
+    scan_into(&mut Source::open(path)?, &mut scanner, &mut uuids, token)?;
     Ok(uuids.found)
 }
 
@@ -148,11 +149,11 @@ pub(crate) fn scan_into(
     source: &mut Source,
     scanner: &mut Scanner,
     sink: &mut impl Sink,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> io::Result<End> {
     scanner.restart(source.start(), 1);
-    while source.advance(scanner, sink, poll)? {}
-    source::finish(scanner, sink, poll)
+    while source.advance(scanner, sink, token)? {}
+    source::finish(scanner, sink, token)
 }
 
 /// The kinds of events to read.
@@ -187,15 +188,15 @@ impl Events {
         self.found.events.pop_front()
     }
 
-    /// Return the next event; None at the end. An error of kind `Interrupted` means that `poll` cancelled.
-    pub fn next(&mut self, poll: &mut Poll) -> io::Result<Option<Event>> {
+    /// Return the next event; None at the end. An error of kind `Interrupted` means that `token` was cancelled.
+    pub fn next(&mut self, token: &CancelToken) -> io::Result<Option<Event>> {
         loop {
             if let Some(event) = self.next_read() {
                 return Ok(Some(event));
             }
             let Some(scanner) = &mut self.scanner else { return Ok(None) };
-            if !self.source.advance(scanner, &mut self.found, poll)? {
-                source::finish(&mut self.scanner.take().expect("it was there"), &mut self.found, poll)?;
+            if !self.source.advance(scanner, &mut self.found, token)? {
+                source::finish(&mut self.scanner.take().expect("it was there"), &mut self.found, token)?;
             }
         }
     }
@@ -238,8 +239,10 @@ mod tests {
     use super::*;
     use crate::bytes::STRIDE;
     use proptest::prelude::*;
+    use std::cell::{Cell, RefCell};
     use std::fs::OpenOptions;
     use std::io::Write;
+    use std::ops::ControlFlow;
     use std::time::SystemTime;
 
     fn text(name: char) -> Vec<u8> {
@@ -247,19 +250,23 @@ mod tests {
         line.repeat(5_000).into_bytes()
     }
 
-    fn scan_while(path: &Path, poll: &mut Poll) -> io::Result<Transcript> {
-        scan_alone(path, &mut Scanner::new(Strictness::Structure, Isa::chosen()), None, poll)
+    fn scan_while(path: &Path, happens: &dyn Fn()) -> io::Result<Transcript> {
+        let report = |_| {
+            happens();
+            ControlFlow::Continue(())
+        };
+        let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
+        scan_alone(path, &mut scanner, None, &CancelToken::new(&report))
     }
 
     #[test]
     fn a_file_that_changes_in_each_scan_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text('a')).unwrap();
-        let mut names = "bcdefghijklmnopqrstuvwxyz".chars().cycle();
-        let answer = scan_while(file.path(), &mut |_| {
+        let names = RefCell::new("bcdefghijklmnopqrstuvwxyz".chars().cycle());
+        let answer = scan_while(file.path(), &|| {
             let mut file = OpenOptions::new().write(true).open(file.path()).unwrap();
-            file.write_all(&text(names.next().unwrap())).unwrap();
-            ControlFlow::Continue(())
+            file.write_all(&text(names.borrow_mut().next().unwrap())).unwrap();
         });
         assert!(answer.is_err(), "{answer:?}");
     }
@@ -269,10 +276,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text('a')).unwrap();
         let was = scan_bytes(&text('a'), session_id_of(file.path()), Strictness::Structure);
-        let answer = scan_while(file.path(), &mut |_| {
+        let answer = scan_while(file.path(), &|| {
             let mut file = OpenOptions::new().append(true).open(file.path()).unwrap();
             file.write_all(b"{\"cwd\":\"/later\"}\n").unwrap();
-            ControlFlow::Continue(())
         });
         let answer = answer.unwrap();
         assert!(answer.modified_at.is_some());
@@ -301,18 +307,18 @@ mod tests {
             file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
             for strictness in [Strictness::Structure, Strictness::Full] {
                 let scan = |until: usize| {
-                    let mut polls = 0;
-                    let mut poll = |_| {
-                        polls += 1;
-                        if polls < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    let calls = Cell::new(0);
+                    let report = |_| {
+                        calls.set(calls.get() + 1);
+                        if calls.get() < until { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                     };
                     let mut scanner = Scanner::new(strictness, Isa::chosen());
-                    let result = scan_alone(file.path(), &mut scanner, None, &mut poll);
-                    (result.map_err(|error| error.kind()), polls)
+                    let result = scan_alone(file.path(), &mut scanner, None, &CancelToken::new(&report));
+                    (result.map_err(|error| error.kind()), calls.get())
                 };
                 let (whole, times) = scan(usize::MAX);
                 assert!(whole.is_ok());
-                assert!(times > line.len() / STRIDE, "{name}: polled {times} times");
+                assert!(times > line.len() / STRIDE, "{name}: checked {times} times");
                 for until in (1..=times).step_by(3) {
                     assert_eq!(scan(until), (Err(io::ErrorKind::Interrupted), until), "{name}");
                 }
@@ -401,8 +407,7 @@ mod tests {
             let data = lines.collect::<String>() + &" ".repeat(300) + "\n";
             let scanned = |mut scanner: Scanner| {
                 let mut builder = TranscriptBuilder::new(None);
-                let mut go_on = |_| ControlFlow::Continue(());
-                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut builder, &mut go_on)
+                scan_into(&mut Source::Memory(data.as_bytes()), &mut scanner, &mut builder, &CancelToken::never())
                     .unwrap();
                 builder.finish(0)
             };

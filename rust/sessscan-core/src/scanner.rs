@@ -1,13 +1,13 @@
 //! Scan bytes, in pieces cut anywhere, for records and defects, and find their lines and offsets.
 
 use crate::bytes::{Buffer, Region, STRIDE, View};
+use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::PlainReader;
 use crate::record::{Record, RecordBytes};
 use crate::structure::Isa;
 use crate::transcript::Defect;
-use std::cell::RefCell;
 use std::io::{self, Read};
 
 /// A receiver of what a scan finds, in the order of the file.
@@ -20,11 +20,6 @@ pub(crate) trait Sink {
     fn defect(&mut self, _defect: Defect) {}
     /// Take what is still needed from the records since the last call, whose bytes become invalid.
     fn flush(&mut self, _bytes: RecordBytes) {}
-    /// Return whether the scan was cancelled, which is checked from time to time within long lines. What is
-    /// found afterwards is not to be used.
-    fn is_cancelled(&mut self) -> bool {
-        false
-    }
 }
 
 /// A scanner, which splits lines, reads plain ones with the fast reader, and the others byte by byte.
@@ -121,21 +116,26 @@ impl Scanner {
     }
 
     /// Scan bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink, token: &CancelToken) {
         for chunk in bytes.chunks(CHUNK) {
             self.buffer.append(chunk);
-            self.read_buffer(sink);
+            self.read_buffer(sink, token);
         }
     }
 
     /// Scan what one read returns. Return how many bytes that was; 0 at the end.
-    pub(crate) fn feed_from(&mut self, file: &mut impl Read, sink: &mut impl Sink) -> io::Result<usize> {
+    pub(crate) fn feed_from(
+        &mut self,
+        file: &mut impl Read,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> io::Result<usize> {
         let count = self.buffer.append_from(file, CHUNK)?;
-        self.read_buffer(sink);
+        self.read_buffer(sink, token);
         Ok(count)
     }
 
-    fn read_buffer(&mut self, sink: &mut impl Sink) {
+    fn read_buffer(&mut self, sink: &mut impl Sink, token: &CancelToken) {
         let bytes = self.buffer.bytes();
         let new = &bytes[self.searched..];
         if memchr::memchr(b'\n', new).is_none() {
@@ -152,7 +152,7 @@ impl Scanner {
             return;
         }
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        let read = self.read_region(buffer.region(), 0, sink);
+        let read = self.read_region(buffer.region(), 0, sink, token);
         self.buffer = buffer;
         self.buffer.consume(read);
         self.searched = self.buffer.bytes().len();
@@ -160,7 +160,14 @@ impl Scanner {
 
     /// Read the whole lines of a region from `from` on, and return how many bytes they are. Nothing may be
     /// left of bytes that were fed.
-    pub(crate) fn read_region(&mut self, region: Region, from: usize, sink: &mut impl Sink) -> usize {
+    pub(crate) fn read_region(
+        &mut self,
+        region: Region,
+        from: usize,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> usize {
+        let region = region.cancelled_by(token);
         let view = region.view();
         let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
         let mut base = self.offset;
@@ -182,7 +189,7 @@ impl Scanner {
                 break;
             }
             self.offset = base + (at - from) as u64;
-            base += self.read_line(&copy, sink);
+            base += self.read_line(&copy, sink, token);
             self.copy = copy;
             self.line += 1;
             at = end + 1;
@@ -197,9 +204,9 @@ impl Scanner {
     }
 
     /// Read the file's last line, if it has no LF.
-    pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> End {
+    pub(crate) fn finish(&mut self, sink: &mut impl Sink, token: &CancelToken) -> End {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        let gaps = self.read_line(buffer.bytes(), sink);
+        let gaps = self.read_line(buffer.bytes(), sink, token);
         let end = End { offset: self.offset + buffer.bytes().len() as u64 + gaps, lines: self.line - 1 };
         self.buffer = buffer;
         end
@@ -207,7 +214,7 @@ impl Scanner {
 
     /// Read the line that begins at `self.offset` byte by byte, with its LF if it has one. Return how many
     /// bytes of it were in gaps.
-    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink) -> u64 {
+    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink, token: &CancelToken) -> u64 {
         const BOM: &[u8] = b"\xef\xbb\xbf";
         let mut begin = self.offset;
         let mut content = line;
@@ -236,12 +243,10 @@ impl Scanner {
             begin + at as u64 + before.sum::<u64>()
         };
         let mut blank = true;
-        let sink = RefCell::new(sink);
-        let mut is_cancelled = || sink.borrow_mut().is_cancelled();
-        self.slow.read(content, open_ended, &mut is_cancelled, |item| match item {
+        self.slow.read(content, open_ended, token, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.borrow_mut().record(&record, number, offset_of(range.start));
+                sink.record(&record, number, offset_of(range.start));
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
@@ -249,7 +254,6 @@ impl Scanner {
                 defects.push(Defect { line: number, offset, length: offset_of(range.end) - offset, kind });
             }
         });
-        let sink = sink.into_inner();
         if !blank {
             sink.line();
         }
@@ -302,8 +306,8 @@ mod tests {
 
     fn output(mut scanner: Scanner, data: &[u8], chunk: usize) -> ScanOutput {
         let mut output = ScanOutput::default();
-        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut output));
-        assert_eq!(scanner.finish(&mut output).offset, data.len() as u64);
+        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut output, &CancelToken::never()));
+        assert_eq!(scanner.finish(&mut output, &CancelToken::never()).offset, data.len() as u64);
         output
     }
 
@@ -313,9 +317,9 @@ mod tests {
         let mut scanner = Scanner::slow(Strictness::Structure);
         let mut buffer = Buffer::new();
         buffer.append(data);
-        let read = scanner.read_region(buffer.region(), 0, &mut output);
+        let read = scanner.read_region(buffer.region(), 0, &mut output, &CancelToken::never());
         scanner.refill(&data[read..], Vec::new());
-        scanner.finish(&mut output);
+        scanner.finish(&mut output, &CancelToken::never());
         output
     }
 
@@ -332,10 +336,10 @@ mod tests {
             // SAFETY: the part begins where `whole` begins, so it is aligned and has the same readable bytes;
             // `buffer` outlives it.
             let part = unsafe { Region::new(whole.view().part(0..end), whole.readable()) };
-            at += scanner.read_region(part, at, &mut output);
+            at += scanner.read_region(part, at, &mut output, &CancelToken::never());
         }
         scanner.refill(&data[at..], Vec::new());
-        scanner.finish(&mut output);
+        scanner.finish(&mut output, &CancelToken::never());
         output
     }
 
@@ -469,7 +473,7 @@ mod tests {
                 assert_eq!(fed, output_in_one_piece(data));
             }
             let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
-            scanner.feed(&data, &mut ScanOutput::default());
+            scanner.feed(&data, &mut ScanOutput::default(), &CancelToken::never());
             assert!(scanner.buffer.bytes().len() < MANY);
         }
     }

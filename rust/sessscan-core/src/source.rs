@@ -4,26 +4,20 @@
 use crate::bytes::Region;
 #[cfg(unix)]
 use crate::bytes::View;
+use crate::cancel::CancelToken;
 use crate::open;
-use crate::record::{Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
-use crate::transcript::Defect;
-use std::cell::RefCell;
 use std::fs::{File, Metadata};
 use std::io;
 use std::io::Read;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::Path;
 #[cfg(unix)]
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-/// A callback that is called from time to time with the number of bytes read since the last call, and cancels
-/// the scan by breaking.
-pub type Poll<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 /// The size in bytes from which files are mapped. Below it, setting up a map costs more than copying the
 /// bytes.
@@ -47,7 +41,7 @@ const GROWTH: usize = if cfg!(target_os = "linux") { 16 } else { 2 };
 #[cfg(unix)]
 const PATIENCE: u32 = 8;
 
-/// How many bytes of memory are scanned between two polls.
+/// How many bytes of memory are scanned before the token is checked.
 const MEMORY_PIECE: usize = 1024 * 1024;
 
 /// The bytes of a scan, and the position in them.
@@ -122,77 +116,33 @@ impl Source<'_> {
         }
     }
 
-    /// Scan the next piece; return false at the end. An error of kind `Interrupted` means that `poll`
-    /// cancelled.
+    /// Scan the next piece; return false at the end. An error of kind `Interrupted` means that
+    /// `token` was cancelled.
     pub(crate) fn advance(
         &mut self,
         scanner: &mut Scanner,
         sink: &mut impl Sink,
-        poll: &mut Poll,
+        token: &CancelToken,
     ) -> io::Result<bool> {
-        let asked = Asked::new(poll);
-        let mut sink = Cancellable { sink, asked: &asked };
         let (count, more) = match self {
-            Source::File(file) => (file.advance(scanner, &mut sink)?, file.at < file.size),
+            Source::File(file) => (file.advance(scanner, sink, token)?, file.at < file.size),
             Source::Memory(rest) => {
                 let (piece, after) = rest.split_at(rest.len().min(MEMORY_PIECE));
                 *rest = after;
-                scanner.feed(piece, &mut sink);
+                scanner.feed(piece, sink, token);
                 (piece.len(), !after.is_empty())
             }
         };
-        if asked.is_cancelled(count as u64) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(more) }
+        token.check(count as u64)?;
+        Ok(more)
     }
 }
 
 /// Read the last line, if it has no LF, after `advance` came to the end.
-pub(crate) fn finish(scanner: &mut Scanner, sink: &mut impl Sink, poll: &mut Poll) -> io::Result<End> {
-    let asked = Asked::new(poll);
-    let end = scanner.finish(&mut Cancellable { sink, asked: &asked });
-    if asked.is_cancelled(0) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(end) }
-}
-
-/// Who may cancel, and whether they did: it is said once.
-struct Asked<'a, 'p>(RefCell<(&'a mut Poll<'p>, bool)>);
-
-impl<'a, 'p> Asked<'a, 'p> {
-    fn new(poll: &'a mut Poll<'p>) -> Asked<'a, 'p> {
-        Asked(RefCell::new((poll, false)))
-    }
-
-    fn is_cancelled(&self, bytes: u64) -> bool {
-        let (poll, cancelled) = &mut *self.0.borrow_mut();
-        *cancelled = *cancelled || poll(bytes).is_break();
-        *cancelled
-    }
-}
-
-/// A sink of a scan that can be cancelled within a line.
-struct Cancellable<'a, 'b, 'p, S> {
-    sink: &'a mut S,
-    asked: &'a Asked<'b, 'p>,
-}
-
-impl<S: Sink> Sink for Cancellable<'_, '_, '_, S> {
-    fn line(&mut self) {
-        self.sink.line();
-    }
-
-    fn record(&mut self, record: &Record, line: u64, offset: u64) {
-        self.sink.record(record, line, offset);
-    }
-
-    fn defect(&mut self, defect: Defect) {
-        self.sink.defect(defect);
-    }
-
-    fn flush(&mut self, bytes: RecordBytes) {
-        self.sink.flush(bytes);
-    }
-
-    fn is_cancelled(&mut self) -> bool {
-        self.asked.is_cancelled(0)
-    }
+pub(crate) fn finish(scanner: &mut Scanner, sink: &mut impl Sink, token: &CancelToken) -> io::Result<End> {
+    let end = scanner.finish(sink, token);
+    token.check(0)?;
+    Ok(end)
 }
 
 /// A file, with its size and modification time when it was opened. Scans of its ranges share it, because
@@ -291,19 +241,24 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
-    fn advance<S: Sink>(&mut self, scanner: &mut Scanner, sink: &mut Cancellable<S>) -> io::Result<usize> {
+    fn advance(
+        &mut self,
+        scanner: &mut Scanner,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> io::Result<usize> {
         if self.by_reading || cfg!(not(unix)) {
-            return self.read(scanner, sink);
+            return self.read(scanner, sink, token);
         }
         #[cfg(unix)]
-        return self.map(scanner, sink);
+        return self.map(scanner, sink, token);
         #[cfg(not(unix))]
         unreachable!("files are mapped on unix only")
     }
 
     /// Scan the whole lines of a window and return how many bytes they are.
     #[cfg(unix)]
-    fn map<S: Sink>(&mut self, scanner: &mut Scanner, sink: &mut Cancellable<S>) -> io::Result<usize> {
+    fn map(&mut self, scanner: &mut Scanner, sink: &mut impl Sink, token: &CancelToken) -> io::Result<usize> {
         self.check_size()?;
         if self.at >= self.size {
             return Ok(0);
@@ -315,12 +270,12 @@ impl FileSource {
         let len = usize::try_from(end - offset).unwrap_or(usize::MAX);
         // A further page, if the file has one, lets the fast reader load blocks behind the last line.
         let mapped = usize::try_from(self.opened.size - offset).unwrap_or(usize::MAX).min(len + Map::PAGE);
-        let Ok(map) = Map::new(&self.opened.file, offset, mapped) else { return self.read(scanner, sink) };
-        let asked = sink.asked;
-        let is_cancelled = || asked.is_cancelled(0);
-        let region = map.region(len).cancelled_by(&is_cancelled);
-        let mut count = scanner.read_region(region, from, sink);
-        if is_cancelled() {
+        let Ok(map) = Map::new(&self.opened.file, offset, mapped) else {
+            return self.read(scanner, sink, token);
+        };
+        let region = map.region(len);
+        let mut count = scanner.read_region(region, from, sink, token);
+        if token.is_cancelled() {
             return Ok(count);
         }
         self.check_size()?;
@@ -337,11 +292,11 @@ impl FileSource {
             scanner.expect(rest.len());
             let mut piece = Vec::new();
             for start in rest.clone().step_by(MEMORY_PIECE) {
-                if is_cancelled() {
+                if token.is_cancelled() {
                     break;
                 }
                 let part = start..rest.end.min(start + MEMORY_PIECE);
-                scanner.feed(region.view().copy(part.clone(), &mut piece), sink);
+                scanner.feed(region.view().copy(part.clone(), &mut piece), sink, token);
                 region.give_back(part);
             }
         } else if count > 0 {
@@ -351,7 +306,7 @@ impl FileSource {
             }
         } else if region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
             // These are zeros, not a long line. When read instead of mapped, they take no memory.
-            return self.read(scanner, sink);
+            return self.read(scanner, sink, token);
         } else {
             self.window = self.window.saturating_mul(GROWTH);
             self.patience = PATIENCE;
@@ -362,9 +317,14 @@ impl FileSource {
 
     /// Scan the next piece by reading it, where the file cannot or should not be mapped, until a line is
     /// whole.
-    fn read(&mut self, scanner: &mut Scanner, sink: &mut impl Sink) -> io::Result<usize> {
+    fn read(
+        &mut self,
+        scanner: &mut Scanner,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> io::Result<usize> {
         let count =
-            scanner.feed_from(&mut ReadFrom(&self.opened, self.at).take(self.size - self.at), sink)?;
+            scanner.feed_from(&mut ReadFrom(&self.opened, self.at).take(self.size - self.at), sink, token)?;
         self.by_reading = !self.opened.is_for_mapping() || scanner.pending() > 0;
         self.at += count as u64;
         if count == 0 && self.at < self.size {

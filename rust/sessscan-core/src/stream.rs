@@ -1,6 +1,7 @@
 //! Scan bytes as they come, and save the scan's state to go on later.
 
 use crate::builder::TranscriptBuilder;
+use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
 use crate::scanner::Scanner;
 use crate::structure::Isa;
@@ -76,7 +77,7 @@ impl Stream {
 
     /// Scan more bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.scanner.feed(bytes, &mut self.builder);
+        self.scanner.feed(bytes, &mut self.builder, &CancelToken::never());
     }
 
     /// Return how many bytes were fed.
@@ -86,7 +87,7 @@ impl Stream {
 
     /// Return what the transcript says, once all bytes were fed.
     pub fn finish(mut self) -> Transcript {
-        let end = self.scanner.finish(&mut self.builder);
+        let end = self.scanner.finish(&mut self.builder, &CancelToken::never());
         self.builder.finish(end.offset)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Not part of the API, and compiled with the feature `testing` only.
 
+use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::record::{Key, Record};
@@ -57,8 +58,8 @@ impl Sink for ScanOutput {
 pub fn scan_in_pieces(data: &[u8], strictness: Strictness, isa: Isa, piece: usize) -> ScanOutput {
     let mut output = ScanOutput::default();
     let mut scanner = Scanner::new(strictness, isa);
-    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut output));
-    let size = scanner.finish(&mut output).offset;
+    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut output, &CancelToken::never()));
+    let size = scanner.finish(&mut output, &CancelToken::never()).offset;
     assert_eq!(size, data.len() as u64, "bytes that were scanned");
     output
 }
@@ -75,7 +76,7 @@ pub fn read_bytewise(data: &[u8], strictness: Strictness) -> ScanOutput {
         let content = content.get(bom..).unwrap_or_default();
         let first_defect = output.defects.len();
         let mut filled = false;
-        reader.read(content, ended.is_none(), &mut || false, |item| match item {
+        reader.read(content, ended.is_none(), &CancelToken::never(), |item| match item {
             Item::Record(record, range) => {
                 filled = true;
                 output.record(&record, number, (begin + bom + range.start) as u64);

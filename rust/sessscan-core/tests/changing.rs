@@ -6,7 +6,10 @@
 // These tests create the files that they scan.
 #![allow(clippy::disallowed_methods)]
 
-use sessscan_core::{EventKind, EventKinds, Events, Strictness, Transcript, scan_bytes, scan_file, uuids};
+use sessscan_core::{
+    CancelToken, EventKind, EventKinds, Events, Strictness, Transcript, scan_bytes, scan_file, uuids,
+};
+use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -53,15 +56,17 @@ impl TestFile {
 
     /// Scan the file, and change it when the scan calls back for the `moment`th time.
     fn scan(&self, threads: usize, moment: usize, change: impl Fn(&Path)) -> std::io::Result<Transcript> {
-        let mut times = 0;
-        let scanned = scan_file(&self.path(), Strictness::Structure, threads, &mut |_| {
-            times += 1;
-            if times == moment {
+        let times = Cell::new(0);
+        let report = |_| {
+            times.set(times.get() + 1);
+            if times.get() == moment {
                 change(&self.path());
             }
             ControlFlow::Continue(())
-        });
-        assert!(times >= moment, "the scan called back only {times} times");
+        };
+        let token = CancelToken::new(&report);
+        let scanned = scan_file(&self.path(), Strictness::Structure, threads, &token);
+        assert!(times.get() >= moment, "the scan called back only {} times", times.get());
         scanned
     }
 }
@@ -153,7 +158,7 @@ fn a_cut_while_events_are_read() {
         let kinds = EventKinds { title: false, cwd: true, timestamp: false };
         let mut events = Events::open(&file.path(), kinds).unwrap();
         let mut seen = 0;
-        while let Some(event) = events.next(&mut |_| ControlFlow::Continue(())).unwrap() {
+        while let Some(event) = events.next(&CancelToken::never()).unwrap() {
             assert_eq!(event.kind, EventKind::Cwd(format!("/a/{seen}")));
             if seen == 10 {
                 cut(size)(&file.path());
@@ -170,15 +175,15 @@ fn a_cut_while_events_are_read() {
 fn a_cut_while_uuids_are_read() {
     let data = text("a", 30 * MIB);
     let file = TestFile::new(&data);
-    let mut times = 0;
-    let found = uuids(&file.path(), &mut |_| {
-        times += 1;
-        if times == 1 {
+    let times = Cell::new(0);
+    let report = |_| {
+        times.set(times.get() + 1);
+        if times.get() == 1 {
             cut(12 * MIB)(&file.path());
         }
         ControlFlow::Continue(())
-    });
-    let found = found.unwrap();
+    };
+    let found = uuids(&file.path(), &CancelToken::new(&report)).unwrap();
     assert_eq!(found.len() as u64, scan_of(&data[..12 * MIB]).records);
     assert!((0..).zip(&found).all(|(number, uuid)| *uuid == format!("a-{number}")));
 }

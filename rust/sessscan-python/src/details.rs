@@ -2,7 +2,7 @@
 
 use crate::error::os_error;
 use crate::scan::all_threads;
-use crate::signals::Watch;
+use crate::signals::interruptible;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -81,9 +81,7 @@ fn title_source(name: &str) -> PyResult<TitleSource> {
 #[pyo3(signature = (paths, *, threads=None))]
 pub fn details(py: Python<'_>, paths: Vec<PathBuf>, threads: Option<usize>) -> PyResult<Vec<Details>> {
     let threads = threads.filter(|threads| *threads > 0).unwrap_or_else(all_threads);
-    let mut watch = Watch::new(None, 0);
-    let results = py.detach(|| sessscan_core::details(&paths, threads, &mut |bytes| watch.poll(bytes)));
-    watch.finish()?;
+    let results = interruptible(py, |token| sessscan_core::details(&paths, threads, token))?;
     let details = paths.into_iter().zip(results).map(|(path, result)| match result {
         Ok(found) => Details { path, found, error: None },
         Err(error) => {

@@ -1,7 +1,7 @@
-//! `events`: the stream of what happened in a session.
+//! `events`: read what happened in a session.
 
 use crate::error::os_error;
-use crate::signals::Watch;
+use crate::signals::interruptible;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -36,7 +36,7 @@ impl Event {
     }
 }
 
-/// Reads a transcript's events as they are asked for.
+/// An iterator over a transcript's events, which are read as it goes on.
 #[pyclass(frozen, module = "sessscan")]
 pub struct EventIterator {
     path: PathBuf,
@@ -69,18 +69,16 @@ impl EventIterator {
 
 impl EventIterator {
     fn read_on(&self, py: Python<'_>) -> PyResult<Option<sessscan_core::Event>> {
-        let mut watch = Watch::new(None, 0);
-        // Never to be waited for with the interpreter lock held: who has it may be about to look for signals.
-        let next = py.detach(|| {
+        // Wait for the mutex without the interpreter lock: the thread that has the mutex may need that lock.
+        let next = interruptible(py, |token| {
             let mut events = self.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            events.next(&mut |bytes| watch.poll(bytes))
-        });
-        watch.finish()?;
+            events.next(token)
+        })?;
         next.map_err(|error| os_error(&error, &self.path))
     }
 }
 
-/// The events of a transcript, in the order of the file.
+/// Return the events of a transcript, in file order.
 #[pyfunction]
 #[pyo3(signature = (path, kinds=None), text_signature = "(path, kinds=('title', 'cwd', 'timestamp'))")]
 pub fn events(path: PathBuf, kinds: Option<Vec<String>>) -> PyResult<EventIterator> {
@@ -90,7 +88,7 @@ pub fn events(path: PathBuf, kinds: Option<Vec<String>>) -> PyResult<EventIterat
     }
 }
 
-/// The kinds by their names; all of them by default.
+/// Return the kinds of these names; None: all of them.
 pub fn wanted(kinds: Option<Vec<String>>) -> PyResult<EventKinds> {
     let mut wanted = EventKinds { title: kinds.is_none(), cwd: kinds.is_none(), timestamp: kinds.is_none() };
     for kind in kinds.into_iter().flatten() {

@@ -1,15 +1,15 @@
-//! `Rescan`: many files again, of which some are known.
+//! `Rescan`: scan many files of which some are known.
 
 use crate::error::os_error;
 use crate::scan::{all_threads, strictness};
-use crate::signals::Watch;
+use crate::signals::{interruptible, with_progress};
 use crate::transcript::Transcript;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;
 
-/// One scan of many files, which is told what is known of them.
+/// A scan of many files of which some are known from earlier scans.
 #[pyclass(module = "sessscan")]
 pub struct Rescan(sessscan_core::Rescan);
 
@@ -18,38 +18,35 @@ impl Rescan {
     #[new]
     #[pyo3(signature = (paths, *, strict=false))]
     fn new(py: Python<'_>, paths: Vec<PathBuf>, strict: bool) -> PyResult<Rescan> {
-        let mut watch = Watch::new(None, 0);
-        let rescan = py
-            .detach(|| sessscan_core::Rescan::new(paths, strictness(strict), &mut |bytes| watch.poll(bytes)));
-        watch.finish()?;
+        let rescan = interruptible(py, |token| sessscan_core::Rescan::new(paths, strictness(strict), token))?;
         rescan.map(Rescan).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    /// The shards whose entries it should know.
+    /// Return the shards whose entries are to be given to `know`.
     fn shards(&self) -> Vec<usize> {
         self.0.shards()
     }
 
-    /// These are the entries of a shard.
+    /// Take the entries of a shard.
     fn know(&mut self, py: Python<'_>, shard: usize, entries: &[u8]) -> PyResult<()> {
         check(shard)?;
         py.detach(|| self.0.know(shard, entries));
         Ok(())
     }
 
-    /// The shards whose states it should know, once it knows the entries.
+    /// Return the shards whose states are to be given to `know_states`, once the entries were given.
     fn shards_of_states(&self) -> Vec<usize> {
         self.0.shards_of_states()
     }
 
-    /// These are the states of a shard.
+    /// Take the states of a shard.
     fn know_states(&mut self, py: Python<'_>, shard: usize, states: &[u8]) -> PyResult<()> {
         check(shard)?;
         py.detach(|| self.0.know_states(shard, states));
         Ok(())
     }
 
-    /// What each file says, as `scan_many` tells it; only what is not known is read.
+    /// Scan the files as `scan_many` does, but read only what is not known.
     #[pyo3(signature = (*, threads=None, progress=None))]
     fn scan(
         &mut self,
@@ -58,9 +55,8 @@ impl Rescan {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Vec<Transcript>> {
         let threads = threads.filter(|threads| *threads > 0).unwrap_or_else(all_threads);
-        let mut watch = Watch::new(progress, self.0.unread());
-        let results = py.detach(|| self.0.scan(threads, &mut |bytes| watch.poll(bytes)));
-        watch.finish()?;
+        let total = self.0.unread();
+        let results = with_progress(py, progress, total, |token| self.0.scan(threads, token))?;
         let transcripts = results.into_iter().map(|(path, result)| match result {
             Ok(facts) => Transcript::new(Some(path), facts),
             Err(error) => {
@@ -71,12 +67,12 @@ impl Rescan {
         Ok(transcripts.collect())
     }
 
-    /// The shards that are to be written afterwards.
+    /// Return the shards to be written afterwards.
     fn changed(&self) -> Vec<usize> {
         self.0.changed()
     }
 
-    /// A shard as it should be, its entries and its states, where it is that by now.
+    /// Return a shard's new entries and states, from those that it has now.
     fn merge<'py>(
         &mut self,
         py: Python<'py>,

@@ -1,6 +1,7 @@
 //! `classify`, `classify_many`, `classify_bytes`, `row_prefix` and `ROW_STATES`: the states of registry files.
 
 use crate::error::os_error;
+use crate::signals::interruptible;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRecursionError, PyValueError};
 use pyo3::prelude::*;
@@ -98,7 +99,7 @@ pub fn row_states(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 /// Classify a registry file.
 #[pyfunction]
 pub fn classify(py: Python<'_>, path: PathBuf) -> PyResult<RowState> {
-    match py.detach(|| sessscan_core::classify(&path)) {
+    match interruptible(py, |token| sessscan_core::classify(&path, token))? {
         Ok(state) => Ok(RowState { path: Some(path.into()), state }),
         Err(error) => Err(os_error(&error, &path)),
     }
@@ -107,7 +108,7 @@ pub fn classify(py: Python<'_>, path: PathBuf) -> PyResult<RowState> {
 /// Classify many files, in the order given; for one that cannot be read, return the error.
 #[pyfunction]
 pub fn classify_many<'py>(py: Python<'py>, paths: Vec<PathBuf>) -> PyResult<Bound<'py, PyList>> {
-    let states = py.detach(|| sessscan_core::classify_many(&paths));
+    let states = interruptible(py, |token| sessscan_core::classify_many(&paths, token))?;
     let answers = PyList::empty(py);
     for (path, state) in paths.into_iter().zip(states) {
         match state {

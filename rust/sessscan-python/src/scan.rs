@@ -1,7 +1,7 @@
 //! `scan`, `scan_many`, `scan_bytes` and `uuids`.
 
 use crate::error::os_error;
-use crate::signals::Watch;
+use crate::signals::{interruptible, with_progress};
 use crate::transcript::Transcript;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
@@ -16,22 +16,19 @@ pub fn strictness(strict: bool) -> Strictness {
     if strict { Strictness::Full } else { Strictness::Structure }
 }
 
-/// What one transcript says of its session.
+/// Scan a transcript.
 #[pyfunction]
 #[pyo3(signature = (path, *, strict=false))]
 pub fn scan(py: Python<'_>, path: PathBuf, strict: bool) -> PyResult<Transcript> {
-    let mut watch = Watch::new(None, 0);
-    let result = py.detach(|| {
-        sessscan_core::scan_file(&path, strictness(strict), all_threads(), &mut |bytes| watch.poll(bytes))
-    });
-    watch.finish()?;
+    let result =
+        interruptible(py, |token| sessscan_core::scan_file(&path, strictness(strict), all_threads(), token))?;
     match result {
         Ok(facts) => Ok(Transcript::new(Some(path), facts)),
         Err(error) => Err(os_error(&error, &path)),
     }
 }
 
-/// What each of many transcripts says, in the order given; one that cannot be read has its `error` set.
+/// Scan many transcripts, in the order given; one that cannot be read has its `error` set.
 #[pyfunction]
 #[pyo3(signature = (paths, *, threads=None, strict=false, progress=None))]
 pub fn scan_many(
@@ -42,16 +39,14 @@ pub fn scan_many(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Transcript>> {
     let threads = threads.filter(|threads| *threads > 0).unwrap_or_else(all_threads);
-    // Only a progress callback wants to know how much there is.
+    // The total is needed for progress only.
     let total = match &progress {
         Some(_) => py.detach(|| paths.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum()),
         None => 0,
     };
-    let mut watch = Watch::new(progress, total);
-    let results = py.detach(|| {
-        sessscan_core::scan_many(&paths, strictness(strict), threads, &mut |bytes| watch.poll(bytes))
-    });
-    watch.finish()?;
+    let results = with_progress(py, progress, total, |token| {
+        sessscan_core::scan_many(&paths, strictness(strict), threads, token)
+    })?;
     let transcripts = paths.into_iter().zip(results).map(|(path, result)| match result {
         Ok(facts) => Transcript::new(Some(path), facts),
         Err(error) => {
@@ -62,7 +57,7 @@ pub fn scan_many(
     Ok(transcripts.collect())
 }
 
-/// The same of bytes that are at hand.
+/// Scan the content of a transcript.
 #[pyfunction]
 #[pyo3(signature = (data, *, session_id=None, strict=false))]
 pub fn scan_bytes(
@@ -75,7 +70,7 @@ pub fn scan_bytes(
     let data = match data.extract::<&[u8]>() {
         Ok(bytes) => bytes,
         Err(_) => {
-            // Somebody else may write into a buffer while it is scanned, so of all but `bytes` a copy is taken.
+            // Other threads may write into a buffer while it is scanned, so all but `bytes` is copied.
             copied = PyBuffer::<u8>::get(data)?.to_vec(py)?;
             &copied
         }
@@ -84,11 +79,9 @@ pub fn scan_bytes(
     Ok(Transcript::new(None, facts))
 }
 
-/// The top-level uuids of a transcript's records, in order.
+/// Return the top-level uuids of a transcript's records, in order.
 #[pyfunction]
 pub fn uuids(py: Python<'_>, path: PathBuf) -> PyResult<Vec<String>> {
-    let mut watch = Watch::new(None, 0);
-    let result = py.detach(|| sessscan_core::uuids(&path, &mut |bytes| watch.poll(bytes)));
-    watch.finish()?;
+    let result = interruptible(py, |token| sessscan_core::uuids(&path, token))?;
     result.map_err(|error| os_error(&error, &path))
 }

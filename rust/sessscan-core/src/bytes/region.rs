@@ -1,6 +1,7 @@
 //! Bytes that can be read a block at a time, and how far.
 
 use super::view::View;
+use crate::cancel::CancelToken;
 use crate::structure::{BLOCK, Block, Text};
 use std::ops::Range;
 
@@ -23,8 +24,7 @@ pub(crate) struct Region<'a> {
     readable: usize,
     /// Gives bytes of a map back to the system after they were read. They can still be read again.
     release: Option<Release>,
-    /// Returns whether the scan was cancelled.
-    cancelled: Option<&'a dyn Fn() -> bool>,
+    token: Option<&'a CancelToken<'a>>,
 }
 
 /// Gives the memory of a view, which need not be aligned, back to the system.
@@ -38,7 +38,7 @@ impl<'a> Region<'a> {
     pub(crate) unsafe fn new(view: View<'a>, readable: usize) -> Region<'a> {
         debug_assert!(view.len() <= readable && readable.is_multiple_of(BLOCK));
         debug_assert!(view.start().addr().is_multiple_of(BLOCK));
-        Region { view, readable, release: None, cancelled: None }
+        Region { view, readable, release: None, token: None }
     }
 
     /// Give the region's bytes back with `release` once they were read.
@@ -46,13 +46,13 @@ impl<'a> Region<'a> {
         Region { release: Some(release), ..self }
     }
 
-    /// Stop reading, even within a long line, once `cancelled` returns true.
-    pub(crate) fn cancelled_by(self, cancelled: &'a dyn Fn() -> bool) -> Region<'a> {
-        Region { cancelled: Some(cancelled), ..self }
+    /// Stop reading, even within a long line, once `token` is cancelled.
+    pub(crate) fn cancelled_by(self, token: &'a CancelToken<'a>) -> Region<'a> {
+        Region { token: Some(token), ..self }
     }
 
     pub(crate) fn is_cancelled(self) -> bool {
-        self.cancelled.is_some_and(|cancelled| cancelled())
+        self.token.is_some_and(CancelToken::is_cancelled)
     }
 
     /// Return how far a value that begins at `from` can be read before [`Region::next_limit`] must be called.

@@ -9,12 +9,13 @@ mod shard;
 mod stamp;
 
 use crate::builder::TranscriptBuilder;
+use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
-use crate::parallel::{SPLIT_FROM, ranges, share_out};
+use crate::parallel::{SPLIT_FROM, ranges};
 use crate::scan::session_id_of;
 use crate::scanner::Scanner;
-use crate::source::Poll;
 use crate::structure::Isa;
+use crate::threads;
 use crate::transcript::Transcript;
 use resume::{At, Known, Lines, Scanned};
 use shard::{Entry, Kept, SHARDS, State, shard_of};
@@ -67,12 +68,12 @@ impl Rescan {
     /// How many shards there are, from 0 on.
     pub const SHARDS: usize = SHARDS;
 
-    /// Looks at the files. An error of kind `Interrupted` means that `poll` cancelled.
-    pub fn new(paths: Vec<PathBuf>, strictness: Strictness, poll: &mut Poll) -> io::Result<Rescan> {
+    /// Looks at the files. An error of kind `Interrupted` means that `token` was cancelled.
+    pub fn new(paths: Vec<PathBuf>, strictness: Strictness, token: &CancelToken) -> io::Result<Rescan> {
         let mut by_shard: Vec<Vec<u32>> = vec![Vec::new(); SHARDS];
         let mut files = Vec::with_capacity(paths.len());
         for (number, path) in paths.into_iter().enumerate() {
-            if number % 64 == 0 && poll(0).is_break() {
+            if number % 64 == 0 && token.is_cancelled() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let metadata = path.metadata().ok();
@@ -168,8 +169,8 @@ impl Rescan {
 
     /// Scans what is not known, as `scan_many` does. The results are in the order of the paths.
     ///
-    /// `poll` is called as by `scan_many`. Once it has cancelled, results are errors, and nothing is to be kept.
-    pub fn scan(&mut self, threads: usize, poll: &mut Poll) -> Vec<(PathBuf, io::Result<Transcript>)> {
+    /// Once `token` is cancelled, results are errors, and nothing is to be kept.
+    pub fn scan(&mut self, threads: usize, token: &CancelToken) -> Vec<(PathBuf, io::Result<Transcript>)> {
         let files = std::mem::take(&mut self.files);
         let mut pieces = Vec::new();
         for (number, file) in files.iter().enumerate() {
@@ -180,19 +181,19 @@ impl Rescan {
 
         let how = How { strictness: self.strictness, today: self.today, random: RandomState::new() };
         let scanner = || Scanner::new(how.strictness, Isa::chosen());
-        let scan = |piece: &Piece, scanner: &mut Scanner, poll: &mut Poll| -> io::Result<Done> {
+        let scan = |piece: &Piece, scanner: &mut Scanner, token: &CancelToken| -> io::Result<Done> {
             let file = &files[piece.file];
             let Some((at, range)) = &piece.range else {
                 let known = if let Found::Known(known) = &file.found { known } else { &Known::Nothing };
-                return resume::scan(&file.path, known, &how, scanner, poll)
+                return resume::scan(&file.path, known, &how, scanner, token)
                     .map(|done| Done::Whole(Box::new(done)));
             };
             let builder = TranscriptBuilder::new(session_id_of(&file.path));
-            Lines::read(&at.opened, range.clone(), 1, builder, scanner, poll)
+            Lines::read(&at.opened, range.clone(), 1, builder, scanner, token)
                 .map(|done| Done::Part(Box::new(done)))
         };
         let mut done: HashMap<usize, Vec<(&Piece, io::Result<Done>)>> = HashMap::new();
-        for (piece, result) in share_out(&pieces, threads, scanner, scan, poll) {
+        for (piece, result) in threads::run(&pieces, threads, scanner, scan, token) {
             done.entry(piece.file).or_default().push((piece, result));
         }
         let mut scanner = scanner();
@@ -201,7 +202,7 @@ impl Rescan {
             let result = match (&file.found, done.remove(&number)) {
                 (Found::Answer(_), _) => None,
                 (_, None) => Some(Err(io::ErrorKind::Interrupted.into())),
-                (_, Some(parts)) => Some(join(&file.path, parts, &how, &mut scanner, poll)),
+                (_, Some(parts)) => Some(join(&file.path, parts, &how, &mut scanner, token)),
             };
             results.push(result.map(|result| {
                 let Scanned { transcript, kept } = result?;
@@ -284,7 +285,7 @@ fn join(
     mut parts: Vec<(&Piece, io::Result<Done>)>,
     how: &How,
     scanner: &mut Scanner,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> io::Result<Scanned> {
     parts.sort_by_key(|(piece, _)| piece.range.as_ref().map_or(0, |(_, range)| range.start));
     let at = parts.first().and_then(|(piece, _)| piece.range.as_ref()).map(|(at, _)| at.clone());
@@ -300,12 +301,12 @@ fn join(
     }
     if let (Some(at), Some(lines)) = (at, joined)
         && at.stands()
-        && let Some(scanned) = lines.finish(path, &at, how, scanner, poll)?
+        && let Some(scanned) = lines.finish(path, &at, how, scanner, token)?
         && at.stands()
     {
         return Ok(scanned);
     }
-    resume::scan(path, &Known::Nothing, how, scanner, poll)
+    resume::scan(path, &Known::Nothing, how, scanner, token)
 }
 
 /// What all files of one scan have in common.

@@ -5,9 +5,10 @@ use super::fingerprint::Fingerprint;
 use super::shard::{Entry, Kept, State};
 use super::stamp::{self, Stamp};
 use crate::builder::TranscriptBuilder;
+use crate::cancel::CancelToken;
 use crate::scan::{find_leaves, scan_alone, session_id_of};
 use crate::scanner::Scanner;
-use crate::source::{self, Opened, Poll, Source};
+use crate::source::{self, Opened, Source};
 use crate::transcript::Transcript;
 use std::io;
 use std::ops::Range;
@@ -80,11 +81,11 @@ impl Lines {
         line: u64,
         mut builder: TranscriptBuilder,
         scanner: &mut Scanner,
-        poll: &mut Poll,
+        token: &CancelToken,
     ) -> io::Result<Lines> {
         scanner.restart(range.start, line);
         let mut source = Source::range(opened, range);
-        while source.advance(scanner, &mut builder, poll)? {}
+        while source.advance(scanner, &mut builder, token)? {}
         let (offset, line, _, _) = scanner.position();
         Ok(Lines { builder, offset, line, shrank: source.shrank() })
     }
@@ -104,11 +105,11 @@ impl Lines {
         at: &At,
         how: &How,
         scanner: &mut Scanner,
-        poll: &mut Poll,
+        token: &CancelToken,
     ) -> io::Result<Option<Scanned>> {
         let opened = &at.opened;
         let mut whole = Source::range(opened, 0..self.offset);
-        find_leaves(&mut whole, scanner, &mut self.builder, poll)?;
+        find_leaves(&mut whole, scanner, &mut self.builder, token)?;
         let searched = self.builder.searched();
         let mut builder = self.builder.clone();
         let mut end = self.offset;
@@ -116,10 +117,10 @@ impl Lines {
         if self.offset < opened.size {
             scanner.restart(self.offset, self.line);
             let mut rest = Source::range(opened, self.offset..opened.size);
-            while rest.advance(scanner, &mut builder, poll)? {}
-            end = source::finish(scanner, &mut builder, poll)?.offset;
+            while rest.advance(scanner, &mut builder, token)? {}
+            end = source::finish(scanner, &mut builder, token)?.offset;
             let mut whole = Source::range(opened, 0..end);
-            find_leaves(&mut whole, scanner, &mut builder, poll)?;
+            find_leaves(&mut whole, scanner, &mut builder, token)?;
             shrank |= rest.shrank() || whole.shrank();
         }
         if shrank {
@@ -147,13 +148,13 @@ impl Lines {
     }
 }
 
-/// Scans a file, as far as it is not known. An error of kind `Interrupted` means that `poll` cancelled.
+/// Scans a file, as far as it is not known. An error of kind `Interrupted` means that `token` was cancelled.
 pub(crate) fn scan(
     path: &Path,
     known: &Known,
     how: &How,
     scanner: &mut Scanner,
-    poll: &mut Poll,
+    token: &CancelToken,
 ) -> io::Result<Scanned> {
     let at = At::open(path)?;
     let (mut offset, mut line, mut builder) = (0, 1, None);
@@ -168,11 +169,12 @@ pub(crate) fn scan(
         _ => {}
     }
     let builder = builder.unwrap_or_else(|| TranscriptBuilder::new(session_id_of(path)));
-    let lines = Lines::read(&at.opened, offset..at.opened.size, line, builder, scanner, poll)?;
-    let before = match lines.finish(path, &at, how, scanner, poll)? {
+    let lines = Lines::read(&at.opened, offset..at.opened.size, line, builder, scanner, token)?;
+    let before = match lines.finish(path, &at, how, scanner, token)? {
         Some(scanned) if at.stands() => return Ok(scanned),
         scanned => scanned.map(|scanned| scanned.transcript),
     };
     // It is being written to: what it says is found out as if nothing were known, and not kept.
-    scan_alone(path, scanner, before, &mut |_| poll(0)).map(|transcript| Scanned { transcript, kept: None })
+    scan_alone(path, scanner, before, &token.without_reports())
+        .map(|transcript| Scanned { transcript, kept: None })
 }

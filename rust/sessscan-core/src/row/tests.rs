@@ -108,8 +108,8 @@ fn is_zero_finds_a_byte_at_any_position() {
 fn files_are_classified_like_their_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("local_a.json");
-    assert_eq!(classify(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
-    assert_eq!(classify(folder.path()).unwrap().kind, RowKind::NotARow);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(classify(folder.path(), &CancelToken::never()).unwrap().kind, RowKind::NotARow);
     for (content, expected) in [
         (ROW, RowKind::Ok),
         (b"", RowKind::Empty),
@@ -118,7 +118,7 @@ fn files_are_classified_like_their_bytes() {
         (&[&[0; BLOCK * 2][..], b"x"].concat(), RowKind::NotJson),
     ] {
         fs::write(&path, content).unwrap();
-        let state = classify(&path).unwrap();
+        let state = classify(&path, &CancelToken::never()).unwrap();
         assert_eq!(state.kind, expected);
         assert_eq!(state.size, content.len() as u64);
     }
@@ -133,7 +133,7 @@ fn a_hole_of_ten_gib_is_skipped_in_less_than_a_second() {
     let file = fs::File::create(&path).unwrap();
     file.set_len(10 << 30).unwrap();
     let begin = std::time::Instant::now();
-    let state = classify(&path).unwrap();
+    let state = classify(&path, &CancelToken::never()).unwrap();
     assert_eq!(
         (state.kind, state.size, state.offset, state.length),
         (RowKind::ZeroFilled, 10 << 30, 0, 10 << 30)
@@ -141,12 +141,12 @@ fn a_hole_of_ten_gib_is_skipped_in_less_than_a_second() {
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
 
     file.write_all_at(b"x", (10 << 30) - 1).unwrap();
-    assert_eq!(classify(&path).unwrap().kind, RowKind::Oversize);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::Oversize);
     file.set_len(12 << 20).unwrap();
     file.write_all_at(&[0; 1 << 20], 0).unwrap();
-    assert_eq!(classify(&path).unwrap().kind, RowKind::ZeroFilled);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::ZeroFilled);
     file.write_all_at(b"{", 0).unwrap();
-    assert_eq!(classify(&path).unwrap().kind, RowKind::Oversize);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::Oversize);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn classify_many_keeps_the_order() {
     for (number, path) in paths.iter().enumerate().filter(|(number, _)| number % 7 != 0) {
         fs::write(path, vec![0; number]).unwrap();
     }
-    let states = classify_many(&paths);
+    let states = classify_many(&paths, &CancelToken::never());
     assert_eq!(states.len(), paths.len());
     for (number, state) in states.into_iter().enumerate() {
         match state {
@@ -164,7 +164,7 @@ fn classify_many_keeps_the_order() {
             Ok(state) => assert_eq!((state.kind, state.size), (RowKind::ZeroFilled, number as u64)),
         }
     }
-    assert!(classify_many::<&Path>(&[]).is_empty());
+    assert!(classify_many::<&Path>(&[], &CancelToken::never()).is_empty());
 }
 
 #[cfg(unix)]
@@ -176,13 +176,13 @@ fn links_and_fifos_are_not_opened() {
     let path = folder.path().join("local_a.json");
     for target in [&target, &folder.path().join("missing"), &path] {
         std::os::unix::fs::symlink(target, &path).unwrap();
-        assert_eq!(classify(&path).unwrap().kind, RowKind::Linked);
+        assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::Linked);
         assert!(open::regular(&path).unwrap().is_none());
         fs::remove_file(&path).unwrap();
     }
     let fifo = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, rustix::fs::Mode::RUSR, 0).unwrap();
-    assert_eq!(classify(&path).unwrap().kind, RowKind::NotARow);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::NotARow);
     assert!(open::regular(&path).unwrap().is_none());
 }
 
@@ -202,6 +202,6 @@ fn reading_leaves_the_access_time_alone() {
         .set_times(fs::FileTimes::new().set_accessed(past))
         .unwrap();
     let before = fs::metadata(&path).unwrap().atime();
-    assert_eq!(classify(&path).unwrap().kind, RowKind::Ok);
+    assert_eq!(classify(&path, &CancelToken::never()).unwrap().kind, RowKind::Ok);
     assert_eq!(fs::metadata(&path).unwrap().atime(), before);
 }

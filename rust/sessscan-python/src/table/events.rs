@@ -1,16 +1,16 @@
-//! Events as a stream of batches, read as they are pulled.
+//! Stream events as batches, which are read as they are pulled.
 
 use super::{Column, batch_of, column, count, names, schema_capsule, schema_of, stream_capsule, text, time};
 use crate::error::os_error;
 use crate::events::wanted;
-use crate::signals::Watch;
+use crate::signals::watch;
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use sessscan_core::{Event, EventKind, EventKinds, Events, Poll, TitleSource};
+use sessscan_core::{CancelToken, Event, EventKind, EventKinds, Events, TitleSource};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex};
 /// Rows of a batch.
 const MOST_ROWS: usize = 65_536;
 
-/// A batch ends early where its titles and directories come to more than this.
+/// A batch ends early once its titles and directories have this many bytes.
 const MOST_TEXT: usize = 16 << 20;
 
-/// The events of files as tables, a new one each time.
+/// The events of files as a table; each stream reads the files anew.
 #[pyclass(frozen, module = "sessscan._core")]
 pub struct EventBatches {
     source: Arc<Files>,
@@ -30,10 +30,10 @@ pub struct EventBatches {
 
 struct Files {
     paths: Vec<PathBuf>,
-    /// The same as a column, which the batches of all streams share.
+    /// The paths as a column, which the batches of all streams share.
     names: ArrayRef,
     kinds: EventKinds,
-    /// What could not be read by the newest stream that goes on past it; None where such a stream ends.
+    /// The files that the newest stream could not read and skipped; None: a stream ends at such a file.
     skipped: Option<Mutex<Vec<(PathBuf, io::Error)>>>,
 }
 
@@ -58,7 +58,7 @@ impl EventBatches {
         Ok(EventBatches { source: Arc::new(Files { paths, names, kinds: wanted(kinds)?, skipped }) })
     }
 
-    /// A stream from the first event of the first file on.
+    /// Return a stream that begins with the first file.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -84,7 +84,7 @@ impl EventBatches {
         names(&schema(&self.source))
     }
 
-    /// What the newest stream could not read and went past.
+    /// The errors of the files that the newest stream skipped.
     #[getter]
     fn skipped(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         let Some(skipped) = &self.source.skipped else { return Vec::new() };
@@ -119,7 +119,7 @@ impl Iterator for Reader {
         if self.ended {
             return None;
         }
-        // The consumer may hold the interpreter's lock or not; other threads shall run meanwhile.
+        // The consumer may have the interpreter lock or not. Other threads are to run meanwhile.
         let result = match Python::try_attach(|py| py.detach(|| self.guarded())) {
             Some(result) => result,
             None => self.guarded(),
@@ -130,30 +130,27 @@ impl Iterator for Reader {
 }
 
 impl Reader {
-    /// It is called from the consumer's C code, into which no panic may unwind.
+    /// Return the next batch. No panic may unwind into the C code of the consumer, which calls this.
     fn guarded(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         catch_unwind(AssertUnwindSafe(|| self.batch()))
             .unwrap_or_else(|_| Err(ArrowError::ExternalError("sessscan failed: this is a bug".into())))
     }
 
-    /// The next batch; None at the end.
+    /// Return the next batch; None at the end.
     fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        let mut watch = Watch::new(None, 0);
-        let rows = self.rows(&mut watch);
-        watch.finish().map_err(raised)?;
-        let rows = rows?;
+        let rows = watch(None, 0, |token| self.rows(token)).map_err(raised)??;
         if rows.is_empty() {
             return Ok(None);
         }
         batch_of(columns(&self.files, &rows)).map(Some)
     }
 
-    /// Enough events for a batch, each with the number of its file; what is left at the end.
-    fn rows(&mut self, watch: &mut Watch) -> Result<Vec<Row>, ArrowError> {
+    /// Read the events of a batch.
+    fn rows(&mut self, token: &CancelToken) -> Result<Vec<Row>, ArrowError> {
         let mut rows = Vec::new();
         let mut bytes = 0;
         while rows.len() < MOST_ROWS && bytes < MOST_TEXT && self.at < self.files.paths.len() {
-            match self.read(&mut |done| watch.poll(done)) {
+            match self.read(token) {
                 Ok(Some(event)) => {
                     let length = value(&event).map_or(0, str::len);
                     if length > i32::MAX as usize - MOST_TEXT {
@@ -177,26 +174,26 @@ impl Reader {
         Ok(rows)
     }
 
-    /// The next event of the file that is read; None at its end.
-    fn read(&mut self, poll: &mut Poll) -> io::Result<Option<Event>> {
+    /// Read the next event of the current file; None at its end.
+    fn read(&mut self, token: &CancelToken) -> io::Result<Option<Event>> {
         let events = match &mut self.open {
             Some(events) => events,
             None => self.open.insert(Events::open(&self.files.paths[self.at], self.files.kinds)?),
         };
-        events.next(poll)
+        events.next(token)
     }
 }
 
-/// A stream can only say in words what went wrong.
+/// Return the error of a stream, which can carry only text.
 fn unreadable(path: &Path, error: io::Error) -> ArrowError {
     let reason = error.to_string();
     let reason = reason.split(" (os error").next().unwrap_or(&reason).to_owned();
-    // The words cross as a C string.
+    // The text becomes a C string.
     let text = format!("{}: {reason}", path.display()).replace('\0', "\\0");
     ArrowError::IoError(text, error)
 }
 
-/// What a signal handler raised, a Ctrl-C mostly, by its name: the consumer's C code can carry no exception.
+/// Return the error for what a signal handler raised, by its name: the consumer's C code can carry no exception.
 fn raised(error: PyErr) -> ArrowError {
     let name = Python::attach(|py| error.get_type(py).name().map(|name| name.to_string()));
     let text = format!("interrupted ({})", name.as_deref().unwrap_or("by a signal"));
@@ -243,7 +240,7 @@ fn columns(files: &Files, rows: &[Row]) -> Vec<Column> {
     ]
 }
 
-/// Dictionaries that are the same in every batch: the Arrow file format takes no others.
+/// Make a column of codes. The dictionary is the same in every batch: the Arrow file format allows no other.
 fn coded(codes: impl Iterator<Item = Option<i32>>, words: ArrayRef) -> ArrayRef {
     Arc::new(DictionaryArray::<Int32Type>::new(codes.collect::<Int32Array>(), words))
 }
