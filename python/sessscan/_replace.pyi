@@ -1,0 +1,77 @@
+"""Write, remove and append durably: all changes to files go through here."""
+
+from os import PathLike
+from typing import final
+
+@final
+class Absent:
+    """The type of `ABSENT`."""
+
+ABSENT: Absent
+"""For `replace(expected=...)`: the file must not exist."""
+
+def replace(
+    path: str | PathLike[str],
+    data: bytes | bytearray,
+    *,
+    expected: bytes | str | Absent | None = None,
+    backup: str | PathLike[str] | None = None,
+) -> None:
+    """Replace a file's content, or create the file (mode 0600), durably and in one step.
+
+    A file that is replaced keeps its mode, owner and extended attributes where that is possible. Links are
+    not followed.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        expected: What it must be: exactly these bytes, content with this SHA-256 (hex), `ABSENT`, or anything
+            (None).
+        backup: Keep the file that is replaced under this name, which must be in the same folder and must not
+            exist.
+
+    Raises:
+        ConflictError: The file is something else; nothing was written.
+        UnconfirmedError: The file was written, but the disk would not confirm it.
+        OSError: Nothing was written.
+    """
+
+def remove(path: str | PathLike[str], *, expected: bytes | str) -> None:
+    """Remove a file durably if it has the expected content.
+
+    Args:
+        path: The file.
+        expected: Its content, or the content's SHA-256 in hex.
+
+    Raises:
+        ConflictError: The file is something else, or gone; nothing was done.
+        UnconfirmedError: The file was removed, but the disk would not confirm it.
+        OSError: Nothing was removed.
+    """
+
+def append_durable(path: str | PathLike[str], data: bytes | bytearray) -> None:
+    """Append durably to a file of sessscan's own. Create the file (mode 0600) if it does not exist.
+
+    Args:
+        path: The file.
+        data: What to append.
+
+    Raises:
+        OSError: It failed; what was appended is then removed again, if that is possible.
+    """
+
+def sweep(directory: str | PathLike[str]) -> list[str]:
+    """Remove the temporary files that interrupted runs of sessscan left in a folder.
+
+    Files of a process that is still running stay for a minute after their last change, and those that may
+    hold the only copy of something stay for good.
+
+    Args:
+        directory: The folder.
+
+    Returns:
+        The paths of the removed files.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
