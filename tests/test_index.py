@@ -383,7 +383,7 @@ def test_a_link_in_the_place_of_the_index(transcripts: list[Path], tmp_path: Pat
 
 
 def test_locked_for_long(transcripts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "PATIENCE", 0.2)
+    monkeypatch.setattr(cache, "TIMEOUT", 0.2)
     home = tmp_path / "home"
     size = bytes_read(transcripts, home)
     with contextlib.closing(sqlite3.connect(home / "index.db", isolation_level=None)) as connection:

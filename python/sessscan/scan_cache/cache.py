@@ -1,7 +1,7 @@
-"""The file in which the index is kept: SQLite, for its owner only, and nothing that anybody would miss.
+"""Read and write the file of the index: an SQLite database, readable by its owner only, that may be lost.
 
-Whatever is wrong with it, there is no error: what cannot be read is not known, what cannot be written is not
-kept, and a file that is no index of this version is replaced by a new one.
+Nothing that is wrong with the file is an error: what cannot be read is not known, what cannot be written is
+not kept, and a file that is not an index of this version is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from typing import Literal
 
 FILE = "index.db"
 VERSION = 1
-"""Of the table, as `user_version` in the file. What its blobs hold has a version of its own."""
-PATIENCE = 5.0
-"""Seconds to wait for another process."""
+"""The version of the table, stored as `user_version` in the file. The blobs have a version of their own."""
+TIMEOUT = 5.0
+"""How long to wait for another process, in seconds."""
 
 _TABLE = "CREATE TABLE shard (id INTEGER PRIMARY KEY, entries BLOB NOT NULL, states BLOB NOT NULL)"
-_NOT_ITS_FAULT = (
+_FILE_MAY_BE_WHOLE = (
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
     *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH),
 )
-"""What is said of a file that may be whole. Any other error tells that it is damaged, or has other tables."""
+"""SQLite's errors for a file that may be whole. Any other means that it is damaged, or has other tables."""
 
 _ERRORS = (OSError, sqlite3.Error, UnicodeDecodeError)
-"""What may come of it; the last where SQLite's own message quotes what is damaged."""
+"""What SQLite may raise; `UnicodeDecodeError` if its own message quotes damaged bytes."""
 
 Merge = Callable[[int, bytes, bytes], tuple[bytes, bytes]]
 
 
 class Cache:
-    """The shards of an index: what there is of them."""
+    """The shards of an index, as far as the file has them."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -52,14 +52,14 @@ class Cache:
     def read(
         self, column: Literal["entries", "states"], shards: Iterable[int]
     ) -> Iterator[tuple[int, bytes]]:
-        """What there is of these shards."""
+        """Yield the shards that are in the file, each with its entries or its states."""
         shards = list(shards)
         if not (shards and self._path.exists()):
             return
         select = f"SELECT {column} FROM shard WHERE id = ?"
         try:
             connection = self._opened()
-            connection.execute("BEGIN")  # one look at the lock for all of them
+            connection.execute("BEGIN")  # one transaction, so that the lock is taken once for all shards
             for shard in shards:
                 row = connection.execute(select, (shard,)).fetchone()
                 if row is not None and isinstance(row[0], bytes):
@@ -69,7 +69,7 @@ class Cache:
             self._give_up(error)
 
     def write(self, shards: list[int], merge: Merge) -> None:
-        """Writes these shards, all or none. `merge` makes them of what they are by then."""
+        """Write shards, all or none. `merge` makes their new content from what they hold at that time."""
         if not (shards and self._usable):
             return
         try:
@@ -94,25 +94,25 @@ class Cache:
         if self._connection is not None:
             return self._connection
         _private(self._path)
-        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
-        connection.text_factory = bytes  # whatever stands where a blob should
+        connection = sqlite3.connect(self._path, timeout=TIMEOUT, isolation_level=None)
+        connection.text_factory = bytes  # in case a damaged file has text in the place of a blob
         self._connection = connection
-        # A power cut may cost the index, as the shards' digests tell; to wait for the disk costs more.
+        # A power cut may damage the index, which the shards' digests reveal. Syncing would cost more.
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}")
         if _version(connection) != VERSION:
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("BEGIN IMMEDIATE")
-            if _version(connection) != VERSION:  # else another process was quicker
+            if _version(connection) != VERSION:  # otherwise another process has made the table meanwhile
                 connection.execute(_TABLE)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
         return connection
 
     def _give_up(self, error: Exception) -> None:
-        """Goes on without the file, and removes it if it is of no use to anybody."""
+        """Go on without the file, or remove it if it is damaged, so that a new one is made."""
         self._close()
-        self._usable = _is_damaged(error)  # for then there is a new one
+        self._usable = _is_damaged(error)
         if self._usable:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -125,10 +125,10 @@ class Cache:
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    """0 where there is nothing in the file."""
+    """Return the version of the table, or 0 for an empty file; raise `sqlite3.DatabaseError` for another."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version not in (0, VERSION):
-        raise sqlite3.DatabaseError("of another version")
+        raise sqlite3.DatabaseError("the index is of another version")
     return version
 
 
@@ -136,13 +136,13 @@ def _is_damaged(error: Exception) -> bool:
     if isinstance(error, OSError):
         return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in _NOT_ITS_FAULT
+    return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in _FILE_MAY_BE_WHOLE
 
 
 def _private(path: Path) -> None:
-    """Makes the file, for its owner only, where there is none. Raises OSError where it is no file."""
+    """Create the file, readable by its owner only, if it is missing. Raise `OSError` if it is not a file."""
     try:
-        # One that is there is not opened: to close it would take another thread's lock away.
+        # An existing file is not opened here: closing it would release the lock of another thread.
         if not stat.S_ISREG(path.lstat().st_mode):
             raise OSError(f"{path} is not a regular file")
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""The incremental index: transcripts that were scanned before are read only as far as they are new.
+"""Scan transcripts with an index: of those that were scanned before, only what is new is read.
 
-A file is known by what it is (device, inode, time of birth), its size, its times, and a fingerprint of what
-was read of it. One of which nothing changed is not opened. One that grew is scanned from where the last scan
-ended, if a few pages of what came before are what they were; any other is scanned whole. The answer is that
-of a full scan, whatever becomes of the index.
+A file is recognized by its device, inode and time of birth, its size, its times, and a fingerprint of the
+bytes that were read. An unchanged file is not opened. A file that has grown is scanned from where the last
+scan ended, if a few pages before that are the same; any other is scanned whole. The results are those of a
+full scan, whatever happens to the index.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 
 from .. import _core
-from ..state import home as usual_home
+from ..state import home as default_home
 
 
 def scan_many(
@@ -24,15 +24,16 @@ def scan_many(
     progress: Callable[[int, int], object] | None = None,
     home: Path | None = None,
 ) -> list[_core.Transcript]:
-    """What `sessscan.scan_many` gives, kept between runs in the state folder `home`; by default the usual.
+    """Return what `sessscan.scan_many` returns, with the help of the index.
 
-    `progress` is called with the bytes that are read and that are to be: those of unchanged files are not.
-    No error comes of the index; where it cannot be kept all files are read.
+    The index is in the state folder `home`; None: the usual one. `progress` is called with the number of
+    bytes read and the number to be read, which does not count unchanged files. A problem with the index is
+    not an error: all files are then read.
     """
     from .cache import Cache
 
     rescan = _core.Rescan(paths, strict=strict)
-    with Cache(usual_home() if home is None else home) as cache:
+    with Cache(default_home() if home is None else home) as cache:
         for shard, entries in cache.read("entries", rescan.shards()):
             rescan.know(shard, entries)
         for shard, states in cache.read("states", rescan.shards_of_states()):
@@ -43,7 +44,7 @@ def scan_many(
 
 
 def scan(path: str | PathLike[str], *, strict: bool = False, home: Path | None = None) -> _core.Transcript:
-    """What `sessscan.scan` gives, kept likewise. Raises the `OSError` that says why it cannot be read."""
+    """Return what `sessscan.scan` returns, with the help of the index. Raise `OSError` as it does."""
     [transcript] = scan_many([path], strict=strict, home=home)
     if transcript.error is not None:
         raise transcript.error

@@ -18,8 +18,8 @@ const PROMPT_CHARACTERS: usize = 200;
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Span {
     millis: Option<(i64, i64)>,
-    /// Two of those times as they are spelled. A time that is spelled in the same way and lies between them changes
-    /// nothing.
+    /// Two of those times as they are spelled. A time that is spelled in the same way and lies between them
+    /// changes nothing.
     spelled: Option<(Spelling, Spelling)>,
 }
 
@@ -62,8 +62,8 @@ fn spelling(record: &Record) -> Option<Spelling> {
     );
     let spelling =
         [(date as u64).swap_bytes(), ((date >> 64) as u64).swap_bytes(), (rest as u64).swap_bytes()];
-    // Among times of 24 bytes, the order of their bytes differs from that of the times only with a small t, with local
-    // offsets, and with the leap second, which counts as the next minute's first.
+    // Among times of 24 bytes, the order of their bytes differs from that of the times only with a small t,
+    // with local offsets, and with the leap second, which counts as the next minute's first.
     let large_t = (date >> 80) as u8 == b'T';
     let zulu = spelling[2] as u8 == b'Z';
     let leap = (spelling[2] >> 48) as u8 == b'6';
@@ -138,8 +138,8 @@ pub(crate) struct TranscriptBuilder {
     summaries_searched: u64,
     /// The uuids of all records, if the bytes cannot be read a second time to look for a leaf.
     uuids: Option<Vec<u128>>,
-    /// The messages of assistant records since the last `flush`. Only the last model counts, so they are searched
-    /// backwards.
+    /// The messages of assistant records since the last `flush`. Only the last model counts, so they are
+    /// searched backwards.
     #[serde(skip)]
     pending_messages: Vec<Range<usize>>,
     #[serde(skip)]
@@ -208,7 +208,8 @@ impl TranscriptBuilder {
         for (at, key) in FIRST_AND_LAST_KEYS.into_iter().enumerate() {
             let Some(range) = record.string_range(key).filter(|range| !range.is_empty()) else { continue };
             if record.is_plain(key) && self.first_and_last[at].first.is_some() {
-                // It can be decoded, so it is the last one so far. It is decoded in `flush`, if still the last.
+                // It can be decoded, so it is the last one so far. It is decoded in `flush`, if still the
+                // last.
                 self.first_and_last[at].pending = Some(range);
             } else if let Some(text) = event::text_at(record.view(), range, scratch) {
                 self.first_and_last[at].set(text);
@@ -313,8 +314,8 @@ impl TranscriptBuilder {
 
     /// Return the leaves of summaries that would title this session if a record before them bore that uuid.
     ///
-    /// Not those that a later record bears, nor those of summaries before one whose leaf is known, nor those that
-    /// all earlier bytes were already searched for: `record` finds them in the bytes that come later.
+    /// Not those that a later record bears, nor those of summaries before one whose leaf is known, nor those
+    /// that all earlier bytes were already searched for: `record` finds them in the bytes that come later.
     pub(crate) fn unresolved_leaves(&self) -> HashSet<String> {
         let known =
             self.summaries.values().filter(|summary| summary.leaf_seen).map(|summary| summary.order).max();
@@ -325,8 +326,8 @@ impl TranscriptBuilder {
             .collect()
     }
 
-    /// Note that all bytes so far were searched for the unresolved leaves. Returns what to hand to `resume` when a saved
-    /// builder goes on.
+    /// Note that all bytes so far were searched for the unresolved leaves. Returns what to hand to `resume`
+    /// when a saved builder goes on.
     pub(crate) fn searched(&mut self) -> u64 {
         self.summaries_searched = self.summaries_read;
         self.summaries_searched

@@ -18,7 +18,8 @@ enum Parent<'a> {
 }
 
 impl<'a> CancelToken<'a> {
-    /// Make a token of a function that takes the number of bytes read since its last call, and breaks to cancel.
+    /// Make a token of a function that takes the number of bytes read since its last call, and breaks to
+    /// cancel.
     pub fn new(function: &'a dyn Fn(u64) -> ControlFlow<()>) -> CancelToken<'a> {
         CancelToken { parent: Parent::Function(function), cancelled: Cell::new(false) }
     }

@@ -1,5 +1,5 @@
-//! Collects what later stages ask of a transcript beyond its summary: every title and directory with its line, when
-//! something happened, and which records it shares with another file.
+//! Collects what later stages ask of a transcript beyond its summary: every title and directory with its
+//! line, when something happened, and which records it shares with another file.
 //!
 //! Everything kept is bounded, whatever the file holds.
 
@@ -37,14 +37,14 @@ const MOST_SESSIONS: usize = 255;
 /// What one transcript says, in detail.
 #[derive(Debug, Default)]
 pub struct Details {
-    /// The titles, in file order: an entry whenever the value differs from the one before of the same source. The last
-    /// 10,000.
+    /// The titles, in file order: an entry whenever the value differs from the one before of the same source.
+    /// The last 10,000.
     pub titles: Vec<TitleEntry>,
-    /// The working directories with their lines: an entry whenever the value differs from the one before. The first
-    /// 10,000.
+    /// The working directories with their lines: an entry whenever the value differs from the one before. The
+    /// first 10,000.
     pub cwds: Vec<(u64, String)>,
-    /// First and last time, in epoch milliseconds, of each span in which no two neighbouring times are 60,000 ms apart;
-    /// sorted. That gap is doubled as soon as there are more than 4,096 spans.
+    /// First and last time, in epoch milliseconds, of each span in which no two neighbouring times are 60,000
+    /// ms apart; sorted. That gap is doubled as soon as there are more than 4,096 spans.
     pub activity: Vec<(i64, i64)>,
     uuids: UuidSketch,
 }
@@ -62,8 +62,8 @@ pub struct TitleEntry {
     pub value: String,
     /// The last timestamp in a record before it, in file order; epoch milliseconds.
     pub after: Option<i64>,
-    /// The largest timestamp in the file up to the first one that follows it, if that comes before another title of
-    /// this source: from then on the title is known to have stood.
+    /// The largest timestamp in the file up to the first one that follows it, if that comes before another
+    /// title of this source: from then on the title is known to have stood.
     stands_from: Option<i64>,
 }
 
@@ -76,7 +76,8 @@ impl Details {
 
     /// Returns the title of this source that stood before the first record later than `time`.
     ///
-    /// Titles have no timestamps of their own. One after which no record of that time follows may have been given later.
+    /// Titles have no timestamps of their own. One after which no record of that time follows may have been
+    /// given later.
     pub fn title_at(&self, source: TitleSource, time: f64) -> Option<&str> {
         let stood = |title: &&TitleEntry| {
             title.source == source && title.stands_from.is_some_and(|from| from as f64 <= time)
@@ -94,14 +95,15 @@ impl Details {
         self.uuids.count_shared(&other.uuids)
     }
 
-    /// Returns how many of its records have a uuid that `other` has too, and this session id (whatever the case of its
-    /// letters), if one is given.
+    /// Returns how many of its records have a uuid that `other` has too, and this session id (whatever the
+    /// case of its letters), if one is given.
     pub fn count_shared_under(&self, other: &Details, session_id: Option<&str>) -> u64 {
         self.uuids.count_shared_under(&other.uuids, session_id)
     }
 }
 
-/// Scan files for their details on `threads` threads, the calling one included. The results are in the order of `paths`.
+/// Scan files for their details on `threads` threads, the calling one included. The results are in the order
+/// of `paths`.
 ///
 /// Once `token` is cancelled, results are missing.
 pub fn details<P: AsRef<Path> + Sync>(
@@ -249,9 +251,10 @@ impl<const MOST: usize> Spans<MOST> {
 
 /// The uuids of a file's records as 64-bit hashes, each with the sessions whose records bear it.
 ///
-/// Exact up to 65,536 pairs of uuid and session. Of more, only hashes whose upper `shift` bits are zero are kept, as few
-/// bits as make them fit, and what is counted among them is multiplied by two to that power: the error is then about
-/// one half of a per cent of the file's uuids. Two different uuids have the same hash once in 2^64 pairs.
+/// Exact up to 65,536 pairs of uuid and session. Of more, only hashes whose upper `shift` bits are zero are
+/// kept, as few bits as make them fit, and what is counted among them is multiplied by two to that power: the
+/// error is then about one half of a per cent of the file's uuids. Two different uuids have the same hash
+/// once in 2^64 pairs.
 #[derive(Debug, Default)]
 struct UuidSketch {
     /// Sorted and each there once, but for those that `compact` has not seen.
@@ -354,7 +357,8 @@ impl UuidSketch {
         count << shift
     }
 
-    /// Calls `found` with the pairs whose uuid `other` has too; returns by which power of two they stand for more.
+    /// Calls `found` with the pairs whose uuid `other` has too; returns by which power of two they stand for
+    /// more.
     fn each_shared(&self, other: &UuidSketch, mut found: impl FnMut(&Pair)) -> u32 {
         let shift = self.shift.max(other.shift);
         let mut others = other.pairs.iter().peekable();

@@ -16,8 +16,8 @@ use std::path::Path;
 /// Files from this size on are scanned in ranges, if there is more than one thread.
 pub(crate) const SPLIT_FROM: u64 = 2 * RANGE;
 
-/// The size of a range in bytes: small enough to keep all threads busy to the end, large enough that its ends cost
-/// nothing.
+/// The size of a range in bytes: small enough to keep all threads busy to the end, large enough that its ends
+/// cost nothing.
 const RANGE: u64 = if cfg!(test) { 1024 * 1024 } else { 16 * 1024 * 1024 };
 
 /// Scan a file, in ranges if it is big. An error of kind `Interrupted` means that `token` was cancelled.
@@ -33,8 +33,8 @@ pub fn scan_file(
 
 /// Scan files on `threads` threads, the calling one included. The results are in the order of `paths`.
 ///
-/// `token` is used on the calling thread only; the bytes that all threads scan are reported to it. Once it is cancelled,
-/// results are missing.
+/// `token` is used on the calling thread only; the bytes that all threads scan are reported to it. Once it is
+/// cancelled, results are missing.
 pub fn scan_many(
     paths: &[impl AsRef<Path> + Sync],
     strictness: Strictness,

@@ -1,7 +1,8 @@
-//! A file scanned in ranges by processes that know nothing of each other, and what they found joined.
+//! Scan a file in ranges, by processes that do not communicate, and join what they found.
 //!
-//! A range owns the lines that begin in it: whoever scans it reads from the byte before it, to see where its first line
-//! begins, and beyond its end to the end of its last line. So each line is read once, wherever the cuts are.
+//! A range owns the lines that begin in it. Its scanner reads from the byte before it, to see where its first
+//! line begins, and beyond its end to the end of its last line. So each line is read once, wherever the cuts
+//! are.
 
 use crate::builder::TranscriptBuilder;
 use crate::cancel::CancelToken;
@@ -16,27 +17,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Why ranges give no part, or parts no transcript.
+/// Why a range cannot be scanned, or parts cannot be joined.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PartError {
-    /// No such range can be.
+    /// The file has no such range.
     #[error("bytes {0} to {1} are no range of a file of {2} bytes")]
     Range(u64, u64, u64),
     /// The file ended before the range did.
     #[error("the bytes ended at {0} of the {1} that the file had")]
     Short(u64, u64),
-    /// It is none, or was changed.
+    /// The bytes are not a part, or were changed.
     #[error("this is no whole part of a file: {0}")]
     State(#[from] StateError),
-    /// They are of several files, or of several states of one.
+    /// The parts are of several files, or of several states of one.
     #[error("these parts are not of one file, scanned in one way")]
     Mixed,
-    /// Not all of the file is there.
+    /// A part of the file is missing.
     #[error("the part of the file that begins at byte {0} is missing")]
     Missing(u64),
 }
 
-/// What is put away of a range.
+/// What was found in a range, to be serialized.
 #[derive(Serialize, Deserialize)]
 struct Part<F> {
     strictness: Strictness,
@@ -44,7 +45,7 @@ struct Part<F> {
     version: String,
     size: u64,
     range: Range<u64>,
-    /// From where its first line begins to where its last one ends; None: no line begins in it.
+    /// From the beginning of its first line to the end of its last one; None: no line begins in it.
     lines: Option<Range<u64>>,
     line_feeds: u64,
     builder: F,
@@ -53,20 +54,21 @@ struct Part<F> {
 const MAGIC: &[u8] = b"sessscan-part";
 const VERSION: u8 = 3;
 
-/// Scans one range of a file, from bytes that come in pieces cut anywhere. Memory does not grow but by the longest line.
+/// A scan of one range of a file, from bytes that come in pieces cut anywhere. Memory grows only with the
+/// longest line.
 pub struct RangeScan {
     part: Part<TranscriptBuilder>,
     scanner: Scanner,
-    /// The offset of the byte that comes next.
+    /// The offset of the next byte.
     position: u64,
-    /// Where the first line begins, once that is known.
+    /// Where the first line begins; None: not known yet.
     first: Option<u64>,
     done: bool,
 }
 
 impl RangeScan {
-    /// A scan of a range of a session's transcript of `size` bytes. `version` says which state of the file this is, in
-    /// whatever way: only parts of the same one can be joined.
+    /// Start a scan of a range of a session's transcript of `size` bytes. `version` is any text that names
+    /// the state of the file: only parts of the same state can be joined.
     pub fn new(
         session_id: Option<String>,
         strictness: Strictness,
@@ -88,12 +90,12 @@ impl RangeScan {
         })
     }
 
-    /// The offset of the byte that is to be fed next.
+    /// Return the offset of the byte that is to be fed next.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Takes in bytes; whether more are needed.
+    /// Take in bytes; return whether more are needed.
     pub fn feed(&mut self, mut bytes: &[u8]) -> bool {
         let end = self.part.range.end;
         if !self.done && self.first.is_none() {
@@ -115,7 +117,7 @@ impl RangeScan {
         if self.done || self.first.is_none() {
             return !self.done;
         }
-        // The last line is over at the first LF from the range's last byte on.
+        // The last line ends at the first LF from the range's last byte on.
         let before = (end - 1).saturating_sub(self.position).min(bytes.len() as u64) as usize;
         if let Some(found) = memchr::memchr(b'\n', &bytes[before..]) {
             bytes = &bytes[..before + found + 1];
@@ -128,7 +130,7 @@ impl RangeScan {
         !self.done
     }
 
-    /// What was found, put away.
+    /// Serialize what was found.
     pub fn finish(mut self) -> Result<Vec<u8>, PartError> {
         if !self.done {
             return Err(PartError::Short(self.position, self.part.size));
@@ -138,22 +140,22 @@ impl RangeScan {
             self.part.lines = Some(first..end.offset);
             self.part.line_feeds = end.lines;
         }
-        let body = postcard::to_stdvec(&self.part).expect("nothing in it that cannot be written");
+        let body = postcard::to_stdvec(&self.part).expect("all of it can be serialized");
         Ok(seal(MAGIC, VERSION, &body))
     }
 }
 
-/// The parts of one file, joined.
+/// The joined parts of one file.
 pub struct Joined {
     strictness: Strictness,
     version: String,
     size: u64,
     builder: TranscriptBuilder,
-    second_look: Option<SecondLook>,
+    leaf_search: Option<LeafSearch>,
 }
 
-/// Leaves that summaries name, and that may be those of records before them: in a part the uuids are not kept.
-struct SecondLook {
+/// A search for leaves that summaries name and that may be records before them: parts do not keep all uuids.
+struct LeafSearch {
     scanner: Scanner,
     leaves: HashSet<String>,
     found: Vec<String>,
@@ -162,7 +164,7 @@ struct SecondLook {
 }
 
 impl Joined {
-    /// Joins all the parts of a file, in any order. What is there twice counts once.
+    /// Join all the parts of a file, given in any order. A part that is given twice counts once.
     pub fn new(parts: &[impl AsRef<[u8]>]) -> Result<Joined, PartError> {
         let read = |part: &_| -> Result<Part<TranscriptBuilder>, PartError> {
             let body = unseal(MAGIC, VERSION, AsRef::<[u8]>::as_ref(part))?;
@@ -203,35 +205,38 @@ impl Joined {
             return Err(PartError::Mixed);
         }
         let leaves = builder.unresolved_leaves();
-        let second_look = (!leaves.is_empty()).then(|| SecondLook {
+        let leaf_search = (!leaves.is_empty()).then(|| LeafSearch {
             scanner: Scanner::new(strictness, Isa::chosen()),
             leaves,
             found: Vec::new(),
             position: 0,
             scratch: Vec::new(),
         });
-        Ok(Joined { strictness, version, size, builder, second_look })
+        Ok(Joined { strictness, version, size, builder, leaf_search })
     }
 
-    /// Whether the file must be read once more, from its first byte on: summaries name records that may stand before them.
+    /// Return whether the file must be read once more, from its first byte on: summaries name records that
+    /// may be before them.
     pub fn in_doubt(&self) -> bool {
-        self.second_look.as_ref().is_some_and(|look| !look.leaves.is_empty() && look.position < self.size)
+        self.leaf_search
+            .as_ref()
+            .is_some_and(|search| !search.leaves.is_empty() && search.position < self.size)
     }
 
-    /// The file's size, and which state of it this is, as was said when its ranges were scanned.
+    /// Return the file's size, and the `version` that was given to the scans.
     pub fn file(&self) -> (u64, &str) {
         (self.size, &self.version)
     }
 
-    /// How its lines were read.
+    /// Return how the lines were read.
     pub fn strictness(&self) -> Strictness {
         self.strictness
     }
 
-    /// Takes in the file's bytes once more; whether more are needed.
+    /// Take in the file's bytes once more; return whether more are needed.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        if let Some(look) = &mut self.second_look {
-            let SecondLook { scanner, leaves, found, position, scratch } = look;
+        if let Some(search) = &mut self.leaf_search {
+            let LeafSearch { scanner, leaves, found, position, scratch } = search;
             let left = (self.size - *position).min(bytes.len() as u64) as usize;
             let mut sink = Leaves { leaves, found, scratch };
             scanner.feed(&bytes[..left], &mut sink, &CancelToken::never());
@@ -243,14 +248,14 @@ impl Joined {
         self.in_doubt()
     }
 
-    /// What the whole file says.
+    /// Return what the whole file says.
     pub fn finish(mut self) -> Result<Transcript, PartError> {
         if self.in_doubt() {
-            let read = self.second_look.map_or(0, |look| look.position);
+            let read = self.leaf_search.map_or(0, |search| search.position);
             return Err(PartError::Short(read, self.size));
         }
-        if let Some(look) = self.second_look {
-            look.found.iter().for_each(|leaf| self.builder.leaf_found(leaf));
+        if let Some(search) = self.leaf_search {
+            search.found.iter().for_each(|leaf| self.builder.leaf_found(leaf));
         }
         Ok(self.builder.finish(self.size))
     }
@@ -291,7 +296,7 @@ mod tests {
         "{\"type\":\"torn",
     ];
 
-    /// One range of a file, fed in pieces of so many.
+    /// Scan one range of a file, fed in pieces of `piece` bytes.
     fn part(data: &[u8], range: Range<u64>, strictness: Strictness, piece: usize) -> Vec<u8> {
         let mut scan =
             RangeScan::new(Some("s".into()), strictness, "v".into(), data.len() as u64, range.clone())

@@ -42,7 +42,8 @@ macro_rules! row_kinds {
                 match self { $(RowKind::$kind => $name,)* }
             }
 
-            /// Return whether a crash leaves rows like this: then the file's mtime is that of the app's last write.
+            /// Return whether a crash leaves rows like this: then the file's mtime is that of the app's last
+            /// write.
             pub fn is_from_crash(self) -> bool {
                 match self { $(RowKind::$kind => $from_crash,)* }
             }
@@ -158,8 +159,8 @@ pub fn classify(path: &Path, token: &CancelToken) -> io::Result<RowState> {
     }
 }
 
-/// Classify many files on all cores. The results are in the order of `paths`; once `token` is cancelled, some are
-/// missing.
+/// Classify many files on all cores. The results are in the order of `paths`; once `token` is cancelled, some
+/// are missing.
 pub fn classify_many<P: AsRef<Path> + Sync>(paths: &[P], token: &CancelToken) -> Vec<io::Result<RowState>> {
     // More threads than that cost more than they save.
     let threads = threads::available().min(paths.len().div_ceil(64));

@@ -1,15 +1,15 @@
 //! Share work out among threads.
 //!
-//! Threads are started for each call and joined before it returns: no pool that a forked child would inherit without its
-//! threads, and nothing to start at import.
+//! Threads are started for each call and joined before it returns: no pool that a forked child would inherit
+//! without its threads, and nothing to start at import.
 
 use crate::cancel::CancelToken;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How long the calling thread waits between two checks of its token once it has no work left: short enough for Ctrl-C
-/// and progress, long enough to cost nothing.
+/// How long the calling thread waits between two checks of its token once it has no work left: short enough
+/// for Ctrl-C and progress, long enough to cost nothing.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Return the number of threads that the machine can run at once.
@@ -17,11 +17,11 @@ pub(crate) fn available() -> usize {
     std::thread::available_parallelism().map_or(1, |threads| threads.get())
 }
 
-/// Run all the work on `threads` threads, the calling one included, each with a tool of its own. The results are in no
-/// order; once `token` is cancelled, some are missing.
+/// Run all the work on `threads` threads, the calling one included, each with a tool of its own. The results
+/// are in no order; once `token` is cancelled, some are missing.
 ///
-/// `token` is used on the calling thread only. What the other threads report is added to its reports, and they are
-/// cancelled with it.
+/// `token` is used on the calling thread only. What the other threads report is added to its reports, and
+/// they are cancelled with it.
 pub(crate) fn run<'a, W: Sync, T, R: Send>(
     work: &'a [W],
     threads: usize,

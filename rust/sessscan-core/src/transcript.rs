@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 
 /// Hand the list of a transcript's fields to the macro of this name.
 ///
-/// A field is declared here and nowhere else: `Transcript`, how parts of a file are joined, the attributes and the dict
-/// in Python, the columns of tables and the schema of shards are all made from this list. What remains to be written is
-/// where its value comes from (`TranscriptBuilder`), and its line in the type stub, which a test holds to this list.
+/// A field is declared here and nowhere else: `Transcript`, how parts of a file are joined, the attributes
+/// and the dict in Python, the columns of tables and the schema of shards are all made from this list. What
+/// remains to be written is where its value comes from (`TranscriptBuilder`), and its line in the type stub,
+/// which a test holds to this list.
 ///
 /// After its type each field has:
-/// - how the values of two parts of a file are joined: `sum`; `first` or `last`, the value of the first or the last
-///   part that has one; `append`, one list after the other; `whole`, not at all, since it is set once the whole
-///   file was read;
-/// - how it is shown in a table: as `text`, as text that is `repeated` (a dictionary), as a `count`, a `time`, a
-///   `flag`, as a `worktree` or as `defects`; `no` for one that is an attribute only, and not in `to_dict`.
+/// - how the values of two parts of a file are joined: `sum`; `first` or `last`, the value of the first or
+///   the last part that has one; `append`, one list after the other; `whole`, not at all, since it is set
+///   once the whole file was read;
+/// - how it is shown in a table: as `text`, as text that is `repeated` (a dictionary), as a `count`, a
+///   `time`, a `flag`, as a `worktree` or as `defects`; `no` for one that is an attribute only, and not in
+///   `to_dict`.
 ///
 /// The order is that of `to_dict` and of tables.
 #[macro_export]
@@ -52,7 +54,8 @@ macro_rules! transcript_fields {
             model: Option<String>, last, repeated;
             /// The last worktree.
             worktree: Option<Worktree>, last, worktree;
-            /// The smallest timestamp of the session's own records; where they have none, of all. Epoch milliseconds.
+            /// The smallest timestamp of the session's own records; where they have none, of all. Epoch
+            /// milliseconds.
             created_at: Option<i64>, whole, time;
             /// The largest timestamp, likewise.
             last_activity_at: Option<i64>, whole, time;
@@ -84,7 +87,8 @@ macro_rules! transcript_fields {
             continued_in: Option<String>, whole, no;
             /// The timestamp of that record, in epoch milliseconds.
             continued_at: Option<i64>, whole, no;
-            /// The file's mtime when it was opened for this scan, in epoch milliseconds; None for bytes and streams.
+            /// The file's mtime when it was opened for this scan, in epoch milliseconds; None for bytes and
+            /// streams.
             modified_at: Option<i64>, whole, no;
         }
     };
@@ -100,7 +104,8 @@ macro_rules! define_transcript {
         }
 
         impl Transcript {
-            /// Take in what was found in the bytes that follow, which begin after this file's first `lines` lines.
+            /// Take in what was found in the bytes that follow, which begin after this file's first `lines`
+            /// lines.
             pub(crate) fn append(&mut self, later: Transcript, lines: u64) {
                 $(join!($join, self.$name, later.$name, lines);)*
             }

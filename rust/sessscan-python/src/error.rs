@@ -1,4 +1,4 @@
-//! Errors of the core as exceptions: Python's own where Python has one, else those of `sessscan.errors`.
+//! Make exceptions of the core's errors: Python's own where Python has one, else those of `sessscan.errors`.
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use std::path::Path;
 pyo3::import_exception!(sessscan.errors, ConflictError);
 pyo3::import_exception!(sessscan.errors, UnconfirmedError);
 
-/// An `OSError` of the right subclass, with errno, text and filename.
+/// Return an `OSError` of the right subclass, with errno, text and filename.
 pub fn os_error(error: &io::Error, path: &Path) -> PyErr {
     let path = path.as_os_str().to_owned();
     let Some(code) = error.raw_os_error() else {
@@ -22,14 +22,14 @@ pub fn os_error(error: &io::Error, path: &Path) -> PyErr {
     // Rust appends the number to the text; Python puts it in front itself.
     let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
     if cfg!(windows) {
-        // The number is Windows' own there; Python makes an errno of it.
+        // On Windows the code is Windows' own; Python makes an errno of it.
         PyOSError::new_err((0, text, path, code))
     } else {
         PyOSError::new_err((code, text, path))
     }
 }
 
-/// The number and text for an error that did not come from the system and so bears none.
+/// Return errno and text for an error that did not come from the system.
 fn errno(py: Python<'_>, kind: io::ErrorKind) -> PyResult<(i32, String)> {
     let name = match kind {
         io::ErrorKind::NotFound => "ENOENT",
@@ -47,7 +47,7 @@ fn errno(py: Python<'_>, kind: io::ErrorKind) -> PyResult<(i32, String)> {
     Ok((code, text))
 }
 
-/// What the writer could not do.
+/// Return the exception for an error of the writer.
 pub fn replace_error(py: Python<'_>, error: ReplaceError) -> PyErr {
     let text = error.to_string();
     match error {

@@ -1,4 +1,4 @@
-//! The extension module `sessscan._core`: a table of contents. Each operation has a file of its own.
+//! The extension module `sessscan._core`. Each operation has a file of its own, and a stub of that name.
 
 use pyo3::prelude::*;
 

@@ -1,4 +1,4 @@
-//! `replace`, `remove`, `append_durable` and `sweep`: the only way to write a user's file.
+//! `replace`, `remove`, `append_durable` and `sweep`: write files durably.
 
 use crate::error::{os_error, replace_error};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The type of `ABSENT`: a file is expected not to exist.
+/// The type of `ABSENT`, which says that a file is expected not to exist.
 #[pyclass(frozen, module = "sessscan._core")]
 pub struct Absent;
 
@@ -20,13 +20,13 @@ impl Absent {
         "sessscan.ABSENT"
     }
 
-    // A name is what pickle and copy take for "the object of this name": there is only the one.
+    // For pickle and copy a string means the global object of this name, so that there is only one.
     fn __reduce__(&self) -> &'static str {
         "ABSENT"
     }
 }
 
-/// The one object of its type.
+/// Return the only object of its type.
 pub fn absent(py: Python<'_>) -> PyResult<&Py<Absent>> {
     static ABSENT: PyOnceLock<Py<Absent>> = PyOnceLock::new();
     ABSENT.get_or_try_init(py, || Py::new(py, Absent))
@@ -58,7 +58,7 @@ fn parse_digest(hex: &Bound<'_, PyString>) -> PyResult<Digest> {
     Ok(digest)
 }
 
-/// Replaces a file's content, or creates the file, durably and in one step.
+/// Replace a file's content, or create the file, durably and in one step.
 #[pyfunction]
 #[pyo3(signature = (path, data, *, expected=None, backup=None))]
 pub fn replace(
@@ -73,7 +73,7 @@ pub fn replace(
         .map_err(|error| replace_error(py, error))
 }
 
-/// Removes a file, durably, if it has the content that is expected.
+/// Remove a file durably if it has the expected content.
 #[pyfunction]
 #[pyo3(signature = (path, *, expected))]
 pub fn remove(py: Python<'_>, path: PathBuf, expected: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -83,13 +83,13 @@ pub fn remove(py: Python<'_>, path: PathBuf, expected: &Bound<'_, PyAny>) -> PyR
     py.detach(|| sessscan_core::remove(&path, &digest)).map_err(|error| replace_error(py, error))
 }
 
-/// Appends to a file of sessscan's own and makes the addition durable.
+/// Append durably to a file of sessscan's own.
 #[pyfunction]
 pub fn append_durable(py: Python<'_>, path: PathBuf, data: Cow<'_, [u8]>) -> PyResult<()> {
     py.detach(|| sessscan_core::append_durable(&path, &data)).map_err(|error| replace_error(py, error))
 }
 
-/// Removes what interrupted runs left in a directory.
+/// Remove the temporary files that interrupted runs left in a directory.
 #[pyfunction]
 pub fn sweep(py: Python<'_>, directory: PathBuf) -> PyResult<Vec<OsString>> {
     let swept =

@@ -1,4 +1,5 @@
-//! `classify`, `classify_many`, `classify_bytes`, `row_prefix` and `ROW_STATES`: the states of registry files.
+//! `classify`, `classify_many`, `classify_bytes`, `row_prefix` and `ROW_STATES`: the states of registry
+//! files.
 
 use crate::error::os_error;
 use crate::signals::interruptible;

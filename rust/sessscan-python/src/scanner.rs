@@ -1,4 +1,4 @@
-//! `Scanner`: a scan of bytes as they come.
+//! `Scanner`: scan bytes as they come.
 
 use crate::scan::strictness;
 use crate::transcript::Transcript;
@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use sessscan_core::Stream;
 use std::sync::Mutex;
 
-/// Scans a transcript that comes in pieces.
+/// A scan of a transcript that comes in pieces.
 #[pyclass(frozen, module = "sessscan")]
 pub struct Scanner(Mutex<Option<Stream>>);
 
@@ -21,7 +21,7 @@ impl Scanner {
         Scanner(Mutex::new(Some(Stream::new(session_id, strictness(strict)))))
     }
 
-    /// Takes in more bytes, cut anywhere.
+    /// Take in more bytes, cut anywhere.
     fn feed(&self, py: Python<'_>, chunk: &Bound<'_, PyAny>) -> PyResult<()> {
         let copied;
         let bytes = match chunk.extract::<&[u8]>() {
@@ -34,25 +34,25 @@ impl Scanner {
         self.with(py, |stream| stream.feed(bytes))
     }
 
-    /// What all of it says. Afterwards the scanner is used up.
+    /// Return what all of it says. Afterwards the scanner is finished.
     fn finish(&self, py: Python<'_>) -> PyResult<Transcript> {
-        let stream = py.detach(|| self.lock().take()).ok_or_else(used_up)?;
+        let stream = py.detach(|| self.lock().take()).ok_or_else(finished)?;
         Ok(Transcript::new(None, py.detach(|| stream.finish())))
     }
 
-    /// All that must be known to go on later.
+    /// Return all that must be known to go on later.
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.with(py, |stream| stream.state())?))
     }
 
-    /// Goes on from a state that was put away.
+    /// Return a scanner that goes on from a saved state.
     #[staticmethod]
     fn restore(state: &[u8]) -> PyResult<Scanner> {
         let stream = Stream::restore(state).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Scanner(Mutex::new(Some(stream))))
     }
 
-    /// Bytes taken in so far.
+    /// How many bytes were taken in so far.
     #[getter]
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
         self.with(py, |stream| stream.size())
@@ -64,12 +64,13 @@ impl Scanner {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Never to be waited for with the interpreter lock held: another thread may be feeding it.
+    /// Run with the stream. The mutex is waited for without the interpreter lock: another thread may be
+    /// feeding it.
     fn with<R: Send>(&self, py: Python<'_>, run: impl FnOnce(&mut Stream) -> R + Send) -> PyResult<R> {
-        py.detach(|| self.lock().as_mut().map(run)).ok_or_else(used_up)
+        py.detach(|| self.lock().as_mut().map(run)).ok_or_else(finished)
     }
 }
 
-fn used_up() -> PyErr {
+fn finished() -> PyErr {
     PyValueError::new_err("this scanner is finished: make a new one, or take up a saved state")
 }

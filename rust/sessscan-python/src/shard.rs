@@ -1,4 +1,4 @@
-//! `RangeScanner` and `PartJoiner`: one big file, scanned in ranges by several processes.
+//! `RangeScanner` and `PartJoiner`: scan one big file in ranges, by several processes.
 
 use crate::scan::strictness;
 use crate::transcript::Transcript;
@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use sessscan_core::{Joined, PartError, RangeScan, Strictness};
 use std::sync::{Mutex, PoisonError};
 
-/// Scans the lines of a transcript that begin in a range of it.
+/// A scan of the lines of a transcript that begin in a range of it.
 #[pyclass(frozen, module = "sessscan._core")]
 pub struct RangeScanner(Mutex<Option<RangeScan>>);
 
@@ -35,19 +35,19 @@ impl RangeScanner {
         with(py, &self.0, |scan| scan.position())
     }
 
-    /// Takes in more bytes, cut anywhere; whether more are needed.
+    /// Take in more bytes, cut anywhere; return whether more are needed.
     fn feed(&self, py: Python<'_>, chunk: &Bound<'_, PyAny>) -> PyResult<bool> {
         feed(py, chunk, |bytes| with(py, &self.0, |scan| scan.feed(bytes)))
     }
 
-    /// What was found, for `PartJoiner`. Afterwards the scanner is used up.
+    /// Return what was found, for `PartJoiner`. Afterwards the scanner is finished.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let part = py.detach(|| take(&self.0).map(RangeScan::finish)).ok_or_else(used_up)?;
+        let part = py.detach(|| take(&self.0).map(RangeScan::finish)).ok_or_else(finished)?;
         Ok(PyBytes::new(py, &part.map_err(part_error)?))
     }
 }
 
-/// Joins the parts of one file.
+/// The joined parts of one file.
 #[pyclass(frozen, module = "sessscan._core")]
 pub struct PartJoiner(Mutex<Option<Joined>>);
 
@@ -71,7 +71,7 @@ impl PartJoiner {
         with(py, &self.0, |joined| joined.file().0)
     }
 
-    /// Which state of the file it is, as the ranges' scanners were told.
+    /// The `version` that was given to the scanners.
     #[getter]
     fn version(&self, py: Python<'_>) -> PyResult<String> {
         with(py, &self.0, |joined| joined.file().1.to_owned())
@@ -83,14 +83,14 @@ impl PartJoiner {
         with(py, &self.0, |joined| joined.strictness() == Strictness::Full)
     }
 
-    /// Takes in bytes of the file once more; whether more are needed.
+    /// Take in bytes of the file once more; return whether more are needed.
     fn feed(&self, py: Python<'_>, chunk: &Bound<'_, PyAny>) -> PyResult<bool> {
         feed(py, chunk, |bytes| with(py, &self.0, |joined| joined.feed(bytes)))
     }
 
-    /// What the whole file says. Afterwards the joiner is used up.
+    /// Return what the whole file says. Afterwards the joiner is finished.
     fn finish(&self, py: Python<'_>) -> PyResult<Transcript> {
-        let facts = py.detach(|| take(&self.0).map(Joined::finish)).ok_or_else(used_up)?;
+        let facts = py.detach(|| take(&self.0).map(Joined::finish)).ok_or_else(finished)?;
         Ok(Transcript::new(None, facts.map_err(part_error)?))
     }
 }
@@ -99,16 +99,18 @@ fn take<T>(held: &Mutex<Option<T>>) -> Option<T> {
     held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Never to be waited for with the interpreter lock held: another thread may be feeding it.
+/// Run with what a mutex holds, which is waited for without the interpreter lock: another thread may be
+/// feeding it.
 fn with<T: Send, R: Send>(
     py: Python<'_>,
     held: &Mutex<Option<T>>,
     run: impl FnOnce(&mut T) -> R + Send,
 ) -> PyResult<R> {
-    py.detach(|| held.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(run)).ok_or_else(used_up)
+    py.detach(|| held.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(run)).ok_or_else(finished)
 }
 
-/// Hands on the bytes of `bytes` as they are, and of any other buffer a copy: somebody may write into it meanwhile.
+/// Run with the bytes of a `bytes` object, or with a copy of any other buffer: other threads may write into
+/// it.
 fn feed(
     py: Python<'_>,
     chunk: &Bound<'_, PyAny>,
@@ -120,7 +122,7 @@ fn feed(
     }
 }
 
-fn used_up() -> PyErr {
+fn finished() -> PyErr {
     PyValueError::new_err("this is finished: make a new one")
 }
 

@@ -15,8 +15,8 @@ pub fn interruptible<R: Send>(py: Python<'_>, run: impl FnOnce(&CancelToken) -> 
     with_progress(py, None, 0, run)
 }
 
-/// Run likewise, and report to `progress` now and then how many bytes of `total` were read. What `progress` raises
-/// cancels, too.
+/// Run likewise, and report to `progress` now and then how many bytes of `total` were read. What `progress`
+/// raises cancels, too.
 pub fn with_progress<R: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,

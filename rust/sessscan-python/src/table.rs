@@ -1,5 +1,4 @@
-//! Tables for whoever speaks Arrow: columns laid out once and handed over by the C interface, without a copy and
-//! without any Arrow library on Python's side.
+//! Hand tables over by the Arrow C interface: without a copy, and without an Arrow library on Python's side.
 
 mod columns;
 mod events;
@@ -21,7 +20,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 use std::sync::Arc;
 
-/// Rows that are at hand, in batches of one schema.
+/// Rows in memory, in batches of one schema.
 #[pyclass(frozen, module = "sessscan._core")]
 pub struct Batches {
     schema: SchemaRef,
@@ -30,19 +29,19 @@ pub struct Batches {
 
 #[pymethods]
 impl Batches {
-    /// A stream from the first row on.
+    /// Return a stream that begins with the first row.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let _ = requested_schema; // a wish that need not be granted: who asks casts what it gets
+        let _ = requested_schema; // only a wish: the consumer casts what it gets
         let batches = self.batches.clone().into_iter().map(Ok);
         stream_capsule(py, Box::new(RecordBatchIterator::new(batches, self.schema.clone())))
     }
 
-    /// All of it as one array of structs.
+    /// Return all rows as one array of structs.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_array__<'py>(
         &self,
@@ -77,7 +76,7 @@ fn names(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| field.name().clone()).collect()
 }
 
-/// A consumer moves the stream out and leaves the capsule empty; one that nobody consumed is released with it.
+/// Wrap a stream. A consumer moves it out and leaves the capsule empty; else it is released with the capsule.
 fn stream_capsule<'py>(
     py: Python<'py>,
     reader: Box<dyn RecordBatchReader + Send>,
@@ -90,7 +89,7 @@ fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, 
     PyCapsule::new_with_value(py, schema, c"arrow_schema")
 }
 
-/// What does not fit a column.
+/// Return the exception for values that do not fit a column.
 fn refused(error: ArrowError) -> PyErr {
     PyOverflowError::new_err(error.to_string())
 }
@@ -115,12 +114,13 @@ fn text<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-/// Text that comes again and again.
+/// Make a column of text that repeats: a dictionary.
 fn repeated<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<DictionaryArray<arrow_array::types::Int32Type>>())
 }
 
-/// A number that is never negative, in a signed column all the same: people subtract offsets and times.
+/// Make a column of numbers that are never negative. It is signed all the same, so that differences can be
+/// computed.
 fn count(values: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(values.map(signed).collect::<Int64Array>())
 }

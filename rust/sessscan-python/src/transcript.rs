@@ -198,7 +198,8 @@ macro_rules! if_column {
     };
 }
 
-/// Define the class's attributes and `to_dict` from the list of fields: a class may have one `pymethods` block.
+/// Define the class's attributes and `to_dict` from the list of fields: a class may have one `pymethods`
+/// block.
 macro_rules! define_methods {
     ($($(#[$doc:meta])* $name:ident: $type:ty, $join:ident, $column:ident;)*) => {
         #[pymethods]

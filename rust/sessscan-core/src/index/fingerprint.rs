@@ -1,4 +1,4 @@
-//! A few pages that stand for all of a file's bytes: is what was read before still what it was?
+//! Check by a few pages whether the bytes of a file that were read before are still the same.
 
 use crate::source::Opened;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,17 @@ use xxhash_rust::xxh3::Xxh3;
 
 const PAGE: u64 = 4096;
 
-/// Up to this size all of a file is looked at.
+/// Up to this size in bytes all of a file is compared.
 const WHOLE: u64 = 8 * PAGE;
 
-/// So many pages between the first one and the last bytes.
+/// How many pages are compared between the first one and the last bytes.
 const SAMPLES: u64 = 6;
 
-/// Of the first `size` bytes of a file: the first page, the last bytes, and pages at places that nobody can foresee.
+/// A digest of the first `size` bytes of a file: of the first page, the last bytes, and randomly chosen
+/// pages.
 ///
-/// What is rewritten in place and grows besides, and differs only where nobody looked, is taken for what it was:
-/// to know better would be to read it all.
+/// A file that was rewritten in place and has grown, and that differs only in other pages, is taken for
+/// unchanged. Only reading all of it would tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     size: u64,
@@ -25,7 +26,7 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// `seed` chooses the pages.
+    /// Take the fingerprint of a file's first `size` bytes. `seed` chooses the pages.
     pub(crate) fn take(opened: &Opened, size: u64, seed: u64) -> io::Result<Fingerprint> {
         let mut digest = Xxh3::with_seed(seed);
         digest.update(&size.to_le_bytes());
@@ -34,7 +35,7 @@ impl Fingerprint {
             fill(opened, &mut buffer, 0)?;
             digest.update(&buffer);
         } else {
-            for at in places(size, seed) {
+            for at in page_offsets(size, seed) {
                 fill(opened, &mut buffer, at)?;
                 digest.update(&buffer);
             }
@@ -42,14 +43,14 @@ impl Fingerprint {
         Ok(Fingerprint { size, seed, digest: digest.digest128() })
     }
 
-    /// Whether the file begins with what it did.
-    pub(crate) fn holds(&self, opened: &Opened) -> io::Result<bool> {
+    /// Return whether the file still begins with the same bytes.
+    pub(crate) fn matches(&self, opened: &Opened) -> io::Result<bool> {
         Ok(Fingerprint::take(opened, self.size, self.seed)? == *self)
     }
 }
 
-/// Where the pages are, in the order of the file.
-fn places(size: u64, seed: u64) -> Vec<u64> {
+/// Return the offsets of the pages, in file order.
+fn page_offsets(size: u64, seed: u64) -> Vec<u64> {
     let pages = size / PAGE;
     let mut state = seed;
     let mut places: Vec<u64> = (0..SAMPLES)
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_of_what_is_small() {
+    fn every_byte_of_a_small_file_counts() {
         let data = vec![7; WHOLE as usize];
         let before = taken(&data, WHOLE, 1).unwrap();
         for at in (0..data.len()).step_by(997) {
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_what_is_large_and_pages_between() {
+    fn the_ends_of_a_large_file_and_some_pages_between_count() {
         let size = 100 * PAGE + 17;
         let data: Vec<u8> = (0..size).map(|at| (at / 3) as u8).collect();
         let before = taken(&data, size, 5).unwrap();
@@ -121,6 +122,6 @@ mod tests {
             seen += u64::from(differs);
         }
         assert!((3..=SAMPLES + 3).contains(&seen));
-        assert_ne!(places(size, 5), places(size, 6));
+        assert_ne!(page_offsets(size, 5), page_offsets(size, 6));
     }
 }

@@ -1,7 +1,7 @@
-//! Many files again: what is unchanged is not read, and of what grew only what is new.
+//! Scan many files of which some are known: unchanged files are not read, and of grown files only what is
+//! new.
 //!
-//! Where the shards are kept is the caller's affair. Whatever they hold, even if it is lost or damaged, the answers are
-//! those of a full scan.
+//! The caller keeps the shards. Whatever they hold, the results are those of a full scan.
 
 mod fingerprint;
 mod resume;
@@ -17,7 +17,7 @@ use crate::scanner::Scanner;
 use crate::structure::Isa;
 use crate::threads;
 use crate::transcript::Transcript;
-use resume::{At, Known, Lines, Scanned};
+use resume::{Known, OpenedFile, Scanned, ScannedLines};
 use shard::{Entry, Kept, SHARDS, State, shard_of};
 use stamp::Stamp;
 use std::collections::hash_map::RandomState;
@@ -28,20 +28,20 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
-/// After so many days it is noted that a file was asked for.
+/// The day of a file's last scan is updated if it is more than this many days ago.
 const NOTED: u32 = 7;
 
-/// One scan of many files, of which some may be known.
+/// One scan of many files of which some may be known.
 ///
-/// It is told what the shards hold that it asks for, then scans, then says what is to be kept.
+/// It asks for shards, scans, and then returns the shards that are to be written.
 pub struct Rescan {
     strictness: Strictness,
     files: Vec<File>,
-    /// By shard, which files may be in it.
+    /// By shard, the files that may be in it.
     by_shard: Vec<Vec<u32>>,
     /// By shard, what is new.
     kept: Vec<Vec<Kept>>,
-    /// Keys that are to be noted as asked for.
+    /// The keys whose day of the last scan is to be updated.
     used: HashSet<u128>,
     today: u32,
 }
@@ -49,7 +49,7 @@ pub struct Rescan {
 struct File {
     path: PathBuf,
     key: u128,
-    /// None: it is to be scanned whole, and fails or not.
+    /// None: it is empty or no file, so it is scanned whole.
     stamp: Option<Stamp>,
     found: Found,
 }
@@ -57,7 +57,7 @@ struct File {
 enum Found {
     Nothing,
     Answer(Box<Transcript>),
-    /// It is the same file with the same times, which do not mean enough there.
+    /// It has the same stamp, but is on a file system whose times are not reliable.
     Unproven(Box<Entry>),
     /// It has grown.
     Grown,
@@ -65,10 +65,10 @@ enum Found {
 }
 
 impl Rescan {
-    /// How many shards there are, from 0 on.
+    /// Options many shards there are, from 0 on.
     pub const SHARDS: usize = SHARDS;
 
-    /// Looks at the files. An error of kind `Interrupted` means that `token` was cancelled.
+    /// Stat the files. An error of kind `Interrupted` means that `token` was cancelled.
     pub fn new(paths: Vec<PathBuf>, strictness: Strictness, token: &CancelToken) -> io::Result<Rescan> {
         let mut by_shard: Vec<Vec<u32>> = vec![Vec::new(); SHARDS];
         let mut files = Vec::with_capacity(paths.len());
@@ -89,22 +89,22 @@ impl Rescan {
         Ok(Rescan { strictness, files, by_shard, kept, used: HashSet::new(), today })
     }
 
-    /// The shards whose entries it should know.
+    /// Return the shards whose entries are to be given to `know`.
     pub fn shards(&self) -> Vec<usize> {
         (0..SHARDS).filter(|shard| !self.by_shard[*shard].is_empty()).collect()
     }
 
-    /// These are the entries of a shard.
+    /// Take the entries of a shard.
     pub fn know(&mut self, shard: usize, entries: &[u8]) {
         let mut entries: HashMap<u128, Entry> =
             shard::decode(entries).into_iter().map(|entry: Entry| (entry.key, entry)).collect();
-        // Of the devices that its files are on, usually one.
+        // By device; there is usually one.
         let mut trusted = HashMap::new();
         for number in &self.by_shard[shard] {
             let file = &mut self.files[*number as usize];
             let Some(stamp) = &file.stamp else { continue };
             let Some(entry) = entries.remove(&file.key) else { continue };
-            let is_same = entry.stamp == *stamp && entry.settled;
+            let is_same = entry.stamp == *stamp && entry.conclusive;
             if is_same && entry.seen + NOTED < self.today {
                 self.used.insert(file.key);
             }
@@ -123,7 +123,7 @@ impl Rescan {
         }
     }
 
-    /// The shards whose states it should know.
+    /// Return the shards whose states are to be given to `know_states`.
     pub fn shards_of_states(&self) -> Vec<usize> {
         let wants = |file: &&File| matches!(file.found, Found::Grown | Found::Unproven(_));
         let shards: BTreeSet<usize> =
@@ -131,7 +131,7 @@ impl Rescan {
         shards.into_iter().collect()
     }
 
-    /// These are the states of a shard.
+    /// Take the states of a shard.
     pub fn know_states(&mut self, shard: usize, states: &[u8]) {
         let mut states: HashMap<u128, State> =
             shard::decode(states).into_iter().map(|state: State| (state.key, state)).collect();
@@ -154,7 +154,7 @@ impl Rescan {
         }
     }
 
-    /// How many bytes are to be read, about.
+    /// Return how many bytes are to be read, roughly.
     pub fn unread(&self) -> u64 {
         let unread = |file: &File| {
             let size = file.stamp.map_or(0, |stamp| stamp.size);
@@ -167,9 +167,9 @@ impl Rescan {
         self.files.iter().map(unread).sum()
     }
 
-    /// Scans what is not known, as `scan_many` does. The results are in the order of the paths.
+    /// Scan what is not known, as `scan_many` does. The results are in the order of the paths.
     ///
-    /// Once `token` is cancelled, results are errors, and nothing is to be kept.
+    /// Once `token` is cancelled, some results are errors, and nothing is to be kept.
     pub fn scan(&mut self, threads: usize, token: &CancelToken) -> Vec<(PathBuf, io::Result<Transcript>)> {
         let files = std::mem::take(&mut self.files);
         let mut pieces = Vec::new();
@@ -179,17 +179,17 @@ impl Rescan {
         // The largest first, so that no thread is left alone with a big one at the end.
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
 
-        let how = How { strictness: self.strictness, today: self.today, random: RandomState::new() };
-        let scanner = || Scanner::new(how.strictness, Isa::chosen());
+        let options = Options { strictness: self.strictness, today: self.today, random: RandomState::new() };
+        let scanner = || Scanner::new(options.strictness, Isa::chosen());
         let scan = |piece: &Piece, scanner: &mut Scanner, token: &CancelToken| -> io::Result<Done> {
             let file = &files[piece.file];
-            let Some((at, range)) = &piece.range else {
+            let Some((opened, range)) = &piece.range else {
                 let known = if let Found::Known(known) = &file.found { known } else { &Known::Nothing };
-                return resume::scan(&file.path, known, &how, scanner, token)
+                return resume::scan(&file.path, known, &options, scanner, token)
                     .map(|done| Done::Whole(Box::new(done)));
             };
             let builder = TranscriptBuilder::new(session_id_of(&file.path));
-            Lines::read(&at.opened, range.clone(), 1, builder, scanner, token)
+            ScannedLines::read(&opened.opened, range.clone(), 1, builder, scanner, token)
                 .map(|done| Done::Part(Box::new(done)))
         };
         let mut done: HashMap<usize, Vec<(&Piece, io::Result<Done>)>> = HashMap::new();
@@ -202,7 +202,7 @@ impl Rescan {
             let result = match (&file.found, done.remove(&number)) {
                 (Found::Answer(_), _) => None,
                 (_, None) => Some(Err(io::ErrorKind::Interrupted.into())),
-                (_, Some(parts)) => Some(join(&file.path, parts, &how, &mut scanner, token)),
+                (_, Some(parts)) => Some(join(&file.path, parts, &options, &mut scanner, token)),
             };
             results.push(result.map(|result| {
                 let Scanned { transcript, kept } = result?;
@@ -220,7 +220,7 @@ impl Rescan {
         files.into_iter().zip(results).map(answer).collect()
     }
 
-    /// The shards that are to be written, once all is scanned.
+    /// Return the shards that are to be written once all is scanned.
     pub fn changed(&self) -> Vec<usize> {
         let new = (0..SHARDS).filter(|shard| !self.kept[*shard].is_empty());
         new.chain(self.used.iter().map(|key| shard_of(*key)))
@@ -229,8 +229,8 @@ impl Rescan {
             .collect()
     }
 
-    /// A shard as it should be, the entries and the states, where it is that by now: another process may have
-    /// written to it. What is new is handed out once.
+    /// Return a shard's new entries and states, from those that it has now: another process may have written
+    /// it meanwhile. To be called once for each shard.
     pub fn merge(&mut self, shard: usize, entries: &[u8], states: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let kept = std::mem::take(&mut self.kept[shard]);
         shard::merge(entries, states, kept, &self.used, self.today)
@@ -238,7 +238,7 @@ impl Rescan {
 }
 
 impl File {
-    /// The pieces in which it is scanned.
+    /// Append the pieces in which the file is scanned.
     fn cut(&self, number: usize, threads: usize, pieces: &mut Vec<Piece>) {
         let size = self.stamp.map_or(0, |stamp| stamp.size);
         let whole = Piece { file: number, size, range: None };
@@ -249,13 +249,13 @@ impl File {
             }
             Found::Known(Known::Same(..)) => pieces.push(Piece { size: 0, ..whole }),
             _ if threads > 1 && size >= SPLIT_FROM => {
-                // What cannot be opened now is told when it is scanned whole.
-                match At::open(&self.path).and_then(|at| Ok((ranges(&at.opened)?, at))) {
-                    Ok((ranges, at)) if !ranges.is_empty() => {
+                // A file that cannot be opened now is scanned whole, which gives the error.
+                match OpenedFile::open(&self.path).and_then(|opened| Ok((ranges(&opened.opened)?, opened))) {
+                    Ok((ranges, opened)) if !ranges.is_empty() => {
                         pieces.extend(ranges.into_iter().map(|range| Piece {
                             file: number,
                             size: range.end - range.start,
-                            range: Some((at.clone(), range)),
+                            range: Some((opened.clone(), range)),
                         }))
                     }
                     _ => pieces.push(whole),
@@ -266,30 +266,30 @@ impl File {
     }
 }
 
-/// What one thread scans at a time.
+/// What a thread scans at a time.
 struct Piece {
     file: usize,
     size: u64,
-    /// None: all of the file that is not known.
-    range: Option<(At, Range<u64>)>,
+    /// The opened file and the range in it; None: all of the file that is not known.
+    range: Option<(OpenedFile, Range<u64>)>,
 }
 
 enum Done {
     Whole(Box<Scanned>),
-    Part(Box<Lines>),
+    Part(Box<ScannedLines>),
 }
 
-/// Joins what was found in the parts of a file, by where they begin.
+/// Join what was found in the parts of a file, in file order.
 fn join(
     path: &Path,
     mut parts: Vec<(&Piece, io::Result<Done>)>,
-    how: &How,
+    options: &Options,
     scanner: &mut Scanner,
     token: &CancelToken,
 ) -> io::Result<Scanned> {
     parts.sort_by_key(|(piece, _)| piece.range.as_ref().map_or(0, |(_, range)| range.start));
-    let at = parts.first().and_then(|(piece, _)| piece.range.as_ref()).map(|(at, _)| at.clone());
-    let mut joined: Option<Lines> = None;
+    let opened = parts.first().and_then(|(piece, _)| piece.range.as_ref()).map(|(opened, _)| opened.clone());
+    let mut joined: Option<ScannedLines> = None;
     for (_, part) in parts {
         match part? {
             Done::Whole(scanned) => return Ok(*scanned),
@@ -299,36 +299,36 @@ fn join(
             },
         }
     }
-    if let (Some(at), Some(lines)) = (at, joined)
-        && at.stands()
-        && let Some(scanned) = lines.finish(path, &at, how, scanner, token)?
-        && at.stands()
+    if let (Some(opened), Some(lines)) = (opened, joined)
+        && opened.is_unchanged()
+        && let Some(scanned) = lines.finish(path, &opened, options, scanner, token)?
+        && opened.is_unchanged()
     {
         return Ok(scanned);
     }
-    resume::scan(path, &Known::Nothing, how, scanner, token)
+    resume::scan(path, &Known::Nothing, options, scanner, token)
 }
 
 /// What all files of one scan have in common.
-struct How {
+struct Options {
     strictness: Strictness,
     today: u32,
     random: RandomState,
 }
 
-impl How {
+impl Options {
     fn key(&self, path: &Path, stamp: &Stamp) -> u128 {
         key(path, stamp, self.strictness)
     }
 
-    /// A number that nobody can foresee.
+    /// Return a random number.
     fn seed(&self) -> u64 {
         self.random.hash_one(stamp::now())
     }
 }
 
-/// What a file is known by, whatever its folder is called: itself, how it is read, and its stem, which names the
-/// session. Where files have no numbers, its path.
+/// Return the key of a file: its device and inode, how it is read, and its stem, which is the session's id.
+/// So it is known even if its folder is renamed. Where files have no numbers the path takes their place.
 fn key(path: &Path, stamp: &Stamp, strictness: Strictness) -> u128 {
     let mut digest = Xxh3::new();
     let (device, inode) = stamp.file();

@@ -1,6 +1,6 @@
-//! A scan of a file from where the last one ended, or from its start, and what is kept of it.
+//! Scan a file from where the last scan ended, or from its start.
 
-use super::How;
+use super::Options;
 use super::fingerprint::Fingerprint;
 use super::shard::{Entry, Kept, State};
 use super::stamp::{self, Stamp};
@@ -14,7 +14,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-/// What a file says, and what is to be kept of it, if that can be.
+/// What a file says, and what is to be kept of it; None: nothing can be.
 pub(crate) struct Scanned {
     pub(crate) transcript: Transcript,
     pub(crate) kept: Option<Kept>,
@@ -23,31 +23,31 @@ pub(crate) struct Scanned {
 /// What is known of a file that has to be opened.
 pub(crate) enum Known {
     Nothing,
-    /// What it said; it says so still if its bytes are what they were.
+    /// Its last entry, which matches if the fingerprint still matches.
     Same(Box<Entry>, Fingerprint),
-    /// How its scan goes on: it has grown.
+    /// Its last state, from which its scan goes on: it has grown.
     Less(Box<State>),
 }
 
-/// A file that was just opened, and when.
+/// A file that was just opened, with its metadata.
 #[derive(Clone)]
-pub(crate) struct At {
+pub(crate) struct OpenedFile {
     pub(crate) opened: Opened,
     stamp: Stamp,
-    settled: bool,
+    conclusive: bool,
 }
 
-impl At {
-    pub(crate) fn open(path: &Path) -> io::Result<At> {
+impl OpenedFile {
+    pub(crate) fn open(path: &Path) -> io::Result<OpenedFile> {
         let now = stamp::now();
         let opened = Opened::new(path)?;
         let stamp = Stamp::of(&opened.metadata()?);
-        Ok(At { opened, stamp, settled: stamp.is_settled(now) })
+        Ok(OpenedFile { opened, stamp, conclusive: stamp.is_conclusive(now) })
     }
 
-    /// Whether what was read before is how it still begins.
+    /// Return whether it still begins with what was read before.
     fn begins_with(&self, fingerprint: &Fingerprint) -> bool {
-        fingerprint.holds(&self.opened).unwrap_or(false)
+        fingerprint.matches(&self.opened).unwrap_or(false)
     }
 
     fn has_grown_from(&self, state: &State) -> bool {
@@ -56,25 +56,25 @@ impl At {
             && self.begins_with(&state.fingerprint)
     }
 
-    /// Whether nobody has touched it since.
-    pub(crate) fn stands(&self) -> bool {
+    /// Return whether it has not been changed since it was opened.
+    pub(crate) fn is_unchanged(&self) -> bool {
         self.stamp.size == self.opened.size
             && self.opened.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == self.stamp)
     }
 }
 
-/// The whole lines of a range, folded.
-pub(crate) struct Lines {
+/// What was found in the whole lines of a range.
+pub(crate) struct ScannedLines {
     pub(crate) builder: TranscriptBuilder,
-    /// Where they end, and which line of the file begins there.
+    /// Where the lines end, and the number of the line that begins there.
     pub(crate) offset: u64,
     pub(crate) line: u64,
-    /// The file became shorter meanwhile.
+    /// Whether the file became shorter meanwhile.
     pub(crate) shrank: bool,
 }
 
-impl Lines {
-    /// Those of a range, into a builder. The range begins with the line of number `line`.
+impl ScannedLines {
+    /// Read the lines of a range into a builder. The range begins with line `line`.
     pub(crate) fn read(
         opened: &Opened,
         range: Range<u64>,
@@ -82,32 +82,32 @@ impl Lines {
         mut builder: TranscriptBuilder,
         scanner: &mut Scanner,
         token: &CancelToken,
-    ) -> io::Result<Lines> {
+    ) -> io::Result<ScannedLines> {
         scanner.restart(range.start, line);
         let mut source = Source::range(opened, range);
         while source.advance(scanner, &mut builder, token)? {}
         let (offset, line, _, _) = scanner.position();
-        Ok(Lines { builder, offset, line, shrank: source.shrank() })
+        Ok(ScannedLines { builder, offset, line, shrank: source.shrank() })
     }
 
-    /// Takes in what was found in the range that follows, counted from its own first line on.
-    pub(crate) fn append(&mut self, later: Lines) {
+    /// Take in what was found in the range that follows, whose lines are counted from its own first one.
+    pub(crate) fn append(&mut self, later: ScannedLines) {
         self.builder.append(later.builder, self.line - 1);
         self.line += later.line - 1;
         self.offset = later.offset;
         self.shrank |= later.shrank;
     }
 
-    /// What the file says whose whole lines these are. None if it became shorter.
+    /// Return what the file says whose whole lines these are; None if it became shorter.
     pub(crate) fn finish(
         mut self,
         path: &Path,
-        at: &At,
-        how: &How,
+        file: &OpenedFile,
+        options: &Options,
         scanner: &mut Scanner,
         token: &CancelToken,
     ) -> io::Result<Option<Scanned>> {
-        let opened = &at.opened;
+        let opened = &file.opened;
         let mut whole = Source::range(opened, 0..self.offset);
         find_leaves(&mut whole, scanner, &mut self.builder, token)?;
         let searched = self.builder.searched();
@@ -127,54 +127,55 @@ impl Lines {
             return Ok(None);
         }
         let transcript = Transcript { modified_at: opened.modified_at(), ..builder.finish(end) };
-        let key = how.key(path, &at.stamp);
-        let kept = Fingerprint::take(opened, end, how.seed()).ok().filter(|_| end > 0 && at.stands()).map(
-            |fingerprint| {
-                let stamp = at.stamp;
+        let key = options.key(path, &file.stamp);
+        let kept = Fingerprint::take(opened, end, options.seed())
+            .ok()
+            .filter(|_| end > 0 && file.is_unchanged())
+            .map(|fingerprint| {
+                let stamp = file.stamp;
                 let (offset, line, builder) = (self.offset, self.line, self.builder);
                 Kept {
                     entry: Entry {
                         key,
                         stamp,
-                        settled: at.settled,
-                        seen: how.today,
+                        conclusive: file.conclusive,
+                        seen: options.today,
                         transcript: transcript.clone(),
                     },
                     state: State { key, stamp, fingerprint, offset, line, searched, builder },
                 }
-            },
-        );
+            });
         Ok(Some(Scanned { transcript, kept: kept.filter(Kept::is_small) }))
     }
 }
 
-/// Scans a file, as far as it is not known. An error of kind `Interrupted` means that `token` was cancelled.
+/// Scan what is not known of a file. An error of kind `Interrupted` means that `token` was cancelled.
 pub(crate) fn scan(
     path: &Path,
     known: &Known,
-    how: &How,
+    options: &Options,
     scanner: &mut Scanner,
     token: &CancelToken,
 ) -> io::Result<Scanned> {
-    let at = At::open(path)?;
+    let file = OpenedFile::open(path)?;
     let (mut offset, mut line, mut builder) = (0, 1, None);
     match known {
-        Known::Same(entry, fingerprint) if entry.stamp == at.stamp && at.begins_with(fingerprint) => {
+        Known::Same(entry, fingerprint) if entry.stamp == file.stamp && file.begins_with(fingerprint) => {
             return Ok(Scanned { transcript: entry.transcript.clone(), kept: None });
         }
-        Known::Less(state) if at.has_grown_from(state) => {
+        Known::Less(state) if file.has_grown_from(state) => {
             (offset, line) = (state.offset, state.line);
             builder.insert(state.builder.clone()).resume(state.searched);
         }
         _ => {}
     }
     let builder = builder.unwrap_or_else(|| TranscriptBuilder::new(session_id_of(path)));
-    let lines = Lines::read(&at.opened, offset..at.opened.size, line, builder, scanner, token)?;
-    let before = match lines.finish(path, &at, how, scanner, token)? {
-        Some(scanned) if at.stands() => return Ok(scanned),
+    let lines = ScannedLines::read(&file.opened, offset..file.opened.size, line, builder, scanner, token)?;
+    let before = match lines.finish(path, &file, options, scanner, token)? {
+        Some(scanned) if file.is_unchanged() => return Ok(scanned),
         scanned => scanned.map(|scanned| scanned.transcript),
     };
-    // It is being written to: what it says is found out as if nothing were known, and not kept.
+    // It is being written to: it is scanned as if nothing were known, and the result is not kept.
     scan_alone(path, scanner, before, &token.without_reports())
         .map(|transcript| Scanned { transcript, kept: None })
 }

@@ -1,4 +1,4 @@
-//! What is kept of many files, as bytes: shards, each with the files whose keys end alike.
+//! Serialize what is known of many files, in shards: each has the files whose keys end alike.
 
 use super::fingerprint::Fingerprint;
 use super::stamp::Stamp;
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// How many shards there are: few enough to be read one by one, enough to make each quickly written.
+/// How many shards there are: few enough to be read one by one, many enough that each is written quickly.
 pub(crate) const SHARDS: usize = 256;
 
-/// After so many days without a scan of it a file is forgotten.
+/// A file that was not scanned for this many days is dropped.
 const KEPT: u32 = 60;
 
-/// So many files are kept in a shard.
+/// At most this many files are kept in a shard.
 const MOST: usize = 4096;
 
-/// More than so many bytes of a file are not kept: it is scanned anew instead.
+/// A file of which more bytes than this would have to be kept is not kept: it is scanned anew each time.
 const LARGEST: usize = 256 * 1024;
 
 /// What a file said when it was scanned.
@@ -26,46 +26,47 @@ const LARGEST: usize = 256 * 1024;
 pub(crate) struct Entry {
     pub(crate) key: u128,
     pub(crate) stamp: Stamp,
-    /// Whether a change after the scan shows in the stamp.
-    pub(crate) settled: bool,
-    /// The day on which it was last asked for, within a week.
+    /// Whether a change after the scan would show in the stamp.
+    pub(crate) conclusive: bool,
+    /// The day of the last scan, correct to a week.
     pub(crate) seen: u32,
     pub(crate) transcript: Transcript,
 }
 
-/// How a scan of it goes on if it grows.
+/// How a scan of the file goes on if it has grown.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) key: u128,
     pub(crate) stamp: Stamp,
     pub(crate) fingerprint: Fingerprint,
-    /// Where the first line begins that is not in the builder, and which one it is.
+    /// Where the first line begins that the builder has not taken in, and its number.
     pub(crate) offset: u64,
     pub(crate) line: u64,
     pub(crate) searched: u64,
     pub(crate) builder: TranscriptBuilder,
 }
 
-/// Both of one file.
+/// The entry and the state of one file.
 pub(crate) struct Kept {
     pub(crate) entry: Entry,
     pub(crate) state: State,
 }
 
 impl Kept {
-    /// Whether it is small enough.
+    /// Return whether it is small enough to be kept.
     pub(crate) fn is_small(&self) -> bool {
         let sizes = [postcard::to_stdvec(&self.entry), postcard::to_stdvec(&self.state)];
         sizes.into_iter().all(|bytes| bytes.is_ok_and(|bytes| bytes.len() <= LARGEST))
     }
 }
 
-/// The shard that a key belongs in.
+/// Return the shard that a key belongs to.
 pub(crate) fn shard_of(key: u128) -> usize {
     key as usize % SHARDS
 }
 
-/// Whatever these sources did not write is not read: not of another version, not damaged.
+/// What a shard begins with: it contains a digest of these sources, so that no other version's shards are
+/// read.
 const MAGIC: [u8; 16] = {
     let digits = env!("SESSSCAN_SOURCES").as_bytes();
     let mut magic = *b"sessscan\0\0\0\0\0\0\0\0";
@@ -88,13 +89,13 @@ const HEAD: usize = 32;
 
 pub(crate) fn encode<T: Serialize>(items: &[T]) -> Vec<u8> {
     let mut bytes = [&MAGIC[..], &[0; 16]].concat();
-    bytes = postcard::to_extend(items, bytes).expect("nothing in it that cannot be written");
+    bytes = postcard::to_extend(items, bytes).expect("all of it can be serialized");
     let digest = xxh3_128(&bytes[HEAD..]);
     bytes[16..HEAD].copy_from_slice(&digest.to_le_bytes());
     bytes
 }
 
-/// Nothing, where the bytes are not a shard of ours.
+/// Return a shard's items; none if the bytes are damaged or of another version.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
     let Some((head, body)) = bytes.split_at_checked(HEAD) else { return Vec::new() };
     if head[..16] != MAGIC || head[16..] != xxh3_128(body).to_le_bytes() {
@@ -103,7 +104,8 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
     postcard::from_bytes(body).unwrap_or_default()
 }
 
-/// A shard with what is new: its entries and its states. `used`: what of it was asked for `today`.
+/// Return a shard's entries and states with what is new. `used` are the keys of files that were scanned
+/// `today`.
 pub(crate) fn merge(
     entries: &[u8],
     states: &[u8],

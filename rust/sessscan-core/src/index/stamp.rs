@@ -1,4 +1,4 @@
-//! What the system says of a file, by which it is told whether it is what it was.
+//! Tell by a file's metadata whether it has changed.
 
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
@@ -7,16 +7,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds since 1970, and nanoseconds.
 type Time = (i64, u32);
 
-/// All that is known of a file without opening it.
+/// The metadata of a file that identifies it and its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
-    /// Device and inode; nothing on Windows, where only an open file tells.
+    /// Device and inode; zeros on Windows, where only an open file has them.
     file: (u64, u64),
-    /// When it was made, where that is known: an inode's number is given to another file soon.
+    /// The time of birth, where it is known: an inode's number is soon given to another file.
     born: Option<Time>,
     pub(crate) size: u64,
     modified: Option<Time>,
-    /// When anything about it was changed last, its times included: nobody can set it back.
+    /// When anything about it was last changed, its times included (ctime): no program can set it back.
     changed: Option<Time>,
 }
 
@@ -31,27 +31,27 @@ impl Stamp {
         }
     }
 
-    /// The device it is on.
+    /// Return the device it is on.
     pub(crate) fn device(&self) -> u64 {
         self.file.0
     }
 
-    /// The file itself, as far as it can be told by numbers.
+    /// Return the device and the inode.
     pub(crate) fn file(&self) -> (u64, u64) {
         self.file
     }
 
-    /// Whether it is the same file, whatever became of it.
+    /// Return whether it is the same file, whatever its content.
     pub(crate) fn is_same_file(&self, other: &Stamp) -> bool {
         self.file == other.file && self.born == other.born
     }
 
-    /// Whether a change after `now` would show. Times are as coarse as the clock's ticks, so that one within the tick
-    /// of the last change would not.
-    pub(crate) fn is_settled(&self, now: Time) -> bool {
-        /// Longer than any system's tick.
+    /// Return whether a change after `now` would show in the stamp. Times are as coarse as the clock's ticks,
+    /// so a change within the tick of the last one would not.
+    pub(crate) fn is_conclusive(&self, now: Time) -> bool {
+        /// Nanoseconds; longer than any system's tick.
         const TICK: u128 = 20_000_000;
-        /// Some file systems keep whole or even seconds.
+        /// Nanoseconds; some file systems keep times in steps of one or two seconds.
         const COARSE: u128 = 2_000_000_000;
         let Some(last) = self.changed.or(self.modified) else { return false };
         let margin = if last.1 == 0 { COARSE } else { TICK };
@@ -63,7 +63,7 @@ fn nanoseconds((seconds, rest): Time) -> Option<u128> {
     Some(u128::from(u64::try_from(seconds).ok()?) * 1_000_000_000 + u128::from(rest))
 }
 
-/// What the clock says.
+/// Return the present time.
 pub(crate) fn now() -> Time {
     time(SystemTime::now())
 }
@@ -71,7 +71,7 @@ pub(crate) fn now() -> Time {
 fn time(of: SystemTime) -> Time {
     match of.duration_since(UNIX_EPOCH) {
         Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
-        // As long before as it says.
+        // A time before 1970.
         Err(before) => (-(before.duration().as_secs() as i64), before.duration().subsec_nanos()),
     }
 }
@@ -98,8 +98,8 @@ fn changed(_: &Metadata) -> Option<Time> {
     None
 }
 
-/// Whether the times of files on the file system at `path` can be relied upon: a disk's own, of a kind that is known to
-/// keep the time of the last change. Elsewhere a file's content is looked at as well.
+/// Return whether the times of files on the file system at `path` are reliable: it is a local one of a kind
+/// that is known to keep the ctime. On others a file's fingerprint is compared as well.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn keeps_times(path: &std::path::Path) -> bool {
     const EXT: u64 = 0xef53;
@@ -113,13 +113,13 @@ pub(crate) fn keeps_times(path: &std::path::Path) -> bool {
     kind.is_ok_and(|kind| [EXT, XFS, BTRFS, F2FS, ZFS, TMPFS, OVERLAY].contains(&kind))
 }
 
-/// The same on systems whose disks all keep it.
+/// Return true: the file systems of these systems all keep the ctime.
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) fn keeps_times(_: &std::path::Path) -> bool {
     true
 }
 
-/// Here the time of the last change is not to be had.
+/// Return false: these systems have no ctime.
 #[cfg(not(unix))]
 pub(crate) fn keeps_times(_: &std::path::Path) -> bool {
     false
@@ -130,17 +130,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settled_after_a_tick() {
+    fn a_stamp_is_conclusive_after_a_tick() {
         let at = |changed| Stamp { file: (1, 2), born: None, size: 3, modified: None, changed };
         let second = 1_800_000_000;
         let fine = at(Some((second, 5)));
-        assert!(!fine.is_settled((second, 20_000_005)));
-        assert!(fine.is_settled((second, 20_000_006)));
+        assert!(!fine.is_conclusive((second, 20_000_005)));
+        assert!(fine.is_conclusive((second, 20_000_006)));
         let coarse = at(Some((second, 0)));
-        assert!(!coarse.is_settled((second + 1, 999_999_999)));
-        assert!(coarse.is_settled((second + 2, 1)));
-        assert!(!at(Some((second + 60, 7))).is_settled((second, 0)));
-        assert!(!at(None).is_settled((second, 0)));
-        assert!(!at(Some((-1, 3))).is_settled((second, 0)));
+        assert!(!coarse.is_conclusive((second + 1, 999_999_999)));
+        assert!(coarse.is_conclusive((second + 2, 1)));
+        assert!(!at(Some((second + 60, 7))).is_conclusive((second, 0)));
+        assert!(!at(None).is_conclusive((second, 0)));
+        assert!(!at(Some((-1, 3))).is_conclusive((second, 0)));
     }
 }

@@ -1,4 +1,4 @@
-//! Columns from lists of Python values: for tables whose rows Python has made.
+//! Make columns of lists of Python values.
 
 use super::{Batches, Column, batch_of, column, refused, repeated, text, time};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, ListArray, StructArray};
@@ -9,13 +9,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::sync::Arc;
 
-/// Of how many bytes a column of strings may be.
+/// The most bytes that a column of strings can have.
 const MOST_TEXT: usize = i32::MAX as usize;
 
 type Values<'py> = Vec<Option<Bound<'py, PyAny>>>;
 
-/// A table of one batch from (name, type, values): types are `text`, `repeated`, `int`, `time` (epoch ms), `bool`,
-/// `[(name, type), …]` for tuples, and `{"list": type}` for sequences.
+/// Make a table of one batch of (name, type, values): types are `text`, `repeated`, `int`, `time` (epoch ms),
+/// `bool`, `[(name, type), …]` for tuples, and `{"list": type}` for sequences.
 #[pyfunction]
 pub fn columns_batch(columns: Vec<(String, Bound<'_, PyAny>, Values<'_>)>) -> PyResult<Batches> {
     let columns: Vec<Column> = columns
@@ -50,7 +50,7 @@ fn plain<'py, T: for<'a> FromPyObject<'a, 'py>>(values: &Values<'py>) -> PyResul
         .collect()
 }
 
-/// Halves of surrogate pairs, as in the paths that Python makes of bytes that are no UTF-8, become U+FFFD.
+/// Return the strings. Lone surrogates, as in paths that are not UTF-8, become U+FFFD.
 fn strings(values: &Values<'_>) -> PyResult<Vec<Option<String>>> {
     let mut bytes = 0;
     values

@@ -65,7 +65,7 @@ impl EventBatches {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let _ = requested_schema; // a wish that need not be granted: who asks casts what it gets
+        let _ = requested_schema; // only a wish: the consumer casts what it gets
         let files = self.source.clone();
         if let Some(skipped) = &files.skipped {
             skipped.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
@@ -193,7 +193,8 @@ fn unreadable(path: &Path, error: io::Error) -> ArrowError {
     ArrowError::IoError(text, error)
 }
 
-/// Return the error for what a signal handler raised, by its name: the consumer's C code can carry no exception.
+/// Return the error for what a signal handler raised, by its name: the consumer's C code can carry no
+/// exception.
 fn raised(error: PyErr) -> ArrowError {
     let name = Python::attach(|py| error.get_type(py).name().map(|name| name.to_string()));
     let text = format!("interrupted ({})", name.as_deref().unwrap_or("by a signal"));

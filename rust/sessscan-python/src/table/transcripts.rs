@@ -8,7 +8,8 @@ use arrow_schema::{ArrowError, Field, Fields};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// At most this much text is in a batch, unless one row has more: far below the 2 GiB that a column can address.
+/// At most this much text is in a batch, unless one row has more: far below the 2 GiB that a column can
+/// address.
 const MOST_TEXT: usize = 256 << 20;
 
 /// A transcript and the text of its error.
