@@ -57,7 +57,7 @@ def test_an_invalid_state_is_refused() -> None:
         (b"", "no saved state"),
         (state[:-1], "damaged"),
         (state[:-1] + bytes([state[-1] ^ 1]), "damaged"),
-        (state.replace(b"state\x02", b"state\x63"), "version 99"),
+        (state.replace(b"state\x03", b"state\x63"), "version 99"),
     ]:
         with pytest.raises(ValueError, match=text):
             sessscan.Scanner.restore(wrong)

@@ -217,7 +217,7 @@ def test_a_limit_reads_no_more_than_it_takes(projects: Path, monkeypatch: pytest
         return real(paths, **options)
 
     monkeypatch.setattr(index, "scan_many", spy)
-    assert len(sessscan.list_sessions(limit=3, offset=1)) == 3
+    assert len(sessscan.list_sessions(limit=3, offset=1, index=True)) == 3
     assert [Path(path).stem for path in read] == [session_id(number) for number in (40, 39, 38, 37, 36)]
     read.clear()
     assert sessscan.get_session_info(session_id(7)) is not None

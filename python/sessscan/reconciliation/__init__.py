@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..changes.plan import Plan
 from ..model import Progress
+from ..scan_cache import USE_INDEX
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
 from . import sessions_index as old_index
@@ -31,7 +32,7 @@ def reconcile(
     matches: Matches | None = None,
     adopt: bool = False,
     rebuild_index: bool = False,
-    index: bool = False,
+    index: bool = USE_INDEX,
     snapshot: bool = False,
     progress: Progress | None = None,
     now: int | None = None,

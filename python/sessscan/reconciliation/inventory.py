@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from .. import _core
 from ..model import Progress, Row
+from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as recorder
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
@@ -105,7 +106,7 @@ def take(
     projects: StrPath | Iterable[StrPath] | None,
     progress: Progress | None,
     now: int,
-    index: bool = False,
+    index: bool = USE_INDEX,
     memory: SnapshotSource | None = None,
 ) -> Survey:
     """Reads all there is to read, with `index` only what is new of the transcripts. Raises OSError only for a

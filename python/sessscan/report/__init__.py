@@ -15,6 +15,7 @@ from .. import _core
 from ..model import Progress
 from ..reconciliation import reconcile
 from ..render import newfile
+from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as recorder
 from ..stores.locate import StrPath, list_transcripts, locate
 
@@ -24,7 +25,7 @@ def make(
     projects: StrPath | Iterable[StrPath] | None = None,
     *,
     given: Sequence[str] = (),
-    index: bool = False,
+    index: bool = USE_INDEX,
     progress: Progress | None = None,
     now: int | None = None,
 ) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from ..reconciliation.matching import match
 from ..reconciliation.matching.candidates import is_conversation
 from ..reconciliation.matching.lineage import Lineage
 from ..reconciliation.orphans import find_orphans
+from ..scan_cache import USE_INDEX
 from ..stores.locate import StrPath
 from ..stores.project_folder import normalize
 from .sdk import session_info, typed_first
@@ -128,7 +129,7 @@ def list_all(
     *,
     wanted: Wanted | None = None,
     limit: int | None = None,
-    index: bool = False,
+    index: bool = USE_INDEX,
     progress: Progress | None = None,
 ) -> Listing:
     """The sessions, newest first. Writes nothing into a store.

@@ -18,6 +18,7 @@ from typing import Literal
 
 from .. import _core
 from ..reconciliation.diagnose import is_damaged
+from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as recorder
 from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, locate, transcripts_in
 from ..stores.project_folder import matches_key, normalize
@@ -77,7 +78,7 @@ def list_sessions(
     include_worktrees: bool = True,
     *,
     projects: StrPath | Iterable[StrPath] | None = None,
-    index: bool = True,
+    index: bool = USE_INDEX,
 ) -> list[SessionInfo]:
     """The sessions of a directory and its git worktrees, or without `directory` all, last modified first.
 
@@ -108,7 +109,7 @@ def get_session_info(
     directory: StrPath | None = None,
     *,
     projects: StrPath | Iterable[StrPath] | None = None,
-    index: bool = True,
+    index: bool = USE_INDEX,
 ) -> SessionInfo | None:
     """One session, of any project or of that of `directory` and its worktrees; None if it is not there, or
     hidden (`list_sessions`)."""
