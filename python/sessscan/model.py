@@ -22,8 +22,20 @@ Status = Literal["planned", "applied", "held", "refused", "failed"]
 """What became of an action. `refused`: a file it rests on has changed; `failed`: it could not be written."""
 
 EvidenceKind = Literal[
-    "match", "snapshot", "tmp", "copy", "own", "prefix", "uuid", "lease", "time", "missing", "orphan", "index"
-]  # fmt: skip
+    "match",
+    "snapshot",
+    "tmp",
+    "copy",
+    "own",
+    "prefix",
+    "uuid",
+    "lease",
+    "time",
+    "missing",
+    "continued",
+    "orphan",
+    "index",
+]
 
 Progress = Callable[[int, int], object]
 """Called with how much is done and how much there is in all."""
@@ -136,6 +148,29 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """What was not there when a row was matched, and must not have come since.
+
+    No readable row named the transcript, and no other transcript without a row was active in the time that
+    decides. Times are epoch ms.
+    """
+
+    transcript: str
+    """The uuid of the transcript that the row was matched to."""
+    after: int
+    until: int
+    """From `after` to `until` nothing else that could be the row's was active."""
+    directories: tuple[str, ...]
+    """The directories that the row is from, in the form of `project_folder.normal`; none: not known."""
+    newest_change_ns: int
+    """When the newest of the transcripts looked at was made or written, epoch ns: those that changed later
+    have not been looked at."""
+    stores: tuple[str, ...]
+    projects: tuple[str, ...]
+    """Where rows and transcripts were looked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What would be done, or was done, about one row or index."""
 
@@ -161,3 +196,5 @@ class Action:
     """The bytes that will be written."""
     rests_on: tuple[Fingerprint, ...] = ()
     """The files it was concluded from. The first is the file that will be written."""
+    absence: Absence | None = None
+    """What must not have come since."""

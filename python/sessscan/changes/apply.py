@@ -32,6 +32,7 @@ from ..model import Action, Fingerprint, Progress
 from ..state import home, make_home
 from ..stores.app import refuse_if_app_runs
 from ..stores.locate import REGISTRIES
+from .absences import AbsenceChecker
 from .fingerprint import Checker, content_hash
 from .journal import BACKUP_SUFFIX, Image, Journal, runs
 from .lock import exclusive
@@ -93,6 +94,7 @@ class _Writer:
         self._journal = journal
         self._changed = False
         self._checker = Checker()
+        self._absences = AbsenceChecker()
         self._written: dict[str, str] = {}
         """The sha256 of each file this run has written."""
 
@@ -100,6 +102,10 @@ class _Writer:
         """Apply an action; return it with its outcome in `status`, `backup` and `error`."""
         for fingerprint in action.rests_on:
             reason = self._checker.difference(fingerprint, self._written)
+            if reason is not None:
+                return replace(action, status="refused", error=f"left alone: {reason}")
+        if action.absence is not None:
+            reason = self._absences.appeared(action.absence, action.session_id)
             if reason is not None:
                 return replace(action, status="refused", error=f"left alone: {reason}")
         try:

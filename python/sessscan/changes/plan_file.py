@@ -85,6 +85,16 @@ class _Fingerprint(_Object, frozen=True):
     sha256: str | None
 
 
+class _Absence(_Object, frozen=True):
+    transcript: str
+    after: _Int64
+    until: _Int64
+    directories: tuple[str, ...]
+    newest_change_ns: _Int64
+    stores: tuple[str, ...]
+    projects: tuple[str, ...]
+
+
 class _Action(_Object, frozen=True):
     kind: ActionKind
     path: str
@@ -101,6 +111,7 @@ class _Action(_Object, frozen=True):
     error: str | None
     content: bytes
     rests_on: tuple[_Fingerprint, ...]
+    absence: _Absence | None = None  # plans of version 0.1.0 have none
 
 
 class _Document(_Object, frozen=True):
@@ -133,6 +144,9 @@ def save(plan: Outcome, path: StrPath) -> None:
         _Document,
     )
     sealed = msgspec.to_builtins(document)
+    for action in sealed["actions"]:
+        if action["absence"] is None:
+            del action["absence"]
     sealed["sha256"] = _checksum(sealed)
     _core.replace(path, json.dumps(sealed, indent=1).encode() + b"\n", expected=_core.ABSENT)
 

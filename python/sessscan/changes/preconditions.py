@@ -1,4 +1,4 @@
-"""Tell whether the files that actions rest on are still what they were when the actions were planned."""
+"""Tell whether what actions rest on is still as it was when the actions were planned."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..model import Action
+from .absences import AbsenceChecker
 from .fingerprint import Checker
 
 
 def changes(actions: Iterable[Action]) -> list[str]:
-    """Return a line for each file that planned actions rest on and that has changed. Each line names it."""
-    checker = Checker()
+    """Return a line for each file that planned actions rest on and that has changed, or that has come since
+    and speaks against them. Each line names it."""
+    checker, absences = Checker(), AbsenceChecker()
     found: dict[str, str] = {}
     for action in actions:
         if action.status == "planned":
@@ -20,8 +22,12 @@ def changes(actions: Iterable[Action]) -> list[str]:
             if action.source != "snapshot" and not Path(folder).is_dir():
                 found.setdefault(folder, f"{folder} is gone")
                 continue
-            for fingerprint in action.rests_on:
-                reason = checker.difference(fingerprint)
+            differences = {each.path: checker.difference(each) for each in action.rests_on}
+            changed = {path: reason for path, reason in differences.items() if reason is not None}
+            for path, difference in changed.items():
+                found.setdefault(path, difference)
+            if action.absence is not None and not changed:
+                reason = absences.appeared(action.absence, action.session_id)
                 if reason is not None:
-                    found.setdefault(fingerprint.path, reason)
+                    found.setdefault(action.path, f"{action.path} cannot be put back: {reason}")
     return list(found.values())

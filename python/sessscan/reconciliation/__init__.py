@@ -14,12 +14,12 @@ from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
 from . import sessions_index as old_index
 from .building.adopt import adoptions
-from .building.row import verdicts
+from .building.row import actions
+from .details import Details
 from .diagnose import diagnose
-from .inventory import Survey, take
+from .inventory import Inventory, take_inventory
 from .matching import match
 from .matching.by_user import Matches
-from .matching.lineage import Lineage
 from .orphans import find_orphans
 
 __all__ = ["reconcile"]
@@ -50,31 +50,31 @@ def reconcile(
     if another time than the clock's is meant.
 
     Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named, and
-    `ValueError` for a match that cannot be.
+    `MatchError` for a match that cannot be.
     """
-    with closing(SnapshotSource(read=True, write=snapshot)) as memory:
+    with closing(SnapshotSource(read=True, write=snapshot)) as snapshots:
         moment = int(time.time() * 1000) if now is None else now
-        survey = take(stores, projects, progress, moment, index, memory)
+        inventory = take_inventory(stores, projects, progress, moment, index, snapshots)
         if snapshot:
-            memory.capture(survey.contents)
-        plan = _plan(survey, matches, adopt, rebuild_index)
-    return replace(plan, remarks=tuple(memory.remarks))
+            snapshots.capture(inventory.contents)
+        plan = _plan(inventory, matches, adopt, rebuild_index)
+    return replace(plan, remarks=tuple(snapshots.remarks))
 
 
-def _plan(survey: Survey, matches: Matches | None, adopt: bool, rebuild_index: bool) -> Plan:
-    docket = match(survey, Lineage(survey), matches)
-    actions = verdicts(docket)
-    orphans = find_orphans(docket)
-    findings = diagnose(docket, orphans)
+def _plan(inventory: Inventory, matches: Matches | None, adopt: bool, rebuild_index: bool) -> Plan:
+    state = match(inventory, Details(inventory), matches)
+    planned = actions(state)
+    orphans = find_orphans(state)
+    findings = diagnose(state, orphans)
     if adopt:
-        actions += adoptions(docket, orphans)
+        planned += adoptions(state, orphans)
     if rebuild_index:
-        actions += old_index.rebuilds(survey)
+        planned += old_index.rebuilds(inventory)
     return Plan(
-        stores=tuple((contents.store, len(contents.rows)) for contents in survey.contents),
-        rows=sum(len(contents.rows) for contents in survey.contents),
-        transcripts=len(survey.transcripts) + len(survey.unread),
-        bytes=survey.size,
+        stores=tuple((contents.store, len(contents.rows)) for contents in inventory.contents),
+        rows=sum(len(contents.rows) for contents in inventory.contents),
+        transcripts=len(inventory.transcripts) + len(inventory.unread),
+        bytes=inventory.size,
         findings=tuple(findings),
-        actions=tuple(actions),
+        actions=tuple(planned),
     )

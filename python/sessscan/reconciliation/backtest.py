@@ -23,13 +23,13 @@ from typing import Any
 
 from ..model import Progress, Row
 from ..stores.locate import StrPath
+from ..stores.row_fields import DEFAULTS
 from ..stores.rows import read_file, readable_members
-from .building.from_transcript import DEFAULTS
-from .building.row import rebuild
-from .inventory import Survey, cli_session_id, take
+from .building.row import action
+from .details import Details
+from .inventory import Inventory, claims_of, cli_session_id, take_inventory
 from .matching import match
-from .matching.lineage import Lineage
-from .matching.lost_row import Case
+from .matching.lost_row import Held, LostRow, Matched
 
 SCHEMA = "sessscan.verify/1"
 
@@ -142,10 +142,10 @@ def verify(
     `progress` is called with the bytes of transcripts that are scanned and that are to be, and then `trying`
     with what is tried and what is to be. `now`: epoch ms, if another time than the clock's is meant.
     """
-    survey = take(stores, projects, progress, int(time.time() * 1000) if now is None else now)
-    healthy = [row for row in survey.rows() if row.state == "ok"]
+    inventory = take_inventory(stores, projects, progress, int(time.time() * 1000) if now is None else now)
+    healthy = [row for row in inventory.rows() if row.state == "ok"]
     result = Verification()
-    for contents in survey.contents:
+    for contents in inventory.contents:
         result.stores.append((contents.store.path, sum(row.state == "ok" for row in contents.rows)))
     started = [row for row in healthy if cli_session_id(row) is not None]
     started.sort(key=lambda row: (row.mtime, row.path))
@@ -157,21 +157,21 @@ def verify(
         if trying is not None:
             trying(done, whole)
 
+    details = Details(inventory, inventory.transcripts)
     for row in healthy:
-        _compare(survey, row, result)
+        _compare(inventory, details, row, result)
         advance(1)
-    lineage = Lineage(survey)
     for group in (started[start::GROUPS] for start in range(GROUPS)):
-        _hide(survey, lineage, group, result.alone)
+        _hide(inventory, details, group, result.alone)
         advance(len(group))
-    _hide(survey, lineage, started, result.together)
+    _hide(inventory, details, started, result.together)
     advance(len(started))
     return result
 
 
-def _compare(survey: Survey, row: Row, result: Verification) -> None:
+def _compare(inventory: Inventory, details: Details, row: Row, result: Verification) -> None:
     name = cli_session_id(row)
-    transcript = None if name is None else survey.pick(name, row.fields.get("cwd"))
+    transcript = None if name is None else inventory.pick(name, row.fields.get("cwd"))
     try:
         actual = readable_members(read_file(row.path)[0])
         hidden = _as_lost(row)
@@ -180,13 +180,13 @@ def _compare(survey: Survey, row: Row, result: Verification) -> None:
     if transcript is None:
         result.skipped += 1
         return
-    case = Case(hidden, os.lstat(row.path), transcript=transcript, cli_session_id=name, source="transcript")
-    action = rebuild(case)
-    if action.kind != "restore":
-        result.unbuildable.append((row.path, action.error or ""))
+    lost = LostRow(hidden, os.lstat(row.path))
+    planned = action(lost, Matched("transcript", transcript, name, ()), details)
+    if planned.kind != "restore":
+        result.unbuildable.append((row.path, planned.error or ""))
         return
     result.rows += 1
-    rebuilt = action.row
+    rebuilt = planned.row
     for key in [*rebuilt, *(key for key in actual if key not in rebuilt)]:
         if key in RESET:
             result.reset[key] += key in actual and not _equal(key, actual[key], rebuilt[key])
@@ -220,36 +220,40 @@ def _as_lost(row: Row) -> Row:
     return replace(row, state="zero-filled", offset=0, length=row.size, fields={})
 
 
-def _hide(survey: Survey, lineage: Lineage, rows: Sequence[Row], result: Matching) -> None:
+def _hide(inventory: Inventory, details: Details, rows: Sequence[Row], result: Matching) -> None:
     """Lets the matching find the transcripts of rows of which it knows nothing but name, place and time."""
     if not rows:
         return
     hidden = {row.path: row for row in rows}
-    docket = match(_without(survey, hidden), lineage)
-    for case in docket.cases:
-        row = hidden.get(case.row.path)
+    state = match(_without(inventory, hidden), details)
+    for lost in state.lost:
+        row = hidden.get(lost.path)
         if row is None:
             continue
         own = cli_session_id(row) or ""
-        if case.cli_session_id is not None:
-            if case.cli_session_id == own:
+        verdict = state.verdict(lost)
+        given = verdict.cli_session_id if isinstance(verdict, Matched) else None
+        candidates = verdict.candidates if isinstance(verdict, Held) else ()
+        if given is not None:
+            if given == own:
                 result.found += 1
                 continue
             outcome = "wrong"
-        elif not survey.by_id.get(own):
+        elif not inventory.by_id.get(own):
             outcome = "gone"
-        elif any(candidate.cli_session_id == own for candidate in case.candidates):
+        elif any(candidate.cli_session_id == own for candidate in candidates):
             outcome = "offered"
         else:
             outcome = "held"
         setattr(result, outcome, getattr(result, outcome) + 1)
-        result.examples.append((row.path, outcome, case.cli_session_id, case.reason))
+        reason = verdict.reason if isinstance(verdict, Held) else None
+        result.examples.append((row.path, outcome, given, reason))
 
 
-def _without(survey: Survey, hidden: dict[str, Row]) -> Survey:
+def _without(inventory: Inventory, hidden: dict[str, Row]) -> Inventory:
     """The same store, had the rows in `hidden` lost their content."""
     contents = []
-    for store in survey.contents:
+    for store in inventory.contents:
         rows, stats = [], dict(store.stats)
         for row in store.rows:
             if row.path in hidden:
@@ -260,12 +264,8 @@ def _without(survey: Survey, hidden: dict[str, Row]) -> Survey:
                 row = _as_lost(row)
             rows.append(row)
         contents.append(replace(store, rows=rows, stats=stats))
-    claims = {}
-    for name, claimants in survey.claims.items():
-        others = [row for row in claimants if row.path not in hidden]
-        if others:
-            claims[name] = others
-    return replace(survey, contents=contents, claims=claims)
+    every_store = (*contents, *inventory.context)
+    return replace(inventory, contents=tuple(contents), claims=claims_of(every_store))
 
 
 def _field(counts: Field) -> dict[str, Any]:

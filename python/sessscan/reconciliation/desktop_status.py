@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .. import _core
-from .inventory import cli_session_id, transcript_id
-from .matching.state import Docket
+from ..stores.transcripts import transcript_id
+from .inventory import cli_session_id
+from .matching.state import State
 
 Desktop = Literal["listed", "lost", "orphan", "deleted", "continued", "none"]
 
@@ -28,19 +29,19 @@ class Standing:
     """The row that names it, or did."""
 
 
-def standings(docket: Docket, orphans: Iterable[_core.Transcript]) -> dict[str, Standing]:
+def standings(state: State, orphans: Iterable[_core.Transcript]) -> dict[str, Standing]:
     """Of each transcript's uuid, where that is not `none`."""
-    survey = docket.survey
-    found = {name: Standing("deleted") for name in survey.tombstones}
-    for name, rows in survey.claims.items():
+    inventory = state.inventory
+    found = {name: Standing("deleted") for name in inventory.tombstones}
+    for name, rows in inventory.claims.items():
         naming = next((row for row in rows if cli_session_id(row) == name), None)
         found[name] = (
             Standing("continued", rows[0].path) if naming is None else Standing("listed", naming.path)
         )
     for transcript in orphans:
         found[transcript_id(transcript)] = Standing("orphan")
-    rows_of = {case.session_id: case.row.path for case in docket.cases}
-    for name, session_id in docket.taken.items():
+    rows_of = {lost.session_id: lost.path for lost in state.lost}
+    for name, session_id in state.taken.items():
         # What a readable row names is listed, whatever else may want it.
         if found.get(name, Standing("none")).desktop in ("none", "continued", "orphan"):
             found[name] = Standing("lost", rows_of.get(session_id))

@@ -18,11 +18,12 @@ from ..rules import finding
 from ..stores.project_folder import matches_key
 from ..stores.row_states import LOST_STATES, MISSING
 from ..stores.rows import Contents, bare_id
+from ..stores.transcripts import folder_of, path_of, transcript_id
 from . import sessions_index
 from .checks import Checks
-from .inventory import Survey, folder_of, path_of, transcript_id
-from .matching.lost_row import Case
-from .matching.state import Docket
+from .inventory import Inventory
+from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
+from .matching.state import State
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -31,9 +32,9 @@ RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 class Facts:
     """What is known of the stores and transcripts when the findings are made."""
 
-    survey: Survey
-    lost: Mapping[str, Case]
-    """The lost rows by path. Where the user deleted the session, its row may be left out."""
+    inventory: Inventory
+    lost: Mapping[str, tuple[LostRow, Verdict | None]]
+    """The lost rows and the verdicts on them, by path. Rows of deleted sessions may be left out."""
     orphans: Sequence[_core.Transcript]
 
 
@@ -44,19 +45,23 @@ class Link:
     row: Row
     name: str
     """The transcript's uuid, as the row spells it."""
-    transcripts: list[_core.Transcript]
+    transcripts: Sequence[_core.Transcript]
     """The files of that uuid: none, one, or copies in several project folders."""
     first: Row
     """The first row of the store that names the same transcript."""
 
 
+DELETED = Nothing("the session was deleted")
+"""The verdict on a row that is not among the lost ones."""
+
 STORE_CHECKS: Checks[Facts] = Checks()
 LINK_CHECKS: Checks[Link] = Checks()
 
 
-def diagnose(docket: Docket, orphans: Sequence[_core.Transcript]) -> list[Finding]:
+def diagnose(state: State, orphans: Sequence[_core.Transcript]) -> list[Finding]:
     """Return all findings, the worst first."""
-    facts = Facts(docket.survey, {case.row.path: case for case in docket.cases}, orphans)
+    lost = {one.path: (one, state.verdict(one)) for one in state.lost}
+    facts = Facts(state.inventory, lost, orphans)
     return sorted(STORE_CHECKS.run(facts), key=lambda found: RANK[found.severity])
 
 
@@ -65,20 +70,20 @@ def diagnose(docket: Docket, orphans: Sequence[_core.Transcript]) -> list[Findin
 
 @STORE_CHECKS.finds(*(name for name, state in LOST_STATES.items() if state.has_file))
 def _damaged_rows(facts: Facts) -> Iterator[Finding]:
-    for contents in facts.survey.contents:
+    for contents in facts.inventory.contents:
         for row in contents.rows:
             if row.state != "ok":
-                yield _damaged_row(row, facts.lost.get(row.path))
+                _, verdict = facts.lost.get(row.path, (None, DELETED))
+                yield _damaged_row(row, isinstance(verdict, Nothing))
 
 
-def _damaged_row(row: Row, case: Case | None) -> Finding:
+def _damaged_row(row: Row, deleted: bool) -> Finding:
     state = LOST_STATES[row.state]
     message = f"The app cannot read this row: {state.words}"
     if row.error is not None:
         message += f" ({row.error})"
     if state.amount:
         message += f"; {state.amount.format(size=row.size, offset=row.offset)}"
-    deleted = case is None or case.deleted
     if deleted:
         message += ". The session was deleted, so nothing is lost."
     else:
@@ -96,17 +101,18 @@ def _damaged_row(row: Row, case: Case | None) -> Finding:
 
 @STORE_CHECKS.finds(MISSING)
 def _missing_rows(facts: Facts) -> Iterator[Finding]:
-    for case in facts.lost.values():
-        if case.row.state != MISSING or case.deleted:
+    for lost, verdict in facts.lost.values():
+        if lost.row.state != MISSING or isinstance(verdict, Nothing):
             continue
-        if case.replaced:
-            message = f"The row is gone, but its conversation is listed all the same: {case.reason}."
-        else:
-            message = "The row is gone, although the session was not deleted. "
-            message += "So the session is missing from its list"
-            message += "." if case.reason is None else f", and the row cannot be put back: {case.reason}."
-        severity: Severity = "note" if case.replaced else "error"
-        yield finding(MISSING, case.row.path, message, severity=severity, session_id=case.session_id)
+        severity: Severity = "error"
+        message = "The row is gone, although the session was not deleted. "
+        message += "So the session is missing from its list"
+        if isinstance(verdict, Held):
+            message += f", and the row cannot be put back: {verdict.reason}"
+            if verdict.replaced:
+                severity = "note"
+                message = f"The row is gone, but its conversation is listed all the same: {verdict.reason}"
+        yield finding(MISSING, lost.path, f"{message}.", severity=severity, session_id=lost.session_id)
 
 
 # Files and folders that cannot be read
@@ -114,16 +120,16 @@ def _missing_rows(facts: Facts) -> Iterator[Finding]:
 
 @STORE_CHECKS.finds("unreadable")
 def _unreadable(facts: Facts) -> Iterator[Finding]:
-    for error in facts.survey.errors:
+    for error in facts.inventory.errors:
         path = os.fsdecode(error.filename or "")
         yield finding(
             "unreadable", path, f"The folder cannot be read ({describe(error)}).", severity="warning"
         )
-    for worktrees in facts.survey.worktrees:
+    for worktrees in facts.inventory.worktrees:
         if worktrees.error is not None:
             message = f"The leases cannot be read ({describe(worktrees.error)})."
             yield finding("unreadable", worktrees.path, message, severity="warning")
-    for transcript in facts.survey.unread:
+    for transcript in facts.inventory.unread:
         path = path_of(transcript)
         message = f"The transcript cannot be read ({describe(transcript.error)})."
         yield finding("unreadable", path, message, severity="warning", transcript=path)
@@ -198,14 +204,14 @@ def _title_drift(link: Link) -> Iterator[Finding]:
 
 @STORE_CHECKS.finds(*LINK_CHECKS.rules)
 def _links(facts: Facts) -> Iterator[Finding]:
-    for link in _readable_links(facts.survey):
+    for link in _readable_links(facts.inventory):
         yield from LINK_CHECKS.run(link)
 
 
-def _readable_links(survey: Survey) -> Iterator[Link]:
+def _readable_links(inventory: Inventory) -> Iterator[Link]:
     """Yield each readable row that names a transcript, unless that is there but cannot be read."""
-    by_id, unread = survey.by_id, {transcript_id(transcript) for transcript in survey.unread}
-    for contents in survey.contents:
+    by_id, unread = inventory.by_id, {transcript_id(transcript) for transcript in inventory.unread}
+    for contents in inventory.contents:
         first: dict[str, Row] = {}
         for row in contents.rows:
             name = row.fields.get("cliSessionId")
@@ -223,27 +229,26 @@ def _readable_links(survey: Survey) -> Iterator[Link]:
 
 @STORE_CHECKS.finds("leftover-tmp")
 def _leftovers(facts: Facts) -> Iterator[Finding]:
-    for contents in facts.survey.contents:
+    for contents in facts.inventory.contents:
         rows = {row.path: row for row in contents.rows}
         for leftover in contents.temporaries:
             target = leftover.path.removesuffix(".tmp")
-            what = _use_of_leftover(
-                contents, rows.get(target), facts.lost.get(target), bare_id(leftover.session_id)
-            )
+            _, verdict = facts.lost.get(target, (None, None))
+            what = _use_of_leftover(contents, rows.get(target), verdict, bare_id(leftover.session_id))
             message = f"The app left a temporary copy of a row behind. {what}"
             yield finding("leftover-tmp", leftover.path, message, session_id=leftover.session_id)
 
 
-def _use_of_leftover(contents: Contents, row: Row | None, case: Case | None, name: str) -> str:
+def _use_of_leftover(contents: Contents, row: Row | None, verdict: Verdict | None, name: str) -> str:
     if row is not None and row.state == "ok":
         return "The row itself can be read, so the copy is not used."
-    if name in contents.tombstones or (case is not None and case.deleted):
+    if name in contents.tombstones or isinstance(verdict, Nothing):
         return "The session was deleted, so it is not used."
-    if case is not None and any(evidence.kind == "tmp" for evidence in case.evidence):
+    if isinstance(verdict, Matched) and any(one.kind == "tmp" for one in verdict.evidence):
         state = "is not there" if row is None else "cannot be used"
         return f"The row itself {state}: it can be put back from the copy."
     if row is None:
-        reason = case.reason if case is not None and case.reason is not None else "it cannot be used"
+        reason = verdict.reason if isinstance(verdict, Held) else "it cannot be used"
         return f"The row itself is not there, but cannot be put back from the copy: {reason}."
     return "It does not help to put the row back."
 
@@ -251,11 +256,11 @@ def _use_of_leftover(contents: Contents, row: Row | None, case: Case | None, nam
 @STORE_CHECKS.finds("lost-lease")
 def _lost_leases(facts: Facts) -> Iterator[Finding]:
     readable: dict[str | None, set[str]] = defaultdict(set)
-    for contents in facts.survey.every_store():
+    for contents in facts.inventory.every_store():
         readable[contents.store.user_data].update(
             bare_id(row.session_id) for row in contents.rows if row.state == "ok"
         )
-    for worktrees in facts.survey.worktrees:
+    for worktrees in facts.inventory.worktrees:
         for lease in worktrees.leases:
             if bare_id(lease.session_id) not in readable[worktrees.home]:
                 message = (
@@ -267,7 +272,7 @@ def _lost_leases(facts: Facts) -> Iterator[Finding]:
 
 @STORE_CHECKS.finds("damaged-transcript")
 def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
-    for transcript in filter(is_damaged, facts.survey.transcripts):
+    for transcript in filter(is_damaged, facts.inventory.transcripts):
         defects = [defect for defect in transcript.defects if defect.kind != "torn"]
         kinds = Counter(defect.kind for defect in defects)
         counted = ", ".join(f"{kind} {count} times" if count > 1 else kind for kind, count in kinds.items())
@@ -297,5 +302,5 @@ def _orphans(facts: Facts) -> Iterator[Finding]:
 
 @STORE_CHECKS.finds("stale-index")
 def _stale_indexes(facts: Facts) -> Iterator[Finding]:
-    for path, reason, _ in sessions_index.stale(facts.survey):
+    for path, reason, _ in sessions_index.stale(facts.inventory):
         yield finding("stale-index", path, f"The sessions index {reason}. Nothing depends on it.")

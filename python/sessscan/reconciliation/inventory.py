@@ -1,91 +1,83 @@
-"""All that was found, read once and indexed: the one thing the later stages look things up in."""
+"""Read the stores and transcripts once, and index what they say for the later stages."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .. import _core
+from ..changes.absences import newest_change
 from ..model import Progress, Row
 from ..scan_cache import USE_INDEX
-from ..scan_cache import scan as recorder
+from ..scan_cache import scan as cached
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
 from ..stores.project_folder import matches_key
 from ..stores.rows import PRIOR, Contents, read_store
+from ..stores.transcripts import folder_of, transcript_id
 from ..stores.worktrees import Worktrees, read_worktrees
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@dataclass
-class Survey:
-    """Rows, transcripts and what lies beside them, and who says what of whom."""
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that one reconciliation has read. Later stages look things up here and change nothing."""
 
-    contents: list[Contents]
+    contents: tuple[Contents, ...]
     """The stores to be reconciled."""
-    context: list[Contents]
-    """Stores that are only read because their rows may claim the same transcripts."""
-    worktrees: list[Worktrees]
+    context: tuple[Contents, ...]
+    """Stores that are read only because their rows may claim the same transcripts."""
+    worktrees: tuple[Worktrees, ...]
     listing: Listing
-    errors: list[OSError]
+    errors: tuple[OSError, ...]
+    """Folders that could not be listed, those of `context` included."""
     now: int
     """Epoch ms."""
-    transcripts: list[_core.Transcript] = field(default_factory=list)
-    unread: list[_core.Transcript] = field(default_factory=list)
-    """Transcripts that could not be read; nothing is known of them but their ids."""
+    projects: tuple[str, ...] = ()
+    """The transcripts' roots."""
+    transcripts: tuple[_core.Transcript, ...] = ()
+    unread: tuple[_core.Transcript, ...] = ()
+    """Transcripts that could not be read; only their ids and paths are known."""
     size: int = 0
-    by_id: dict[str, list[_core.Transcript]] = field(default_factory=dict)
-    """Transcripts by uuid: one each, but for copies under several project folders."""
-    claims: dict[str, list[Row]] = field(default_factory=dict)
-    """By transcript uuid the readable rows, of any store, that name it now or have named it before."""
-    tombstones: set[str] = field(default_factory=set)
+    """Bytes of all rows and transcripts."""
+    by_id: Mapping[str, tuple[_core.Transcript, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Transcripts by uuid; several where copies lie in several project folders."""
+    claims: Mapping[str, tuple[Row, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By transcript uuid, the readable rows of any store that name it now or have named it before."""
+    tombstones: frozenset[str] = frozenset()
     """Ids of deleted sessions and transcripts, of all stores."""
-    memory: SnapshotSource = field(default_factory=SnapshotSource)
-    """The snapshots, where they may be drawn on."""
-    earlier: list[Row] = field(default_factory=list)
-    """Lost rows as they were when they were kept: what they claimed and when they were written still tells
-    of the others."""
+    newest_change_ns: int = 0
+    """When the newest of the transcripts was made or written, epoch ns."""
+    snapshots: SnapshotSource = field(default_factory=SnapshotSource)
 
     def rows(self) -> Iterable[Row]:
-        """The rows of the stores to be reconciled."""
+        """Yield the rows of the stores to be reconciled."""
         return (row for contents in self.contents for row in contents.rows)
 
-    def remember(self, row: Row) -> None:
-        """Takes a lost row as it was when it could be read."""
-        self.earlier.append(row)
-        for name in (cli_session_id(row), *prior_ids(row)):
-            if name is not None:
-                self.claims.setdefault(name, []).append(row)
-
-    def written_before(self) -> list[Row]:
-        """The rows as they were when they were kept, where they bear another time now: those that are lost,
-        and those that were put back since."""
-        before = list(self.earlier)
-        for contents in self.contents:
-            times = self.memory.mtimes(contents.store.path)
-            for row in contents.rows:
-                time = times.get(os.path.basename(row.path), row.mtime)  # noqa: PTH119 - there are thousands
-                if row.state == "ok" and time != row.mtime:
-                    before.append(replace(row, mtime=time))
-        return before
-
-    def every_store(self) -> list[Contents]:
+    def every_store(self) -> tuple[Contents, ...]:
+        """Return the stores to be reconciled and those that are only read."""
         return self.contents + self.context
 
     def claimants(self, transcript_id: str, session_id: str | None) -> list[Row]:
-        """The readable rows of other sessions that claim a transcript."""
-        claims = self.claims.get(transcript_id)
-        return [] if claims is None else [row for row in claims if row.session_id != session_id]
+        """Return the readable rows of other sessions that claim a transcript."""
+        return [row for row in self.claims.get(transcript_id, ()) if row.session_id != session_id]
 
     def unclaimed(self, transcript_id: str) -> bool:
+        """Tell whether no readable row names a transcript and no tombstone forbids it."""
         return transcript_id not in self.claims and transcript_id not in self.tombstones
 
+    def newest(self, name: str) -> _core.Transcript | None:
+        """Return the file of a transcript's uuid that was active last."""
+        found = self.by_id.get(name, ())
+        return max(found, key=lambda one: (one.last_activity_at or 0, one.size), default=None)
+
     def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
-        """The file of a transcript's uuid: of several the newest, then that in the folder of `cwd`."""
+        """Return the file of a transcript's uuid: of several the one in the folder of `cwd`, else one in the
+        folder of its own directory, else the newest."""
         found = self.by_id.get(name)
         if not found:
             return None
@@ -94,57 +86,85 @@ class Survey:
         return max(
             found,
             key=lambda transcript: (
+                isinstance(cwd, str) and matches_key(cwd, folder_of(transcript)),
+                transcript.cwd is not None and matches_key(transcript.cwd, folder_of(transcript)),
                 transcript.last_activity_at or 0,
                 transcript.size,
-                isinstance(cwd, str) and matches_key(cwd, folder_of(transcript)),
             ),
         )
 
 
-def take(
+def take_inventory(
     stores: StrPath | Iterable[StrPath] | None,
     projects: StrPath | Iterable[StrPath] | None,
     progress: Progress | None,
     now: int,
     index: bool = USE_INDEX,
-    memory: SnapshotSource | None = None,
-) -> Survey:
-    """Reads all there is to read, with `index` only what is new of the transcripts. Raises OSError only for a
-    folder the user named."""
+    snapshots: SnapshotSource | None = None,
+) -> Inventory:
+    """Read the rows and transcripts; with `index` only what is new of the transcripts.
+
+    Raises OSError only for a folder that the user named.
+    """
     places = locate(stores, projects)
     listing = list_transcripts(places.projects)
-    survey = _rows(places, listing, now, memory or SnapshotSource())
-    scan_many = recorder.scan_many if index else _core.scan_many
+    snapshots = snapshots or SnapshotSource()
+    contents = tuple(
+        [
+            *(read_store(store) for store in places.stores),
+            *(Contents(store) for store in vanished_stores(places.roots, snapshots.folders())),
+        ]
+    )
+    context = tuple(read_store(store) for store in places.context)
+    homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
+    worktrees = tuple(read_worktrees(home) for home in homes)
+    transcripts, unread = [], []
+    scan_many = cached.scan_many if index else _core.scan_many
     for transcript in scan_many(listing.transcripts, progress=progress):
         if transcript.error is not None:
-            survey.unread.append(transcript)
-        elif transcript.size:  # an empty file is a transcript that is not here
-            survey.transcripts.append(transcript)
-            survey.size += transcript.size
+            unread.append(transcript)
+        elif transcript.size:  # an empty file counts as a transcript that is not here
+            transcripts.append(transcript)
     by_id: dict[str, list[_core.Transcript]] = {}
-    for transcript in survey.transcripts:
+    for transcript in transcripts:
         by_id.setdefault(transcript_id(transcript), []).append(transcript)
-    survey.by_id = by_id
-    return survey
+    every_store = contents + context
+    return Inventory(
+        contents=contents,
+        context=context,
+        worktrees=worktrees,
+        listing=listing,
+        errors=_errors(places, listing, every_store),
+        now=now,
+        projects=places.projects,
+        transcripts=tuple(transcripts),
+        unread=tuple(unread),
+        size=sum(row.size for found in contents for row in found.rows) + sum(t.size for t in transcripts),
+        by_id={name: tuple(found) for name, found in by_id.items()},
+        claims=claims_of(every_store),
+        tombstones=frozenset().union(*(found.tombstones for found in every_store)),
+        newest_change_ns=newest_change(listing.transcripts),
+        snapshots=snapshots,
+    )
 
 
-def transcript_id(transcript: _core.Transcript) -> str:
-    """The uuid of a transcript that was scanned from a file."""
-    return (transcript.session_id or "").lower()
-
-
-def path_of(transcript: _core.Transcript) -> str:
-    """The path of a transcript that was scanned from a file."""
-    return transcript.path or ""
-
-
-def folder_of(transcript: _core.Transcript) -> str:
-    """The name of the project folder a transcript is in."""
-    return path_of(transcript).rsplit(os.sep, 2)[-2]
+def claims_of(stores: Iterable[Contents]) -> dict[str, tuple[Row, ...]]:
+    """Return, by transcript uuid, the readable rows that name it now or have named it before."""
+    claims: dict[str, list[Row]] = defaultdict(list)
+    for contents in stores:
+        for row in contents.rows:
+            if row.state == "ok":
+                own = row.fields.get("cliSessionId")
+                if type(own) is str:
+                    claims[own.lower()].append(row)
+                if PRIOR in row.fields:
+                    for earlier in prior_ids(row):
+                        claims[earlier].append(row)
+    return {name: tuple(rows) for name, rows in claims.items()}
 
 
 def cli_session_id(row: Row) -> str | None:
-    """The transcript a row names, if what it says can be the name of one."""
+    """Return the transcript that a row names, if what it says can be the name of one."""
     value = row.fields.get("cliSessionId")
     if isinstance(value, str):
         lower = value.lower()
@@ -154,36 +174,10 @@ def cli_session_id(row: Row) -> str | None:
 
 
 def prior_ids(row: Row) -> list[str]:
-    """The transcripts a row has named before."""
+    """Return the transcripts that a row has named before, in small letters."""
     values = row.fields.get(PRIOR)
     return [value.lower() for value in values if isinstance(value, str)] if isinstance(values, list) else []
 
 
-def _rows(places: Places, listing: Listing, now: int, memory: SnapshotSource) -> Survey:
-    contents = [read_store(store) for store in places.stores]
-    contents += [Contents(store) for store in vanished_stores(places.roots, memory.folders())]
-    context = [read_store(store) for store in places.context]
-    homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
-    survey = Survey(
-        contents,
-        context,
-        [read_worktrees(home) for home in homes],
-        listing,
-        [*places.errors, *listing.errors, *(error for found in contents for error in found.errors)],
-        now,
-        memory=memory,
-    )
-    claims: dict[str, list[Row]] = defaultdict(list)
-    survey.size = sum(row.size for row in survey.rows())
-    for found in survey.every_store():
-        survey.tombstones |= found.tombstones
-        for row in found.rows:
-            if row.state == "ok":
-                own = row.fields.get("cliSessionId")
-                if type(own) is str:
-                    claims[own.lower()].append(row)
-                if PRIOR in row.fields:
-                    for earlier in prior_ids(row):
-                        claims[earlier].append(row)
-    survey.claims = dict(claims)
-    return survey
+def _errors(places: Places, listing: Listing, stores: Iterable[Contents]) -> tuple[OSError, ...]:
+    return (*places.errors, *listing.errors, *(error for found in stores for error in found.errors))

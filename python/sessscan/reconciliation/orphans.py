@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from .. import _core
-from .inventory import transcript_id
-from .matching.candidates import DESKTOP, is_conversation
-from .matching.state import Docket
+from ..stores.transcripts import DESKTOP, is_conversation, transcript_id
+from .matching.state import State
 
 
-def find_orphans(docket: Docket) -> list[_core.Transcript]:
+def find_orphans(state: State) -> list[_core.Transcript]:
     """Return the transcripts of conversations that were begun in the app and that no row names.
 
     Left out are conversations that continue in another transcript, and forks and copies that were made
     outside the app.
     """
-    survey, lineage = docket.survey, docket.lineage
+    inventory, lineage = state.inventory, state.lineage
     orphans = []
-    for name, found in survey.by_id.items():
-        if not survey.unclaimed(name) or name in docket.taken:
+    for name, found in inventory.by_id.items():
+        if not inventory.unclaimed(name) or name in state.taken:
             continue
-        transcript = survey.pick(name) or found[0]
+        transcript = inventory.pick(name) or found[0]
         if (
             transcript.born_in != DESKTOP
             or not is_conversation(transcript)
@@ -27,7 +26,7 @@ def find_orphans(docket: Docket) -> list[_core.Transcript]:
         ):
             continue
         older = lineage.older_copies(transcript)
-        if any(not survey.unclaimed(o) or o in docket.taken for o in map(transcript_id, older)):
+        if any(not inventory.unclaimed(o) or o in state.taken for o in map(transcript_id, older)):
             continue
         if transcript.entrypoint != DESKTOP and (older or lineage.is_fork(transcript)):
             continue

@@ -20,8 +20,8 @@ from typing import Any
 from .. import _core
 from ..model import Action, Evidence, Fingerprint
 from ..stores.rows import read_file
-from .inventory import Survey, path_of, transcript_id
-from .matching.candidates import is_conversation
+from ..stores.transcripts import is_conversation, path_of, transcript_id
+from .inventory import Inventory
 
 TOLERANCE = 1_000
 """Ms by which a transcript may be newer than its entry: times were rounded on their way into the index."""
@@ -36,25 +36,25 @@ class Folder:
     """They are there, but nothing is known of them: what the index says of them stays."""
 
 
-def stale(survey: Survey) -> Iterator[tuple[str, str, Folder]]:
+def stale(inventory: Inventory) -> Iterator[tuple[str, str, Folder]]:
     """The indexes that are wrong: path, what is wrong, and the transcripts beside it."""
-    if not survey.listing.indexes:
+    if not inventory.listing.indexes:
         return
     folders: dict[str, Folder] = defaultdict(Folder)
-    for transcript in survey.transcripts:
+    for transcript in inventory.transcripts:
         folders[_folder(path_of(transcript))].read.append(transcript)
-    for transcript in survey.unread:
+    for transcript in inventory.unread:
         folders[_folder(path_of(transcript))].unread.append(transcript)
-    for path in survey.listing.indexes:
+    for path in inventory.listing.indexes:
         reason = _complaint(path, folders[_folder(path)])
         if reason is not None:
             yield path, reason, folders[_folder(path)]
 
 
-def rebuilds(survey: Survey) -> list[Action]:
+def rebuilds(inventory: Inventory) -> list[Action]:
     """For each index that is wrong, what it would say if it were right."""
     actions = []
-    for path, reason, folder in stale(survey):
+    for path, reason, folder in stale(inventory):
         try:
             before, status = read_file(path)
             content, known = _content(before, folder)

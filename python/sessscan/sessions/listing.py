@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 from .. import _core
 from ..model import Progress
-from ..reconciliation.building.row import verdicts
+from ..reconciliation.building.row import actions
 from ..reconciliation.desktop_status import Desktop, Standing, standings
+from ..reconciliation.details import Details
 from ..reconciliation.diagnose import describe, is_damaged
-from ..reconciliation.inventory import Survey, path_of, take
+from ..reconciliation.inventory import Inventory, take_inventory
 from ..reconciliation.matching import match
-from ..reconciliation.matching.candidates import is_conversation
-from ..reconciliation.matching.lineage import Lineage
 from ..reconciliation.orphans import find_orphans
 from ..scan_cache import USE_INDEX
 from ..stores.locate import StrPath
 from ..stores.project_folder import normalize
+from ..stores.transcripts import is_conversation, path_of
 from .sdk import session_info, typed_first
 
 SCHEMA = "sessscan.list/1"
@@ -138,14 +138,14 @@ def list_all(
     which nobody said anything and that have no title; of several files of one session the newest counts.
     Raises OSError for a folder that was named and cannot be listed.
     """
-    survey = take(stores, projects, progress, int(time.time() * 1000), index)
-    docket = match(survey, Lineage(survey))
-    known = standings(docket, find_orphans(docket)) if survey.contents else None
+    inventory = take_inventory(stores, projects, progress, int(time.time() * 1000), index)
+    state = match(inventory, Details(inventory))
+    known = standings(state, find_orphans(state)) if inventory.contents else None
     sessions = []
     matched = total = 0
     check = _Check(wanted or Wanted())
-    for name in survey.by_id:
-        transcript = survey.pick(name)
+    for name in inventory.by_id:
+        transcript = inventory.newest(name)
         standing = None if known is None else known.get(name, Standing("none"))
         session = None if transcript is None else _session(transcript, standing)
         if session is None or transcript is None:
@@ -159,9 +159,9 @@ def list_all(
         tuple(sessions if limit is None else sessions[:limit]),
         matched,
         total,
-        tuple(contents.store.path for contents in survey.contents),
-        sum(action.kind == "hold" for action in verdicts(docket)),
-        tuple(_errors(survey)),
+        tuple(contents.store.path for contents in inventory.contents),
+        sum(action.kind == "hold" for action in actions(state)),
+        tuple(_errors(inventory)),
     )
 
 
@@ -237,8 +237,8 @@ def _directories(transcript: _core.Transcript) -> Iterator[str]:
     return (name for name in named if name)
 
 
-def _errors(survey: Survey) -> Iterator[tuple[str, str]]:
-    for error in survey.errors:
+def _errors(inventory: Inventory) -> Iterator[tuple[str, str]]:
+    for error in inventory.errors:
         yield os.fsdecode(error.filename or ""), describe(error)
-    for transcript in survey.unread:
+    for transcript in inventory.unread:
         yield path_of(transcript), describe(transcript.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +71,7 @@ class SnapshotSource:
         """Return when a version of a row that names `transcript` was first kept, epoch ms; None if never."""
         return self._query(lambda snapshots: snapshots.first_named(path, transcript), None)
 
-    def capture(self, contents: list[Contents]) -> None:
+    def capture(self, contents: Sequence[Contents]) -> None:
         """Keep the healthy rows of stores, and remember which sessions the user has deleted."""
         rows = [row.path for found in contents for row in found.rows if row.state == "ok"]
         if self._snapshots is None and rows and self._write:

@@ -6,6 +6,7 @@ cannot be listed the error is collected, not raised, unless the user named that 
 
 from __future__ import annotations
 
+import errno
 import ntpath
 import os
 import posixpath
@@ -52,6 +53,10 @@ class Listing:
     indexes: list[str] = field(default_factory=list)
     """The legacy `sessions-index.json` files beside them."""
     errors: list[OSError] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    """The project folders."""
+    without_transcripts: list[str] = field(default_factory=list)
+    """Those in which there is no transcript (any more)."""
 
 
 def user_data_folders(platform: str, env: Mapping[str, str], home: str) -> tuple[str, ...]:
@@ -110,7 +115,7 @@ def locate(
         neighbours = _neighbours(found)
         if any(_same(root, standard_projects) for root in roots):
             neighbours.update(dict.fromkeys(standard))
-        context = [store for path in neighbours for store in _in_user_data(path, [])]
+        context = [store for path in neighbours for store in _in_user_data(path, errors)]
     seen: set[tuple[int, int] | str] = set()  # a store that was named is not in the context too
     return Places(
         tuple(_once(found, seen)),
@@ -148,13 +153,25 @@ def format_of(folder: str | Path, otherwise: RowFormat = CODE) -> RowFormat:
 
 
 def list_transcripts(roots: Iterable[str]) -> Listing:
-    """Return each `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one."""
+    """Return every `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one.
+
+    Links to project folders are followed, each real folder once.
+    """
     listing = Listing()
+    seen: set[tuple[int, int] | str] = set()
     for root in roots:
+        if not _is_new(root, seen):
+            continue
         folders, own = _project_folder(root, listing)
-        if not own:
+        if own:
+            listing.folders.append(root)
+        else:
             for folder in folders:
-                _project_folder(folder, listing)
+                if _is_new(folder, seen):
+                    listing.folders.append(folder)
+                    _, holds = _project_folder(folder, listing)
+                    if not holds:
+                        listing.without_transcripts.append(folder)
     return listing
 
 
@@ -165,9 +182,29 @@ def transcripts_in(folder: str, errors: list[OSError]) -> Iterator[os.DirEntry[s
             yield entry
 
 
-def folders_in(path: str, errors: list[OSError]) -> list[str]:
-    """Return the folders in a folder, sorted, without links and junctions."""
-    return sorted(entry.path for entry in entries(path, errors) if is_folder(entry))
+def folders_in(path: str, errors: list[OSError], *, follow: bool = False) -> list[str]:
+    """Return the subfolders of a folder, sorted; with `follow` also links and junctions that lead to one.
+
+    A link that leads nowhere is an error then: what it stands for cannot be looked at.
+    """
+    found = []
+    for entry in entries(path, errors):
+        if is_folder(entry) or (follow and _leads_to_folder(entry, errors)):
+            found.append(entry.path)
+    return sorted(found)
+
+
+def _leads_to_folder(entry: os.DirEntry[str], errors: list[OSError]) -> bool:
+    """Tell whether an entry is a link or junction to a folder; add to `errors` if it leads nowhere."""
+    try:
+        if stat.S_ISDIR(entry.stat().st_mode):
+            return True
+    except FileNotFoundError:
+        if entry.is_symlink():
+            errors.append(OSError(errno.ENOENT, "a link that leads nowhere", entry.path))
+    except OSError as error:
+        errors.append(error)
+    return False
 
 
 def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
@@ -215,7 +252,7 @@ def _project_folder(path: str, listing: Listing) -> tuple[list[str], bool]:
         elif name == INDEX_NAME:
             if is_file(entry):
                 listing.indexes.append(entry.path)
-        elif is_folder(entry):
+        elif is_folder(entry) or _leads_to_folder(entry, listing.errors):
             folders.append(entry.path)
     names.sort()
     listing.transcripts.extend(names)
@@ -253,10 +290,8 @@ def _in_user_data(user_data: str, errors: list[OSError]) -> Iterator[Store]:
 
 
 def _in_registry(registry: Path, user_data: str, errors: list[OSError]) -> Iterator[Store]:
-    if registry.is_symlink():
-        return
-    for account in folders_in(str(registry), errors):
-        for organisation in folders_in(account, errors):
+    for account in folders_in(str(registry), errors, follow=True):
+        for organisation in folders_in(account, errors, follow=True):
             yield Store(organisation, user_data, REGISTRIES[registry.name])
 
 
@@ -290,15 +325,20 @@ def _holds_rows(path: str) -> bool:
 
 def _once(found: Iterable[Store], seen: set[tuple[int, int] | str]) -> Iterator[Store]:
     """Yield each folder once, also where two paths lead to it (on Windows a package's folder has two)."""
-    for store in found:
-        try:
-            status = Path(store.path).stat()
-        except OSError:
-            continue
-        identity = (status.st_dev, status.st_ino) if status.st_ino else store.path
-        if identity not in seen:
-            seen.add(identity)
-            yield store
+    return (store for store in found if _is_new(store.path, seen))
+
+
+def _is_new(path: str, seen: set[tuple[int, int] | str]) -> bool:
+    """Tell whether a folder is there and was not met before, under this or another name; note that it was."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - there are thousands
+    except OSError:
+        return False
+    identity = (status.st_dev, status.st_ino) if status.st_ino else path
+    if identity in seen:
+        return False
+    seen.add(identity)
+    return True
 
 
 def _neighbours(found: Iterable[Store]) -> dict[str, None]:

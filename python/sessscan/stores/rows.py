@@ -67,6 +67,8 @@ class Contents:
     copies: list[Leftover] = field(default_factory=list)
     tombstones: set[str] = field(default_factory=set)
     """The ids (without `local_`) of the sessions and transcripts that the user deleted."""
+    deletions: list[tuple[str, str]] = field(default_factory=list)
+    """The same ids, each with the path of the file that marks it."""
     stats: dict[str, os.stat_result] = field(default_factory=dict)
     """The status of each row that is not healthy, from when it was read, by path."""
     errors: list[OSError] = field(default_factory=list)
@@ -87,6 +89,7 @@ def read_store(store: Store) -> Contents:
                 contents.copies.append(Leftover(entry.path, name[: name.index(".json")], store))
         elif name.startswith("deleted_"):
             contents.tombstones.add(_tombstone(name))
+            contents.deletions.append((_tombstone(name), entry.path))
     rows.sort(key=lambda entry: entry.name)
     contents.temporaries.sort(key=lambda leftover: leftover.path)
     contents.copies.sort(key=lambda leftover: leftover.path)

@@ -1,4 +1,4 @@
-"""What a transcript says about its row: each field's value, and where it comes from.
+"""Derive a row's fields from its transcript: each field's value, and where it comes from.
 
 Nothing here grants, resumes or deletes anything: permissions are the app's defaults, and what the transcript
 does not say is left out.
@@ -6,36 +6,27 @@ does not say is left out.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ... import _core
-from ...stores.project_folder import matches_key
-from ..inventory import folder_of, path_of, transcript_id
-
-WORKTREE_PART = re.compile(r"[/\\]\.claude[/\\]worktrees[/\\][^/\\]+")
-
-DEFAULTS: dict[str, Any] = {
-    "permissionMode": "default",
-    "remoteMcpServersConfig": [],
-    "alwaysAllowedReasons": [],
-    "sessionPermissionUpdates": [],
-    "spawnSeed": {},
-}
-"""What the app writes for a session to which nothing was granted yet."""
+from ...stores.project_folder import WORKTREE_PART, matches_key
+from ...stores.row_fields import DEFAULTS
+from ...stores.transcripts import folder_of, transcript_id
 
 Fields = dict[str, tuple[Any, str]]
 """Each field with its value and its provenance."""
 
 
-def derive(transcript: _core.Transcript, session_id: str) -> Fields:
-    """All fields of a row that can be known from its transcript, in the app's order."""
-    lines = _lines(transcript)
+def fields_of(transcript: _core.Transcript, details: _core.Details | None, session_id: str) -> Fields:
+    """Return all fields of a row that can be known from its transcript, in the app's order.
+
+    `details`: what the scan says of the transcript's lines; None where it could not be asked.
+    """
     fields: Fields = {
         "sessionId": (session_id, "the row's name"),
         "cliSessionId": (transcript_id(transcript), "the transcript's name"),
     }
-    directory = _directory(transcript, lines)
+    directory = _directory(transcript, details)
     if directory is not None:
         fields["cwd"] = directory
         fields["originCwd"] = _origin(transcript, directory)
@@ -55,7 +46,7 @@ def derive(transcript: _core.Transcript, session_id: str) -> Fields:
         fields["lastActivityAt"] = (transcript.last_activity_at, "the transcript's last timestamp")
         fields["lastFocusedAt"] = (transcript.last_activity_at, "the transcript's last timestamp")
     if transcript.title is not None:
-        fields["title"] = (transcript.title, _title_origin(transcript, lines))
+        fields["title"] = (transcript.title, _title_origin(transcript, details))
         custom = transcript.title_source == "custom"
         fields["titleSource"] = ("user" if custom else "auto", "the kind of title")
     fields["isArchived"] = (False, "default")
@@ -69,37 +60,26 @@ def derive(transcript: _core.Transcript, session_id: str) -> Fields:
     return fields
 
 
-def _lines(transcript: _core.Transcript) -> dict[tuple[str, object], int]:
-    """The line of each title (its last) and each directory (its first)."""
-    lines: dict[tuple[str, object], int] = {}
-    try:
-        for event in _core.events(path_of(transcript), kinds=("title", "cwd")):
-            if event.kind == "title":
-                lines[(event.source or "", event.value)] = event.line
-            else:
-                lines.setdefault(("cwd", event.value), event.line)
-    except OSError:
-        return {}
-    return lines
-
-
-def _directory(transcript: _core.Transcript, lines: dict[tuple[str, object], int]) -> tuple[str, str] | None:
-    """The session's own directory: the first whose key is the folder's name, else the first."""
+def _directory(transcript: _core.Transcript, details: _core.Details | None) -> tuple[str, str] | None:
+    """Return the session's own directory: the first whose key is the folder's name, else the first."""
     folder = folder_of(transcript)
-    for (kind, value), line in lines.items():
-        if kind == "cwd" and isinstance(value, str) and matches_key(value, folder):
+    first: dict[str, int] = {}
+    for line, value in () if details is None else details.cwds:
+        first.setdefault(value, line)
+    for value, line in first.items():
+        if matches_key(value, folder):
             return value, f"cwd, line {line}"
     moved = transcript.relocated_cwd
     if moved is not None and matches_key(moved, folder):
         return moved, "relocated record"
     if transcript.cwd is None:
         return None
-    first = lines.get(("cwd", transcript.cwd))
-    return transcript.cwd, "cwd" if first is None else f"cwd, line {first}"
+    line_of = first.get(transcript.cwd)
+    return transcript.cwd, "cwd" if line_of is None else f"cwd, line {line_of}"
 
 
 def _origin(transcript: _core.Transcript, directory: tuple[str, str]) -> tuple[str, str]:
-    """The repository's root, as far as it can be known."""
+    """Return the repository's root, as far as it can be known."""
     worktree = transcript.worktree
     cwd, provenance = directory
     if worktree is not None and worktree.original_cwd is not None:
@@ -110,9 +90,9 @@ def _origin(transcript: _core.Transcript, directory: tuple[str, str]) -> tuple[s
     return cwd, provenance
 
 
-def _title_origin(transcript: _core.Transcript, lines: dict[tuple[str, object], int]) -> str:
+def _title_origin(transcript: _core.Transcript, details: _core.Details | None) -> str:
     source = transcript.title_source
     if source in ("custom", "ai"):
-        line = lines.get((source, transcript.title))
+        line = None if details is None else details.title_line(source, transcript.title or "")
         return f"{source}-title" if line is None else f"{source}-title, line {line}"
     return "summary" if source == "summary" else "the first prompt"

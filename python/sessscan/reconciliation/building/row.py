@@ -1,7 +1,7 @@
-"""From a decided case to the very bytes of its row, with the provenance of each field.
+"""Build the bytes of a row that is put back, with the provenance of each field.
 
-What a witness has whole is written as it is. Otherwise the row's own words come first, then those of older
-copies, then what the transcript says. Nothing comes from another session's row.
+A whole state that remains of the row is written as it is. Otherwise the row's own fields come first, then
+those of older copies, then what the transcript says. Nothing comes from another session's row.
 """
 
 from __future__ import annotations
@@ -16,29 +16,16 @@ from typing import Any
 
 from ...errors import UnbuildableError
 from ...model import Action, Fingerprint, Row
+from ...stores.row_fields import DEFAULTS
 from ...stores.rows import BOM, MAX_ROW_SIZE, bare_id, classify_row, read_file, readable_members
-from ..inventory import path_of, transcript_id
-from ..matching.lost_row import Case, Witness, candidate
-from ..matching.remains import is_fresh
-from ..matching.state import Docket
-from .from_transcript import DEFAULTS, Fields, derive
-from .refresh import brought_up_to_date
+from ...stores.transcripts import path_of, transcript_id
+from ..details import Details
+from ..matching.lost_row import Held, LostRow, Matched, Remains, candidate, held
+from ..matching.sources import SOURCES, is_last_save
+from ..matching.state import State
+from .from_transcript import Fields, fields_of
+from .refresh import refreshed
 
-PASSING = frozenset(
-    (
-        "interruptedByQuitAt",
-        "armedWorkAtQuit",
-        "pendingFirstStart",
-        "transcriptUnavailable",
-        "stagedTranscriptPath",
-    )
-)
-"""Fields about the moment they were written in: later they make the app resume, delete or report."""
-ELSEWHERE = frozenset(("importedFrom", "sshConfig", "wslConfig"))
-ELSEWHERE_PARTS = ("bridge", "cloud", "remote", "scratch")
-"""What a copy under another account must not bring with it: ties to that account, and connections."""
-GRANTS = frozenset(DEFAULTS)
-"""A copy under another account was granted these there; here nothing is known to be."""
 KEPT = (
     "sessionId",
     "cliSessionId",
@@ -53,92 +40,105 @@ KEPT = (
 TIMES = ("createdAt", "lastActivityAt", "lastFocusedAt")
 
 
-def verdicts(docket: Docket) -> list[Action]:
-    """What would be done about each lost row: `restore` or `hold`. Without a row there is nothing to hold."""
-    return [
-        rebuild(case)
-        for case in docket.cases
-        if case.source is not None or (case.reason is not None and not case.lost)
-    ]
+def actions(state: State) -> list[Action]:
+    """Return what would be done about each lost row: `restore` or `hold`.
+
+    A row of which there is no file cannot be held: there is nothing to leave as it is.
+    """
+    found = []
+    for lost in state.lost:
+        decision = state.verdict(lost)
+        if isinstance(decision, Matched) or (isinstance(decision, Held) and not lost.is_gone):
+            found.append(action(lost, decision, state.details))
+    return found
 
 
-def rebuild(case: Case) -> Action:
-    """What is to be done about a case: put the row back, or hold it and say why."""
-    if case.source is not None:
+def action(lost: LostRow, decision: Matched | Held, details: Details) -> Action:
+    """Return what is to be done about a lost row: put it back, or hold it and say why."""
+    if isinstance(decision, Matched):
         try:
-            return _restore(case)
+            return _restore(lost, decision, details)
         except UnbuildableError as refusal:
-            transcript = case.transcript
+            transcript = decision.transcript
             offered = (
                 ()
                 if transcript is None
                 else (candidate(transcript, transcript_id(transcript), "it is the row's, by the evidence"),)
             )
-            case.hold(case.because(str(refusal)), *offered)
+            decision = held(lost, str(refusal), *offered)
     return Action(
         kind="hold",
-        path=case.row.path,
-        session_id=case.session_id,
-        candidates=tuple(case.candidates),
+        path=lost.path,
+        session_id=lost.session_id,
+        candidates=decision.candidates,
         status="held",
-        error=case.reason,
+        error=decision.reason,
     )
 
 
-def adopt(case: Case) -> Action:
-    """A row for a transcript that has none, under the transcript's own uuid."""
-    return replace(_restore(case), kind="adopt")
+def adopt(lost: LostRow, match: Matched, details: Details) -> Action:
+    """Return the action that makes a row for a transcript that has none, under the transcript's own uuid.
+
+    Raises `UnbuildableError`.
+    """
+    return replace(_restore(lost, match, details), kind="adopt")
 
 
-def _restore(case: Case) -> Action:
-    row, provenance, content, read = _content(case)
-    state, _, _ = classify_row(content, case.session_id, case.row.store.format)
+def _restore(lost: LostRow, match: Matched, details: Details) -> Action:
+    row, provenance, content, read = _content(lost, match, details)
+    state, _, _ = classify_row(content, lost.session_id, lost.row.store.format)
     if state != "ok":
-        row_format = case.row.store.format
+        row_format = lost.row.store.format
         needed = " and ".join(row_format.required)
         missing = f" (a {row_format.name} row needs its {needed})" if needed else ""
         raise UnbuildableError(f"what can be known of it does not make a row that the app accepts{missing}")
-    transcript = case.transcript
+    transcript = match.transcript
     return Action(
         kind="restore",
-        path=case.row.path,
-        session_id=case.session_id,
-        cli_session_id=case.cli_session_id,
+        path=lost.path,
+        session_id=lost.session_id,
+        cli_session_id=match.cli_session_id,
         transcript=None if transcript is None else path_of(transcript),
-        source=case.source,
-        evidence=tuple(case.evidence),
+        source=match.source,
+        evidence=match.evidence,
         row=row,
         provenance=provenance,
         content=content,
-        rests_on=_fingerprints(case, read),
+        rests_on=_fingerprints(lost, match, read),
+        absence=match.absence,
     )
 
 
-def _content(case: Case) -> tuple[dict[str, Any], dict[str, str], bytes, dict[str, bytes]]:
-    """The row, each field's provenance, its bytes, and the files that were read for it."""
-    read = {witness.path: _read_again(witness) for witness in case.base if witness.version is None}
-    best = case.base[0] if case.base else None
+def _content(
+    lost: LostRow, match: Matched, details: Details
+) -> tuple[dict[str, Any], dict[str, str], bytes, dict[str, bytes]]:
+    """Return the row, each field's provenance, its bytes, and the files that were read for it."""
+    read = {one.path: _read_again(one) for one in match.base if one.version is None}
+    best = match.base[0] if match.base else None
+    transcript = match.transcript
+    lines = None if transcript is None else details.of(transcript)
     if best is not None and best.version is not None:
-        return (*brought_up_to_date(case, best.version, best.data), read)
+        return (*refreshed(lost, match, best.version, best.data, lines), read)
     if best is not None:
         whole = read[best.path]
         stripped = whole.removeprefix(BOM)
-        if best.kind == "tmp" and is_fresh(case, best):
-            return _verbatim(whole, "its .tmp", read)
-        if best.kind == "own" and classify_row(stripped, case.session_id, case.row.store.format)[0] == "ok":
-            return _verbatim(stripped, "the row itself", read)
+        if best.kind == "tmp" and is_last_save(best, lost):
+            return _verbatim(whole, SOURCES["tmp"].name, read)
+        if best.kind == "own" and classify_row(stripped, lost.session_id, lost.row.store.format)[0] == "ok":
+            return _verbatim(stripped, SOURCES["own"].name, read)
     fields: Fields = {}
-    for witness in case.base:
-        for key, value in _members(witness, read[witness.path]).items():
-            fields.setdefault(key, (value, _origin(witness)))
-    derived = {} if case.transcript is None else derive(case.transcript, case.session_id)
-    if case.base and all(witness.kind in ("copy", "tmp") for witness in case.base):
+    for one in match.base:
+        source = SOURCES[one.kind]
+        for key, value in source.contribute(one, readable_members(read[one.path])).items():
+            fields.setdefault(key, (value, source.provenance(one)))
+    derived = {} if transcript is None else fields_of(transcript, lines, lost.session_id)
+    if match.base and all(one.kind in ("copy", "tmp") for one in match.base):
         _bring_up_to_date(fields, derived)
-    entire = best is not None and best.kind != "prefix" and case.row.state != "not-a-row"
+    entire = best is not None and best.kind != "prefix" and lost.row.state != "not-a-row"
     for key, value in derived.items():
         if key not in fields and (not entire or key in KEPT):
             fields[key] = value
-    _correct(case, fields, derived)
+    _correct(lost, match, fields, derived)
     row, content = _fitting(fields, derived)
     return row, {key: fields[key][1] for key in row}, content, read
 
@@ -150,33 +150,8 @@ def _verbatim(
     return row, dict.fromkeys(row, origin), content, read
 
 
-def _members(witness: Witness, data: bytes) -> dict[str, Any]:
-    """What a witness contributes to the row."""
-    members = readable_members(data)
-    if witness.partial:
-        members["cliSessionId"] = witness.cli_session_id
-    if witness.kind in ("copy", "prefix"):
-        members = {k: v for k, v in members.items() if k not in PASSING and not k.startswith("error")}
-    if witness.elsewhere:
-        members = {
-            key: value
-            for key, value in members.items()
-            if key not in ELSEWHERE and key not in GRANTS and not key.startswith(ELSEWHERE_PARTS)
-        }
-        members |= {key: type(value)(value) for key, value in DEFAULTS.items()}
-    return members
-
-
-def _origin(witness: Witness) -> str:
-    if witness.kind == "own":
-        return "the row itself"
-    if witness.kind == "prefix":
-        return "what is left of the row"
-    return f"{'a copy' if witness.kind == 'copy' else 'its .tmp'}, {witness.path}"
-
-
 def _bring_up_to_date(fields: Fields, derived: Fields) -> None:
-    """Takes from the transcript what has happened since an older state of the row was written."""
+    """Take from the transcript what has happened since an older state of the row was written."""
     known = fields.get("lastActivityAt", (0, ""))[0]
     latest = derived.get("lastActivityAt", (0, ""))[0]
     if not _is_number(known) or latest <= known:
@@ -192,15 +167,15 @@ def _bring_up_to_date(fields: Fields, derived: Fields) -> None:
         fields["title"], fields["titleSource"] = derived["title"], derived["titleSource"]
 
 
-def _correct(case: Case, fields: Fields, derived: Fields) -> None:
-    """Makes a row of it: the id is the file's name, and the times are numbers."""
-    if fields.get("sessionId", (None, ""))[0] != case.session_id:
-        fields["sessionId"] = (case.session_id, "the row's name")
+def _correct(lost: LostRow, match: Matched, fields: Fields, derived: Fields) -> None:
+    """Make the fields fit for a row: the id is the file's name, and the times are numbers."""
+    if fields.get("sessionId", (None, ""))[0] != lost.session_id:
+        fields["sessionId"] = (lost.session_id, "the row's name")
     stated = fields.get("cliSessionId", (None, ""))[0]
-    if case.cli_session_id is not None and not (
-        isinstance(stated, str) and stated.lower() == case.cli_session_id
+    if match.cli_session_id is not None and not (
+        isinstance(stated, str) and stated.lower() == match.cli_session_id
     ):
-        fields["cliSessionId"] = (case.cli_session_id, "the transcript's name")
+        fields["cliSessionId"] = (match.cli_session_id, "the transcript's name")
     for key in ("createdAt", "lastActivityAt"):
         if not _is_number(fields.get(key, (None, ""))[0]):
             others = [(fields[name][0], f"its {name}") for name in TIMES if name in fields and name != key]
@@ -214,7 +189,8 @@ def _correct(case: Case, fields: Fields, derived: Fields) -> None:
 
 
 def _fitting(fields: Fields, derived: Fields) -> tuple[dict[str, Any], bytes]:
-    """The row and its bytes, without what JSON cannot say and what would make it too large for the app."""
+    """Return the row and its bytes, without what JSON cannot say and what would make it too large for the
+    app."""
     order = dict.fromkeys([key for key in ("sessionId", *derived) if key in fields] + list(fields))
     row = {key: fields[key][0] for key in order}
     try:
@@ -237,7 +213,7 @@ def _fitting(fields: Fields, derived: Fields) -> tuple[dict[str, Any], bytes]:
 
 
 def _encode(row: dict[str, Any]) -> bytes:
-    """Compact JSON in UTF-8. A lone surrogate stays the escape that it was, which JSON allows."""
+    """Encode a row as compact JSON in UTF-8. A lone surrogate stays an escape, which JSON allows."""
     text = json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "backslashreplace")
 
@@ -254,36 +230,44 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-def _read_again(witness: Witness) -> bytes:
-    """A witness's content, if it is still the file that was judged."""
+def _read_again(remains: Remains) -> bytes:
+    """Return the content of the file that remains were found in, if it is still the same file."""
     try:
-        data, now = read_file(witness.path)
+        data, now = read_file(remains.path)
     except OSError as error:
         raise UnbuildableError(
-            f"{witness.path} could not be read again ({error.strerror or error})"
+            f"{remains.path} could not be read again ({error.strerror or error})"
         ) from None
-    _same(witness.path, witness.status, now)
+    _same(remains.path, remains.status, now)
     return data
 
 
-def _same(path: str, before: os.stat_result, now: os.stat_result) -> None:
-    if (before.st_size, before.st_mtime_ns, before.st_ino) != (now.st_size, now.st_mtime_ns, now.st_ino):
+def _same(path: str, before: os.stat_result | None, now: os.stat_result) -> None:
+    if before is None or (before.st_size, before.st_mtime_ns, before.st_ino) != (
+        now.st_size,
+        now.st_mtime_ns,
+        now.st_ino,
+    ):
         raise UnbuildableError(f"{path} changed while it was looked at")
 
 
-def _fingerprints(case: Case, read: dict[str, bytes]) -> tuple[Fingerprint, ...]:
-    """All that the case was concluded from, the target first."""
-    found = [_target(case.row, case.status, read)]
-    for path in dict.fromkeys([*read, *case.rests_on]):
-        if path != case.row.path:
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _fingerprints(lost: LostRow, match: Matched, read: dict[str, bytes]) -> tuple[Fingerprint, ...]:
+    """Return the files that the match was concluded from, the target first."""
+    found = [_target(lost.row, lost.status, read)]
+    for path in dict.fromkeys([*read, *match.rests_on]):
+        if path != lost.path:
             found.append(_content_of(path, read.get(path)))
-    transcript = case.transcript
+    transcript = match.transcript
     if transcript is not None:
         path = path_of(transcript)
         status = _status(path)
         found.append(Fingerprint(path, True, transcript.size, status.st_mtime_ns, status.st_ino))
-    folder = case.row.path.rpartition(os.sep)[0]
-    for name in (bare_id(case.session_id), case.cli_session_id):
+    folder = lost.path.rpartition(os.sep)[0]
+    for name in (bare_id(lost.session_id), match.cli_session_id):
         if name is not None:
             found.append(Fingerprint(f"{folder}{os.sep}deleted_{name}", False))
     return tuple(dict.fromkeys(found))
@@ -325,7 +309,7 @@ def _hash_of_file(path: str, before: os.stat_result) -> str:
 
 @lru_cache(maxsize=4096)
 def _hash_of_zeros(size: int) -> str:
-    """Rows of zeros come by the thousand, and of few lengths."""
+    """Return the SHA-256 of so many zero bytes. Rows of zeros come by the thousand, and of few lengths."""
     digest = hashlib.sha256()
     block = bytes(1 << 16)
     for _ in range(size >> 16):

@@ -1,213 +1,252 @@
-"""What a lost row's witnesses prove.
-
-A row, its `.tmp` and a copy of it name their transcript themselves: that decides alone. Where they contradict
-each other the newest state of the row counts, and where it cannot be told which is the newest, none.
-"""
+"""Match lost rows by what remains of them: the row, its `.tmp`, a copy or a snapshot names its transcript."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import replace
-
 from ... import _core
-from ...model import Evidence, Source
-from ...snapshots.store import RowVersion
-from ...stores.row_states import LOST_STATES, MISSING
-from ...stores.rows import PRIOR
-from ..inventory import transcript_id
-from .candidates import DESKTOP
-from .lost_row import Case, Witness, candidate, span
-from .remains import SETTLING, Witnesses, is_fresh, stated_at
-from .state import Docket
+from ...model import Evidence
+from ...stores.row_states import MISSING
+from ...stores.transcripts import DESKTOP, path_of, transcript_id
+from .limits import SETTLING
+from .lost_row import LostRow, Matched, Nothing, Remains, Verdict, candidate
+from .remains import can_be_written, newest, why_not_written
+from .rivals import Doubt, Stands
+from .sources import SOURCES
+from .state import Proposal, State, is_deleted_here
 
 
-def hear(docket: Docket) -> None:
-    """Decides the cases whose witnesses name a transcript; holds those that nothing can be written for."""
-    witnesses = Witnesses(docket.survey, (case.session_id for case in docket.cases))
-    given = [case for case in docket.cases if not case.open]
-    for case in given:  # by the user's word; what is left of the row still comes before what can be derived
-        witnesses.call(case)
-        case.base = [w for w in _of_itself(case) if w.cli_session_id in (None, case.cli_session_id)]
-        if case.base and case.base[0].kind == "snapshot":
-            case.source = "snapshot"
-    cases = docket.undecided()
-    wanting: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        untouchable = LOST_STATES[case.row.state].untouchable
-        if untouchable is not None or case.row.error is not None:
-            case.hold(untouchable or "something else than a file stands in its place")
-            continue
-        witnesses.call(case)
-        agreeing, contradiction = newest(case)
-        named = next((w.cli_session_id for w in agreeing if w.cli_session_id is not None), None)
-        if contradiction is not None:
-            case.hold(contradiction, *docket.named(case))
-        elif case.misnamed is not None and not (agreeing and agreeing[0].kind == "snapshot"):
-            case.hold(f"it names no transcript, but {case.misnamed!r}", *docket.named(case))
-        elif case.lost and not any(witness.kind in ("tmp", "snapshot") for witness in agreeing):
-            left = "a snapshot" if case.row.state == MISSING else "a .tmp"
-            case.hold(case.because(f"nothing is left of its row but {left} that cannot be used"))
-        elif named is not None:
-            _judge(docket, case, agreeing, named)
-            if case.source is not None or case.reason is not None:
-                wanting[named].append(case)
-        elif agreeing and _never_started(case, agreeing[0]):
-            decide(docket, case, agreeing[:1])
-        else:
-            case.base = _of_itself(case)
-    docket.settle(wanting)
-    for case in cases:
-        for witness in case.witnesses:
-            if witness.version is not None:
-                fields = witness.fields
-                row = replace(case.row, state="ok", mtime=witness.mtime, fields=fields, error=None)
-                docket.survey.remember(row)
-            earlier = witness.fields.get(PRIOR)
-            for name in [witness.cli_session_id, *(earlier if isinstance(earlier, list) else ())]:
-                if isinstance(name, str):
-                    docket.taken.setdefault(name.lower(), case.session_id)
+def by_content(state: State) -> tuple[list[Proposal], dict[str, tuple[str, ...]]]:
+    """Propose a verdict on each row whose remains name a transcript, and on those nothing can be written for.
 
-
-def newest(case: Case) -> tuple[list[Witness], str | None]:
-    """The witnesses that agree with the newest one; or, where it cannot be told, the reason."""
-    heard = case.witnesses
-    naming = [witness for witness in heard if witness.cli_session_id is not None]
-    if not naming:
-        return heard, None
-    best = naming[0]
-    for other in naming[1:]:
-        if other.cli_session_id != best.cli_session_id:
-            order = _compare(best, other)
-            if order == 0:
-                return [], (
-                    f"{best.path} and {other.path} name different transcripts, and it cannot be told "
-                    "which of them is the newer"
-                )
-            if order < 0:
-                best = other
-    return [witness for witness in heard if witness.cli_session_id in (None, best.cli_session_id)], None
-
-
-def _of_itself(case: Case) -> list[Witness]:
-    return [w for w in case.witnesses if w.path == case.row.path or w.kind == "snapshot"]
-
-
-def _never_started(case: Case, witness: Witness) -> bool:
-    """Whether it is a whole row without a transcript to name: one of a session that had none yet.
-
-    A row that was written again after the snapshot may name one by now.
+    Also returns, by row, notes on remains that looked like evidence and are none.
     """
-    if witness.kind == "snapshot":
-        return case.lost or case.row.mtime <= witness.mtime + SETTLING
-    times = (witness.fields.get("createdAt"), witness.fields.get("lastActivityAt"))
-    known = any(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
-    return witness.kind == "tmp" or (witness.kind == "own" and known)
+    proposals: list[Proposal] = []
+    notes: dict[str, tuple[str, ...]] = {}
+    for lost in state.undecided():
+        found = _propose(state, lost)
+        if isinstance(found, Proposal):
+            proposals.append(found)
+        elif found is not None:
+            notes[lost.path] = (found,)
+    return proposals, notes
 
 
-def _judge(docket: Docket, case: Case, agreeing: list[Witness], named: str) -> None:
-    """Decides a case whose witnesses name the transcript `named`."""
-    transcript = docket.pick(named, agreeing[0].fields.get("cwd"))
-    entire = any(witness.kind in ("snapshot", "tmp", "own") for witness in agreeing)
-    version = agreeing[0].version
-    naming = [witness for witness in agreeing if witness.cli_session_id == named]
-    if named in _deleted_here(docket, case):
-        case.deleted = True
-        return
-    if docket.taken.get(named, case.session_id) != case.session_id:
-        case.hold("you gave the transcript that it names to another row", *docket.named(case))
-        return
-    objection = docket.objection(case, named, version)
-    if objection is not None:
-        case.hold(f"it names the transcript {named}, but {objection}", *docket.named(case))
-        return
-    if transcript is None and all(witness.kind == "copy" for witness in naming):
-        case.remarks.append(f"a copy of it names the transcript {named}, which is not there")
-        return  # the copy may be old: a session's transcript is not the same for ever
-    if transcript is None and not entire:
-        unread = any(transcript_id(other) == named for other in docket.survey.unread)
-        missing = "cannot be read" if unread else "is not among the transcripts looked at"
-        case.hold(f"it names the transcript {named}, but that {missing}")
-        return
-    newer = docket.lineage.newer_copy(transcript) if transcript is not None else None
-    stale = all(witness.kind == "copy" for witness in naming) or _outlived(version, newer)
-    if newer is not None and stale:
-        case.hold(
-            f"a {'copy' if version is None else 'snapshot'} of it names a transcript whose conversation went "
-            "on in another",
-            candidate(newer, transcript_id(newer), "the conversation went on in this one"),
-            *docket.named(case),
+def as_kept(state: State) -> list[Proposal]:
+    """Propose to put rows back as a snapshot has them that named no transcript then, and for which nothing
+    proves one now."""
+    return [
+        Proposal(lost, restored(state, lost, [snapshot], None, None, ()))
+        for lost in state.undecided()
+        for snapshot in lost.remains
+        if snapshot.version is not None and snapshot.cli_session_id is None
+    ]
+
+
+def restored(
+    state: State,
+    lost: LostRow,
+    agreeing: list[Remains],
+    transcript: _core.Transcript | None,
+    named: str | None,
+    more: tuple[Evidence, ...],
+    stands: Stands | None = None,
+) -> Matched:
+    """Return a match from remains: the first of them is put back, the later ones fill in what it lacks."""
+    first = agreeing[0]
+    if first.kind == "snapshot":
+        # The row is there whole: only what was written of it later can add to that.
+        agreeing = [one for one in agreeing if one.kind == "snapshot" or one.path == lost.path]
+    because = "" if stands is None else f"; {stands.because}"
+    evidence = [Evidence(one.kind, SOURCES[one.kind].describe(one, lost)) for one in agreeing]
+    evidence[0] = Evidence(evidence[0].kind, evidence[0].detail + because)
+    return Matched(
+        source=SOURCES[first.kind].source,
+        transcript=transcript,
+        cli_session_id=named,
+        evidence=(*evidence, *more),
+        base=tuple(agreeing),
+        rests_on=tuple(one.path for one in agreeing if one.path != lost.path and one.version is None),
+        absence=None if stands is None else stands.absence,
+    )
+
+
+def _propose(state: State, lost: LostRow) -> Proposal | str | None:
+    if not can_be_written(lost):
+        return Proposal(lost, state.hold(lost, why_not_written(lost)))
+    agreeing, contradiction = newest(lost)
+    named = next((one.cli_session_id for one in agreeing if one.cli_session_id is not None), None)
+    contradiction = contradiction or lost.contradiction
+    if contradiction is not None and not (named is not None and agreeing[0].kind == "snapshot"):
+        return Proposal(lost, state.hold(lost, contradiction, *state.named(lost)))
+    if lost.misnamed is not None and not (agreeing and agreeing[0].kind == "snapshot"):
+        return Proposal(
+            lost, state.hold(lost, f"it names no transcript, but {lost.misnamed!r}", *state.named(lost))
         )
-        return
-    case.transcript = transcript
-    case.cli_session_id = named
-    decide(docket, case, agreeing)
+    if lost.is_gone and not any(one.kind in ("tmp", "snapshot") for one in agreeing):
+        left = "a snapshot" if lost.row.state == MISSING else "a .tmp"
+        return Proposal(lost, state.hold(lost, f"nothing is left of its row but {left} that cannot be used"))
+    if named is not None:
+        return _judge(state, lost, agreeing, named)
+    if agreeing and _never_started(lost, agreeing[0]):
+        return Proposal(lost, restored(state, lost, agreeing[:1], None, None, ()))
+    return None
+
+
+def _judge(state: State, lost: LostRow, agreeing: list[Remains], named: str) -> Proposal | str:
+    """Propose a verdict on a row whose remains name the transcript `named`."""
+    if is_deleted_here(state, lost, named):
+        return Proposal(lost, Nothing("the session was deleted"))
+    if state.taken.get(named, lost.session_id) != lost.session_id:
+        return Proposal(
+            lost, state.hold(lost, "you gave the transcript that it names to another row", *state.named(lost))
+        )
+    version = agreeing[0].version
+    objection = state.objection(lost, named, version)
+    if objection is not None:
+        reason = f"it names the transcript {named}, but {objection}"
+        replaced = state.is_replaced(lost, named, version)
+        return Proposal(lost, state.hold(lost, reason, *state.named(lost), replaced=replaced), named)
+    naming = [one for one in agreeing if one.cli_session_id == named]
+    transcript, several = _file(state, lost, agreeing, named)
+    if several is not None:
+        return Proposal(lost, state.hold(lost, several, *state.named(lost)), named)
     if transcript is None:
-        case.evidence.append(Evidence("missing", f"the transcript {named} is not among those looked at"))
+        if all(one.kind == "copy" for one in naming):
+            # A copy may be old: a session's transcript is not the same for ever.
+            return f"a copy of it names the transcript {named}, which is not there"
+        if not any(one.kind in ("snapshot", "tmp", "own") for one in agreeing):
+            unread = any(transcript_id(other) == named for other in state.inventory.unread)
+            missing = "cannot be read" if unread else "is not among the transcripts looked at"
+            reason = f"it names the transcript {named}, but that {missing}"
+            return Proposal(lost, state.hold(lost, reason), named)
+    return Proposal(lost, _verdict(state, lost, agreeing, naming, named, transcript), named)
 
 
-def decide(docket: Docket, case: Case, agreeing: list[Witness]) -> None:
-    """Puts the row back as the first of its witnesses has it; the later ones fill in what it lacks."""
-    kinds = [witness.kind for witness in agreeing]
-    if kinds[0] == "snapshot":
-        # The row is there whole: nothing but what was written of it later can add to that.
-        agreeing = [w for w in agreeing if w.kind == "snapshot" or w.path == case.row.path]
-    case.base = agreeing
-    case.evidence = [_told(docket, case, witness) for witness in agreeing]
-    sources: dict[str, Source] = {
-        "snapshot": "snapshot",
-        "tmp": "tmp",
-        "own": "prefix",
-        "prefix": "prefix",
-        "copy": "copy",
-    }
-    case.source = sources[kinds[0]]
-    case.rests_on = [w.path for w in agreeing if w.path != case.row.path and w.version is None]
+def _verdict(
+    state: State,
+    lost: LostRow,
+    agreeing: list[Remains],
+    naming: list[Remains],
+    named: str,
+    transcript: _core.Transcript | None,
+) -> Verdict:
+    """Return the match, with a proved successor in place of the transcript that was named; or the hold."""
+    since = max(one.stated_until for one in naming)
+    decision = state.rivals.decide(lost, transcript, since)
+    newer = None if transcript is None else state.lineage.newer_copy(transcript)
+    if transcript is not None and newer is not None and _is_outlived(naming, newer):
+        went_on = _successor(state, lost, agreeing, transcript, newer)
+        if went_on is not None:
+            return went_on
+        what = "copy" if all(one.kind == "copy" for one in naming) else "snapshot"
+        return state.hold(
+            lost,
+            f"a {what} of it names a transcript whose conversation went on in another",
+            candidate(newer, transcript_id(newer), "the conversation went on in this one"),
+            *state.named(lost),
+        )
+    if isinstance(decision, Doubt):
+        return state.hold(
+            lost,
+            f"{_name_of(naming[0])} names the transcript {named}, but {decision.reason}",
+            *state.named(lost),
+            *(
+                candidate(rival, transcript_id(rival), "it was active since, and has no row")
+                for rival in decision.rivals
+            ),
+            rivalled=bool(decision.rivals),
+        )
+    changed = _was_changed(lost, naming[0], transcript, since, decision)
+    if changed is not None:
+        return state.hold(
+            lost, f"{_name_of(naming[0])} names the transcript {named}, but {changed}", *state.named(lost)
+        )
+    more: tuple[Evidence, ...] = ()
+    if transcript is None:
+        more = (Evidence("missing", f"the transcript {named} is not among those looked at"),)
+    return restored(state, lost, agreeing, transcript, named, more, decision)
 
 
-def _outlived(version: RowVersion | None, newer: _core.Transcript | None) -> bool:
-    """Whether the app may have given a row another transcript after the snapshot was taken."""
-    if version is None or newer is None or newer.entrypoint not in (DESKTOP, None):
+def _was_changed(
+    lost: LostRow, remains: Remains, transcript: _core.Transcript | None, since: int, decision: Stands
+) -> str | None:
+    """Return why a row cannot have said the same when it was written last as remains of it do.
+
+    A zero-filled file has the length that the row had. Without a turn in between, only times of equal length
+    change in a row; where the length differs, something else has, and it may be the transcript.
+    """
+    whole = remains.kind in ("snapshot", "tmp")
+    if decision.rule != "unrivalled" or lost.row.state != "zero-filled" or not whole:
+        return None
+    if transcript is not None and (transcript.last_activity_at or 0) > since:
+        return None
+    size = len(remains.data) if remains.status is None else remains.status.st_size
+    if size == lost.row.size:
+        return None
+    return (
+        f"the row was {lost.row.size:,} bytes long when it was written last, and this is {size:,}: something "
+        "else in it changed since, and it may be the transcript"
+    )
+
+
+def _successor(
+    state: State,
+    lost: LostRow,
+    agreeing: list[Remains],
+    transcript: _core.Transcript,
+    newer: _core.Transcript,
+) -> Matched | None:
+    """Return the match with the transcript that a conversation went on in, where the files prove that it is
+    the row's: it continues the other in the same folder, and accounts for the row's last write."""
+    name = transcript_id(newer)
+    if (
+        newer.entrypoint != DESKTOP
+        or not state.lineage.goes_on_in(transcript, newer)
+        or state.objection(lost, name) is not None
+        or state.taken.get(name, lost.session_id) != lost.session_id
+    ):
+        return None
+    last = state.rivals.explains(newer, lost)
+    if last is None or last <= (transcript.last_activity_at or 0):
+        return None
+    decision = state.rivals.decide(lost, newer, transcript.last_activity_at or 0)
+    if isinstance(decision, Doubt):
+        return None
+    went_on = Evidence(
+        "continued", f"the conversation of {transcript_id(transcript)} went on in {path_of(newer)}"
+    )
+    return restored(state, lost, agreeing, newer, name, (went_on,), decision)
+
+
+def _file(
+    state: State, lost: LostRow, agreeing: list[Remains], named: str
+) -> tuple[_core.Transcript | None, str | None]:
+    """Return the file of the transcript that is named; or why it cannot be told which of several it is."""
+    cwds = [one.fields.get("cwd") for one in agreeing]
+    cwd = next((value for value in cwds if isinstance(value, str) and value), None)
+    return state.pick(named, cwd), state.ambiguous(named, cwd)
+
+
+def _is_outlived(naming: list[Remains], newer: _core.Transcript) -> bool:
+    """Tell whether the app may have given a row another transcript after its remains were written."""
+    if all(one.kind == "copy" for one in naming):
+        return True
+    version = naming[0].version
+    if version is None or newer.entrypoint not in (DESKTOP, None):
         return False
     return (newer.last_activity_at or 0) > version.taken_at
 
 
-def _told(docket: Docket, case: Case, witness: Witness) -> Evidence:
-    if witness.version is not None:
-        age = span(docket.survey.now - witness.version.taken_at)
-        return Evidence("snapshot", f"sessscan has a snapshot of the whole row, taken {age} ago")
-    if witness.kind == "tmp":
-        age = span(docket.survey.now - witness.mtime)
-        older = "" if is_fresh(case, witness) else ", older than the row's last write"
-        return Evidence("tmp", f"the app left a whole copy of it in {witness.path} {age} ago{older}")
-    if witness.kind == "copy":
-        return Evidence("copy", f"{witness.path} is a readable copy of it")
-    if witness.kind == "own":
-        return Evidence("own", "its content is whole, only the app refuses it")
-    if witness.cli_session_id is None:
-        return Evidence("prefix", f"some of its fields can still be read in {witness.path}")
-    what = "most of its transcript's id" if witness.partial else "its transcript's id"
-    return Evidence("prefix", f"{what} can still be read in {witness.path}")
+def _never_started(lost: LostRow, remains: Remains) -> bool:
+    """Tell whether a whole row without a transcript to name is one of a session that had none yet.
+
+    A row that was written again after the snapshot may name one by now.
+    """
+    if remains.kind == "snapshot":
+        return lost.is_gone or lost.row.mtime <= remains.modified_at + SETTLING
+    times = (remains.fields.get("createdAt"), remains.fields.get("lastActivityAt"))
+    known = any(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
+    return remains.kind == "tmp" or (remains.kind == "own" and known)
 
 
-def _deleted_here(docket: Docket, case: Case) -> set[str]:
-    for contents in docket.survey.contents:
-        if contents.store is case.row.store:
-            return contents.tombstones
-    return set()
-
-
-def _compare(one: Witness, other: Witness) -> int:
-    """Positive if `one` is the newer state of the row, negative if `other` is, 0 if that cannot be told."""
-    direct = ("own", "prefix")
-    if "snapshot" in (one.kind, other.kind) and "copy" in (one.kind, other.kind):
-        return 1 if one.kind == "snapshot" else -1  # a copy went its own way
-    if one.kind in direct and other.kind in ("copy", "snapshot"):
-        return 1  # a copy was taken before the row was last written
-    if other.kind in direct and one.kind in ("copy", "snapshot"):
-        return -1
-    difference = stated_at(one) - stated_at(other)
-    if "copy" not in (one.kind, other.kind):
-        difference = one.mtime - other.mtime
-        if abs(difference) <= SETTLING:
-            return 0
-    return (difference > 0) - (difference < 0)
+def _name_of(remains: Remains) -> str:
+    return {"snapshot": "a snapshot of it", "tmp": "its .tmp", "copy": "a copy of it"}.get(remains.kind, "it")

@@ -1,13 +1,15 @@
-"""Which transcript a lost row's time speaks for, where nothing else does.
+"""Match lost rows by time alone, where nothing else is left.
 
 The app saves a row at the end of each turn, so a row's last write and its transcript's last line lie
 seconds apart. That alone proves nothing: it decides only where a row and a transcript are each other's clear
 best, and everything else that was active about then is accounted for.
 
-1. A row and a transcript *fit* if the transcript's last activity lies shortly before the row's last write.
+1. A row and a transcript *fit* if the transcript's last line lies within the bound before the row's last
+   write, and nothing says that the session had no row of its own.
 2. They are a *pair* if each is the other's clear best: the second best is far behind.
-3. A pair *stands* if every other transcript that was active near the row's time, and every other lost row
-   that was written near the transcript's end, belongs to another pair.
+3. A pair *stands* if every other transcript that was active near the row's time, by its records' times or its
+   file's, and every other lost row that was written near the transcript's end, belongs to another pair; and
+   if there is nothing that could not be looked at.
 
 Whatever has a time takes part, also rows that cannot be restored: a forbidden row or a deleted one may own a
 transcript as well as a damaged one.
@@ -18,48 +20,20 @@ from __future__ import annotations
 import heapq
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from ... import _core
-from ...model import Candidate, Evidence, Row
+from ...model import Absence, Candidate, Evidence, Row
 from ...stores.project_folder import normalize
 from ...stores.row_states import LOST_STATES
-from ..inventory import Survey, path_of, transcript_id
-from .candidates import is_desktop
-from .lineage import Lineage
-from .lost_row import Case, candidate, span
-
-FIT = 300_000
-"""Ms a transcript's last line may be older than its row's last write: a save follows a turn within seconds,
-one for a change of focus or title within minutes. Later ones are not told apart from chance."""
-SKEW = 2_000
-"""Ms it may be younger: file systems count in steps of up to 2 s (FAT)."""
-CLEAR = 60_000
-"""Ms. The second best must be at least so far off, …"""
-RATIO = 10
-"""… and at least so many times as far as the best."""
-NEAR = 900_000
-"""Ms before a row's last write within which activity makes a transcript a rival: a row may be saved that long
-after its session's last turn when its window comes to the front again."""
-AFTER = 600_000
-"""Ms after a row's last write, likewise: a first turn may last that long before its row is saved again."""
-CROWD = 50
-"""With more rivals than this nothing is said: so many sessions do not run at once, so times were lost."""
-TOUCHED = 2_000
-"""Ms. A healthy row this near in time, whose own times do not explain it, was rewritten by something else
-than its session: a restored backup, a copy, a migration."""
-SWEEP = 60_000
-"""Ms within which several such rows show the same of a slower copy."""
-SWEPT = 3
-"""So many of them do: one or two were renamed or archived by hand."""
-FIRST_RELEASE = 1_704_067_200_000
-"""Epoch ms (2024). No row can be older than the app; 1970 and 1980 are what lost times look like."""
-FUTURE = 86_400_000
-"""Ms a time may lie ahead of now before it counts as lost."""
-SHOWN = 5
-"""Candidates named in a hold."""
+from ...stores.transcripts import is_desktop, path_of, transcript_id
+from .candidates import free
+from .deletions import unexplained_deletions
+from .limits import AFTER, CLEAR, CROWD, NEAR, NEWBORN, RATIO, SHOWN, SKEW
+from .lost_row import Held, LostRow, Matched, candidate, moment, span
+from .rivals import Possible
+from .state import Proposal, State
 
 
 @dataclass
@@ -67,117 +41,90 @@ class _Node:
     """A lost row, or another row whose transcript is not known, in time."""
 
     time: int
-    case: Case | None
+    lost: LostRow | None
     best: int | None = None
     pair: int | None = None
     near: list[int] = field(default_factory=list)
 
 
-class Clock:
-    """What the files' times can prove. Positions index `pool`, sorted by last activity."""
+def by_time(state: State) -> list[Proposal]:
+    """Propose a verdict on every row that is still open: the transcript that its time proves, or a hold."""
+    if not state.undecided():
+        return []
+    return _Timeline(state).propose()
 
-    def __init__(self, survey: Survey, pool: Iterable[_core.Transcript], lineage: Lineage) -> None:
-        self._lineage = lineage
-        self._survey = survey
-        timed = [(last, path_of(t), t) for t in pool if (last := t.last_activity_at) is not None]
-        timed.sort(key=lambda entry: entry[:2])
-        self._pool = [transcript for _, _, transcript in timed]
-        self._last = [last for last, _, _ in timed]
-        self._born = [min(t.created_at or last, last) for last, _, t in timed]
+
+class _Timeline:
+    """The open rows and the unclaimed transcripts in time. Positions index the transcripts, sorted by their
+    last lines."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._times = state.times
+        possible = [state.rivals.possible(t) for t in free(state.inventory, state.taken)]
+        timed = [one for one in possible if one.transcript.last_activity_at is not None]
+        timed.sort(key=lambda one: (_last(one), path_of(one.transcript)))
+        self._pool = timed
+        self._last = [_last(one) for one in timed]
+        self._born = [min(one.transcript.created_at or _last(one), _last(one)) for one in timed]
         self._by_birth = sorted(range(len(timed)), key=self._born.__getitem__)
         self._births = [self._born[position] for position in self._by_birth]
-        self._activity: dict[int, list[int]] = {}
-        self._given: set[int] = set()
-        self._unread = [
-            written
-            for transcript in survey.unread
-            if survey.unclaimed(transcript_id(transcript)) and (written := _written(transcript)) is not None
+        known = {path_of(one.transcript) for one in timed}
+        self._illegible = [
+            one
+            for one in state.rivals.unnamed
+            if path_of(one.transcript) not in known and one.id not in state.taken and not one.is_legible
         ]
-        times: dict[int, int] = {}
-        for contents in survey.every_store():
-            for row in contents.rows:
-                times[row.mtime] = times.get(row.mtime, 0) + 1
-        current = {row.path: row.mtime for contents in survey.contents for row in contents.rows}
-        self._before = survey.written_before()
-        for row in self._before:
-            if current.get(row.path) != row.mtime:
-                times[row.mtime] = times.get(row.mtime, 0) + 1
-        self._at_once = times
+        self._written_late = sorted(
+            (one.written, position)
+            for position, one in enumerate(timed)
+            if one.written is not None and one.written > _last(one) + AFTER
+        )
+        self._bound = state.times.bound
+        self._deletions = unexplained_deletions(state.inventory)
+        self._given: set[int] = set()
 
-    def distrust(self, row: Row) -> str | None:
-        """Why a row's time proves nothing; None if it may."""
-        if row.mtime < FIRST_RELEASE or row.mtime > self._survey.now + FUTURE:
-            return "the time of its last write was lost"
-        if self._at_once.get(row.mtime, 0) > 2:
-            return "several rows bear the same time, so it is not that of its last write"
-        rows, transcripts = self._touched
-        swept = _count(rows, row.mtime, SWEEP) + _count(transcripts, row.mtime, SWEEP)
-        if _count(rows, row.mtime, TOUCHED) or swept >= SWEPT:
-            return (
-                "other files were rewritten at the same time (a restored backup, a copy), which hides when "
-                "it was itself last written"
-            )
-        return None
-
-    def assign(self, cases: Sequence[Case], others: Iterable[Row]) -> None:
-        """Gives each case its transcript, or its reason and candidates. `others`: further rows that may own
-        one."""
-        nodes = [_Node(row.mtime, None) for row in others]
-        held: list[tuple[Case, _Node | None, str]] = []
-        for case in cases:
-            doubt = self.distrust(case.row)
-            if case.foreign or not LOST_STATES[case.row.state].from_crash:
+    def propose(self) -> list[Proposal]:
+        """Return the verdicts on all open rows."""
+        state = self._state
+        nodes = [_Node(row.mtime, None) for row in _of_unknown_transcript(state)]
+        doubts: list[tuple[LostRow, _Node | None, str]] = []
+        for lost in state.undecided():
+            doubt = self._times.distrust(lost.row)
+            if lost.foreign or not LOST_STATES[lost.row.state].from_crash:
                 doubt = "its content is no crash's work, so its time is not that of its last save"
             if doubt is None:
-                nodes.append(_Node(case.row.mtime, case))
+                nodes.append(_Node(lost.row.mtime, lost))
             else:
-                held.append((case, None, doubt))
+                doubts.append((lost, None, doubt))
         nodes.sort(key=lambda node: node.time)
         self._find_rivals(nodes)
         self._pair_up(nodes)
         paired = {node.pair for node in nodes if node.pair is not None}
+        proposals = []
         for place, node in enumerate(nodes):
-            if node.case is not None:
-                objection = self._objection(nodes, place, node, node.case, paired)
+            if node.lost is not None:
+                objection = self._objection(nodes, place, node, node.lost, paired)
                 if objection is not None:
-                    held.append((node.case, node, objection))
+                    doubts.append((node.lost, node, objection))
                 elif node.pair is not None:
-                    self._give(node.case, node.pair)
-        for case, held_node, reason in held:
-            case.hold(case.because(reason), *self._candidates(case, held_node))
-
-    def fits(self, case: Case, transcript: _core.Transcript) -> bool:
-        """Whether a transcript ends when a row was last written, as far as its time can be trusted."""
-        last = transcript.last_activity_at
-        if case.foreign or not LOST_STATES[case.row.state].from_crash:
-            return False
-        return last is not None and -SKEW <= case.row.mtime - last <= FIT and self.distrust(case.row) is None
-
-    @cached_property
-    def _touched(self) -> tuple[list[int], list[int]]:
-        """The times of healthy rows, and of transcripts, that were written when nothing in them happened."""
-        rows, transcripts = [], []
-        known = [row for contents in self._survey.every_store() for row in contents.rows]
-        for row in (*known, *self._before):
-            if row.state == "ok" and not any(
-                isinstance(at := row.fields.get(key), int | float) and row.mtime - at <= AFTER
-                for key in ("lastFocusedAt", "lastActivityAt", "createdAt")
-            ):
-                rows.append(row.mtime)
-        for transcript in self._survey.transcripts:
-            written = _written(transcript)
-            if written is not None and written - (transcript.last_activity_at or 0) > AFTER:
-                transcripts.append(written)
-        return sorted(rows), sorted(transcripts)
+                    self._given.add(node.pair)
+                    proposals.append(self._match(node.lost, node.pair))
+        for lost, held_node, reason in doubts:
+            candidates = self._candidates(lost, held_node)
+            proposals.append(Proposal(lost, state.hold(lost, reason, *candidates, rivalled=True)))
+        return proposals
 
     def _find_rivals(self, nodes: list[_Node]) -> None:
-        """Fills in, for each row in order of time, its best fit and all that was active near it."""
+        """Fill in, for each row in order of time, its best fit and all that was active near it."""
         begun = 0
         running: list[tuple[int, int]] = []
         for node in nodes:
             time = node.time
-            fitting = range(bisect_left(self._last, time - FIT), bisect_right(self._last, time + SKEW))
-            able = [position for position in fitting if self._eligible(node.case, position)]
+            fitting = range(
+                bisect_left(self._last, time - self._bound), bisect_right(self._last, time + SKEW)
+            )
+            able = [position for position in fitting if self._eligible(node.lost, position)]
             reach = NEAR
             if able:
                 node.best = min(able, key=lambda position: abs(time - self._last[position]))
@@ -195,33 +142,23 @@ class Clock:
             if len(running) > CROWD:
                 near.update(position for _, position in running[: CROWD + 1])
             else:
-                near.update(p for _, p in running if self._active(p, time - reach, time + AFTER))
-            node.near = sorted(position for position in near if self._eligible(node.case, position))
+                near.update(p for _, p in running if self._pool[p].was_active(time - reach - 1, time + AFTER))
+            start = bisect_left(self._written_late, (time - NEAR, -1))
+            stop = bisect_right(self._written_late, (time + AFTER, len(self._pool)))
+            near.update(position for _, position in self._written_late[start:stop])
+            node.near = sorted(position for position in near if self._eligible(node.lost, position))
 
-    def _active(self, position: int, start: int, end: int) -> bool:
-        """Whether a session that was under way did anything between two times."""
-        times = self._activity.get(position)
-        if times is None:
-            try:
-                path = path_of(self._pool[position])
-                times = sorted(int(event.value) for event in _core.events(path, kinds=("timestamp",)))
-            except OSError:
-                return True
-            self._activity[position] = times
-        return bisect_left(times, start) < bisect_right(times, end)
-
-    def _eligible(self, case: Case | None, position: int) -> bool:
-        """Whether a transcript can be a row's: no older copy, and nothing left of the row contradicts it."""
-        transcript = self._pool[position]
-        if self._lineage.newer_copy(transcript) is not None:
+    def _eligible(self, lost: LostRow | None, position: int) -> bool:
+        """Tell whether a transcript can be a row's: no older copy, and not denied by what is left of it."""
+        transcript = self._pool[position].transcript
+        if self._state.lineage.newer_copy(transcript) is not None:
             return False
-        if case is None:
+        if lost is None:
             return True
-        name = transcript_id(transcript)
-        if not name.startswith(case.id_beginning):
+        if not self._pool[position].id.startswith(lost.id_beginning):
             return False
-        for witness in case.witnesses:
-            cwd, created = witness.fields.get("cwd"), witness.fields.get("createdAt")
+        for remains in lost.remains:
+            cwd, created = remains.fields.get("cwd"), remains.fields.get("createdAt")
             if (
                 isinstance(cwd, str)
                 and transcript.cwd is not None
@@ -235,7 +172,7 @@ class Clock:
         return True
 
     def _pair_up(self, nodes: list[_Node]) -> None:
-        """Pairs those rows and transcripts that are each other's clear best."""
+        """Pair those rows and transcripts that are each other's clear best."""
         times = [node.time for node in nodes]
         for place, node in enumerate(nodes):
             if node.best is None or len(node.near) > CROWD:
@@ -250,9 +187,9 @@ class Clock:
                 node.pair = node.best
 
     def _objection(
-        self, nodes: list[_Node], place: int, node: _Node, case: Case, paired: set[int]
+        self, nodes: list[_Node], place: int, node: _Node, lost: LostRow, paired: set[int]
     ) -> str | None:
-        """Why a row's time does not decide; None if its pair stands."""
+        """Return why a row's time does not decide; None if its pair stands."""
         if len(node.near) > CROWD:
             return "more sessions than can be told apart were active when it was last written"
         if node.best is None:
@@ -261,63 +198,118 @@ class Clock:
             return "several transcripts, or several lost rows, fit together equally well by their times"
         if any(position != node.pair and position not in paired for position in node.near):
             return "another transcript without a row was active about the same time"
-        if any(node.time - NEAR <= written <= node.time + AFTER for written in self._unread):
-            return "a transcript that cannot be read was written about the same time"
+        hidden = self._hidden(node.time, lost)
+        if hidden is not None:
+            return hidden
         last = self._last[node.pair]
         reach = max(NEAR, RATIO * abs(node.time - last))
         lower = bisect_left(nodes, last - AFTER, key=lambda other: other.time)
         upper = bisect_right(nodes, last + reach, key=lambda other: other.time)
         if any(other != place and nodes[other].pair is None for other in range(lower, upper)):
             return "another lost row was written about the same time and may be the transcript's"
-        transcript = self._pool[node.pair]
-        if case.confined is not None and transcript_id(transcript) not in case.confined:
+        transcript = self._pool[node.pair].transcript
+        only = self._state.confined.get(lost.path)
+        if only is not None and transcript_id(transcript) not in only:
             return "the transcript that fits by its time is not from the worktree leased to this row"
-        return self._unfit(transcript)
+        return self._unfit(transcript, lost) or self._without_row(node.pair, node.time, paired)
 
-    def _give(self, case: Case, position: int) -> None:
-        transcript, gap = self._pool[position], case.row.mtime - self._last[position]
-        self._given.add(position)
-        case.transcript = transcript
-        case.cli_session_id = transcript_id(transcript)
-        case.source = "transcript"
-        when = f"{span(gap)} {'before' if gap >= 0 else 'after'} the row's last write"
-        detail = (
-            f"its last activity is {when}, it was born in the desktop app, no row claims it, and no other "
-            "such transcript and no other lost row comes near"
-        )
-        case.evidence.append(Evidence("time", detail))
+    def _hidden(self, time: int, lost: LostRow) -> str | None:
+        """Return what may hide the row's own transcript, or what may be it and cannot be read."""
+        if self._state.rivals.unseen:
+            unseen = self._state.rivals.unseen[0]
+            return f"{unseen} cannot be looked at, and may hide the row's own transcript, or another's row"
+        for one in self._illegible:
+            if one.id.startswith(lost.id_beginning) and (
+                one.written is None or time - NEAR <= one.written <= time + AFTER
+            ):
+                what = "cannot be read" if one.transcript.error is not None else "tells no time"
+                return f"a transcript that {what} was written about the same time ({path_of(one.transcript)})"
+        return None
 
-    def _unfit(self, transcript: _core.Transcript) -> str | None:
-        """Why time alone must not give this transcript to a row."""
+    def _unfit(self, transcript: _core.Transcript, lost: LostRow) -> str | None:
+        """Return why time alone must not give this transcript to a row."""
+        state = self._state
         if not is_desktop(transcript):
             return (
                 "the transcript that fits by its time was not begun and last used in the desktop app, as far "
                 "as it says"
             )
-        if self._lineage.is_fork(transcript):
+        if state.lineage.is_fork(transcript):
             return "the transcript that fits by its time is a fork of another session"
-        if self._lineage.newer_copy(transcript, thorough=True) is not None:
+        if state.lineage.newer_copy(transcript, thorough=True) is not None:
             return "the transcript that fits by its time is an older copy of one that went on elsewhere"
-        for older in self._lineage.older_copies(transcript, thorough=True):
-            if not self._survey.unclaimed(transcript_id(older)):
+        for older in state.lineage.older_copies(transcript, thorough=True):
+            if state.belongs_to_another(transcript_id(older), lost):
                 return "the transcript that fits by its time continues one that another row claims"
+            if not state.lineage.goes_on_in(older, transcript):
+                return "the transcript that fits by its time is a copy of another, and either may be meant"
+        cwd = next((r.fields["cwd"] for r in lost.remains if isinstance(r.fields.get("cwd"), str)), None)
+        return state.ambiguous(transcript_id(transcript), cwd)
+
+    def _without_row(self, position: int, time: int, paired: set[int]) -> str | None:
+        """Return why the session may be one that had no row, so that the lost row is another's."""
+        born = self._born[position]
+        deletion = next((at for at in self._deletions if at >= born), None)
+        if deletion is not None:
+            return (
+                f"a session was deleted {moment(deletion)}, and the transcript that fits by its time may be "
+                "that one's"
+            )
+        if time - born <= NEWBORN and any(
+            other != position and other not in paired and self._born[other] < time
+            for other in range(len(self._pool))
+        ):
+            return (
+                "the session that fits by its time began so shortly before that its own row may never have "
+                "been written, and there are other transcripts without a row"
+            )
+        if not self._times.is_calibrated:
+            for folder in self._state.inventory.listing.without_transcripts:
+                if _changed_at(folder) >= time - self._bound:
+                    return f"{folder} was emptied since, and the row's own transcript may have been in it"
         return None
 
-    def _candidates(self, case: Case, node: _Node | None) -> list[Candidate]:
-        """The transcripts that a held row may have belonged to: those near it in time, or else the nearest;
-        where time says nothing, those that were active last."""
-        time = case.row.mtime
+    def _match(self, lost: LostRow, position: int) -> Proposal:
+        transcript, gap = self._pool[position].transcript, lost.row.mtime - self._last[position]
+        when = f"{span(gap)} {'before' if gap >= 0 else 'after'}"
+        detail = (
+            f"its last line is from {moment(self._last[position])}, {when} the row's last write; it was born "
+            "in the desktop app, no row claims it, and no other such transcript and no other lost row comes "
+            f"near: none was active or written from {span(NEAR)} before to {span(AFTER)} after"
+        )
+        name = transcript_id(transcript)
+        absence = Absence(
+            transcript=name,
+            after=lost.row.mtime - NEAR,
+            until=lost.row.mtime + AFTER,
+            directories=(),
+            newest_change_ns=self._state.inventory.newest_change_ns,
+            stores=tuple(contents.store.path for contents in self._state.inventory.every_store()),
+            projects=self._state.inventory.projects,
+        )
+        match = self._state.match(lost, transcript, Evidence("time", detail), absence=absence)
+        return Proposal(lost, match, name)
+
+    def _distance(self, time: int, position: int) -> tuple[bool, int]:
+        """Return how far a transcript's end is from a row's last write; those that fit it come first."""
+        gap = time - self._last[position]
+        return not -SKEW <= gap <= self._bound, abs(gap)
+
+    def _candidates(self, lost: LostRow, node: _Node | None) -> list[Candidate]:
+        """Return the transcripts that a held row may have belonged to: those near it in time, or else the
+        nearest; where time says nothing, those that were active last."""
+        time = lost.row.mtime
         if node is None:
             positions = list(range(len(self._pool) - 1, max(-1, len(self._pool) - 10 * SHOWN), -1))
         else:
             place = bisect_left(self._last, time)
             about = range(max(0, place - 2 * SHOWN), min(len(self._pool), place + 2 * SHOWN))
-            positions = sorted(node.near or about, key=lambda p: (abs(time - self._last[p]), p))
+            positions = sorted(node.near or about, key=lambda p: (*self._distance(time, p), p))
         found: list[Candidate] = []
         for position in positions:
-            if position in self._given or not self._eligible(case, position):
+            if position in self._given or not self._eligible(lost, position):
                 continue
-            transcript, gap = self._pool[position], time - self._last[position]
+            transcript, gap = self._pool[position].transcript, time - self._last[position]
             reason = f"last active {span(gap)} {'before' if gap >= 0 else 'after'} the row's time"
             if not is_desktop(transcript):
                 reason += "; whether it was the app's is not certain"
@@ -327,13 +319,29 @@ class Clock:
         return found
 
 
-def _written(transcript: _core.Transcript) -> int | None:
-    """When a transcript's file was last written to, epoch ms."""
+def _last(possible: Possible) -> int:
+    return possible.transcript.last_activity_at or 0
+
+
+def _changed_at(folder: str) -> int:
+    """Return when a file was made in a folder or removed from it last, epoch ms."""
     try:
-        return os.stat(path_of(transcript)).st_mtime_ns // 1_000_000  # noqa: PTH116 - there are thousands
+        return os.stat(folder).st_mtime_ns // 1_000_000  # noqa: PTH116 - a str is at hand
     except OSError:
-        return None
+        return 0
 
 
-def _count(times: list[int], time: int, within: int) -> int:
-    return bisect_right(times, time + within) - bisect_left(times, time - within)
+def _of_unknown_transcript(state: State) -> Iterable[Row]:
+    """Yield rows that are not open but may own a transcript, though nothing says which."""
+    lost_paths = {lost.path for lost in state.lost}
+    for lost in state.lost:
+        verdict = state.verdict(lost)
+        if isinstance(verdict, Held) and all(one.cli_session_id is None for one in lost.remains):
+            yield lost.row
+        elif isinstance(verdict, Matched) and verdict.cli_session_id is None:
+            yield lost.row
+            yield from (replace(lost.row, mtime=one.modified_at) for one in verdict.base[:1])
+    for contents in state.inventory.every_store():
+        for row in contents.rows:
+            if row.path not in lost_paths and (row.state != "ok" or "cliSessionId" not in row.fields):
+                yield row

@@ -1,4 +1,4 @@
-"""The user's word on a hold: which row is meant, which transcript, and whether that can be."""
+"""Match rows as the user says: which row is meant, which transcript, and whether that can be."""
 
 from __future__ import annotations
 
@@ -6,61 +6,68 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ... import _core
-from ...stores.row_states import LOST_STATES
+from ...errors import MatchError
+from ...model import Evidence
 from ...stores.rows import bare_id
-from ..inventory import path_of, transcript_id
-from .candidates import is_conversation
-from .lost_row import Case
-from .state import Docket
+from ...stores.transcripts import is_conversation, path_of, transcript_id
+from ..inventory import Inventory
+from .lost_row import LostRow
+from .remains import can_be_written
+from .state import Proposal, State
 
 Matches = Mapping[str, str] | Iterable[str]
 
 
-def resolve(docket: Docket, matches: Matches | None) -> list[tuple[Case, _core.Transcript]]:
-    """The rows and transcripts that `matches` means: ROW=TRANSCRIPT, or the two as a mapping's items.
+def by_user(state: State, matches: Matches | None) -> list[Proposal]:
+    """Propose the matches that the user asks for: ROW=TRANSCRIPT, or the two as a mapping's items.
 
     A row is given by its path, file name or session id, a transcript by its path or uuid. Raises
-    `ValueError`, with a text for the user, where one cannot be found, is given twice or must not be matched.
+    `MatchError` where one cannot be found, is given twice or must not be matched.
     """
+    found: list[tuple[LostRow, _core.Transcript]] = []
+    for row, name in _wishes(state.inventory, matches):
+        lost, transcript = _lost_row(state, row), _transcript(state, name)
+        for other, theirs in found:
+            if other is lost:
+                raise MatchError(f"{row} is matched twice")
+            if transcript_id(theirs) == transcript_id(transcript):
+                raise MatchError(f"{name} is matched to two rows, {other.session_id} and {lost.session_id}")
+        claimants = state.inventory.claimants(transcript_id(transcript), lost.session_id)
+        if claimants:
+            raise MatchError(f"{name} already belongs to {claimants[0].path}, a row that the app can read")
+        if transcript_id(transcript) in state.inventory.tombstones:
+            raise MatchError(f"{name} belongs to a session that was deleted")
+        if not is_conversation(transcript):
+            raise MatchError(f"{name} is no session of its own: it holds no conversation, or a subagent's")
+        found.append((lost, transcript))
+    return [
+        Proposal(lost, state.match(lost, transcript, Evidence("match", "you said so")))
+        for lost, transcript in found
+    ]
+
+
+def _wishes(inventory: Inventory, matches: Matches | None) -> list[tuple[str, str]]:
     if matches is None:
         return []
     if isinstance(matches, Mapping):
-        wishes = [(row, transcript) for row, transcript in matches.items()]
-    else:
-        wishes = [_split(docket, wish) for wish in ([matches] if isinstance(matches, str) else matches)]
-    found: list[tuple[Case, _core.Transcript]] = []
-    for row, name in wishes:
-        case, transcript = _case(docket, row), _transcript(docket, name)
-        for other, theirs in found:
-            if other is case:
-                raise ValueError(f"{row} is matched twice")
-            if transcript_id(theirs) == transcript_id(transcript):
-                raise ValueError(f"{name} is matched to two rows, {other.session_id} and {case.session_id}")
-        claimants = docket.survey.claimants(transcript_id(transcript), case.session_id)
-        if claimants:
-            raise ValueError(f"{name} already belongs to {claimants[0].path}, a row that the app can read")
-        if transcript_id(transcript) in docket.survey.tombstones:
-            raise ValueError(f"{name} belongs to a session that was deleted")
-        if not is_conversation(transcript):
-            raise ValueError(f"{name} is no session of its own: it holds no conversation, or a subagent's")
-        found.append((case, transcript))
-    return found
+        return list(matches.items())
+    return [_split(inventory, wish) for wish in ([matches] if isinstance(matches, str) else matches)]
 
 
-def _split(docket: Docket, wish: str) -> tuple[str, str]:
-    """The two halves of ROW=TRANSCRIPT; a path may itself hold a `=`."""
+def _split(inventory: Inventory, wish: str) -> tuple[str, str]:
+    """Return the two halves of ROW=TRANSCRIPT; a path may itself hold a `=`."""
     places = [place for place, character in enumerate(wish) if character == "="]
     if not places:
-        raise ValueError(f"{wish!r} is not of the form ROW=TRANSCRIPT")
+        raise MatchError(f"{wish!r} is not of the form ROW=TRANSCRIPT")
     for place in places:
-        if _rows(docket, wish[:place]):
+        if _rows(inventory, wish[:place]):
             return wish[:place], wish[place + 1 :]
     return wish[: places[0]], wish[places[0] + 1 :]
 
 
-def _rows(docket: Docket, name: str) -> list[str]:
-    """The paths of the rows, healthy or not, that a name means."""
-    paths = [row.path for row in docket.survey.rows()]
+def _rows(inventory: Inventory, name: str) -> list[str]:
+    """Return the paths of the rows, healthy or not, that a name means."""
+    paths = [row.path for row in inventory.rows()]
     absolute = str(Path(name).absolute())
     if absolute in paths:
         return [absolute]
@@ -68,34 +75,34 @@ def _rows(docket: Docket, name: str) -> list[str]:
     return [path for path in paths if bare_id(Path(path).name.removesuffix(".json")) == stem]
 
 
-def _case(docket: Docket, name: str) -> Case:
-    paths = _rows(docket, name)
+def _lost_row(state: State, name: str) -> LostRow:
+    paths = _rows(state.inventory, name)
     if not paths:
-        raise ValueError(f"there is no row {name} in the stores looked at")
+        raise MatchError(f"there is no row {name} in the stores looked at")
     if len(paths) > 1:
-        raise ValueError(f"{name} is the name of several rows; give the path: {', '.join(paths)}")
-    for case in docket.cases:
-        if case.row.path == paths[0]:
-            if LOST_STATES[case.row.state].untouchable is not None or case.row.error is not None:
-                raise ValueError(f"{name} cannot be put back: it is {case.row.error or case.row.state}")
-            return case
-    row = next(row for row in docket.survey.rows() if row.path == paths[0])
+        raise MatchError(f"{name} is the name of several rows; give the path: {', '.join(paths)}")
+    for lost in state.lost:
+        if lost.path == paths[0]:
+            if not can_be_written(lost):
+                raise MatchError(f"{name} cannot be put back: it is {lost.row.error or lost.row.state}")
+            return lost
+    row = next(row for row in state.inventory.rows() if row.path == paths[0])
     if row.state == "ok":
-        raise ValueError(f"{name} is a row that the app can read; there is nothing to put back")
-    raise ValueError(f"{name} belongs to a session that was deleted")
+        raise MatchError(f"{name} is a row that the app can read; there is nothing to put back")
+    raise MatchError(f"{name} belongs to a session that was deleted")
 
 
-def _transcript(docket: Docket, name: str) -> _core.Transcript:
-    by_id = docket.pick(name.removesuffix(".jsonl").lower())
+def _transcript(state: State, name: str) -> _core.Transcript:
+    by_id = state.pick(name.removesuffix(".jsonl").lower())
     if by_id is not None:
         return by_id
     absolute = str(Path(name).absolute())
-    for transcript in docket.survey.transcripts:
+    for transcript in state.inventory.transcripts:
         if path_of(transcript) == absolute:
             return transcript
-    for unread in docket.survey.unread:
+    for unread in state.inventory.unread:
         if path_of(unread) == absolute or unread.session_id == name:
-            raise ValueError(f"{name} cannot be read: {unread.error}")
+            raise MatchError(f"{name} cannot be read: {unread.error}")
     if Path(absolute).is_file():
-        raise ValueError(f"{name} is no session's transcript in the projects looked at")
-    raise ValueError(f"there is no transcript {name} in the projects looked at")
+        raise MatchError(f"{name} is no session's transcript in the projects looked at")
+    raise MatchError(f"there is no transcript {name} in the projects looked at")

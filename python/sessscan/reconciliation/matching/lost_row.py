@@ -1,116 +1,144 @@
-"""One lost row and what is known of it, from the first look to the verdict."""
+"""The records that matching passes from step to step: a lost row, what remains of it, and the verdict."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ... import _core
-from ...model import Candidate, Evidence, Row, Source
+from ...model import Absence, Candidate, Evidence, Row, Source
 from ...snapshots.store import RowVersion
 from ...stores.row_states import LOST_STATES
 
-WitnessKind = Literal["snapshot", "tmp", "own", "prefix", "copy"]
+RemainsKind = Literal["snapshot", "tmp", "own", "prefix", "copy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """A file that holds a state of the lost row, whole or in part, in the session's own words; or a snapshot
-    of it, whose file is the database."""
+class Remains:
+    """A state of a lost row that can still be read, whole or in part: in its file, beside it, or kept."""
 
-    kind: WitnessKind
+    kind: RemainsKind
     path: str
-    status: os.stat_result
+    """The file it is in; of a snapshot the database."""
+    status: os.stat_result | None
+    """What the file was when it was read; None for a snapshot."""
     fields: dict[str, Any]
-    """Those members that may say which session it is."""
+    """Those members that may tell which session it is."""
     cli_session_id: str | None
+    """The transcript it names, in small letters."""
     whole: bool
+    stated_until: int
+    """The latest time, epoch ms, at which the row is known to have said this; 0 if nothing tells."""
     elsewhere: bool = False
     """Whether it lies under another account or organisation."""
     partial: bool = False
     """Whether the transcript's id is cut off in it, and was completed from the one transcript it fits."""
     version: RowVersion | None = None
-    """The snapshot, and its bytes."""
+    """The snapshot."""
     data: bytes = b""
+    """The snapshot's bytes."""
 
     @property
-    def mtime(self) -> int:
+    def modified_at(self) -> int:
         """When the row was last written as it is here, epoch ms."""
-        written = self.status.st_mtime_ns if self.version is None else self.version.modified_ns
-        return written // 1_000_000
+        if self.version is not None:
+            return self.version.modified_ns // 1_000_000
+        return 0 if self.status is None else self.status.st_mtime_ns // 1_000_000
 
 
-@dataclass
-class Case:
-    """A row that the app cannot read, or of which only a `.tmp` is left, and what becomes of it.
-
-    In the end there is either a `source` (put it back), or a `reason` (hold it), or neither (leave it alone).
-    """
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """A row the app cannot read, or that is gone, and everything that remains of it."""
 
     row: Row
     status: os.stat_result | None
     """What the row's file was when it was read; None where there is none."""
-    witnesses: list[Witness] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    remains: tuple[Remains, ...] = ()
+    """The best first."""
+    notes: tuple[str, ...] = ()
     """What looked like evidence and is none, and why."""
-
     misnamed: str | None = None
     """What the row's own cliSessionId says, where that cannot be a transcript's name."""
+    contradiction: str | None = None
+    """Why the row's own content does not say which transcript it names last."""
     foreign: bool = False
     """Whether its content is another session's: then its time is not that of its own last write."""
     id_beginning: str = ""
     """What is left of a cut-off cliSessionId: the transcript's uuid begins so."""
-    confined: set[str] | None = None
-    """Ids of the only transcripts that it can be, where a live lease says so."""
 
-    transcript: _core.Transcript | None = None
-    cli_session_id: str | None = None
-    source: Source | None = None
-    evidence: list[Evidence] = field(default_factory=list)
-    base: list[Witness] = field(default_factory=list)
-    """The witnesses whose fields go into the row, the first before the later ones."""
-    rests_on: list[str] = field(default_factory=list)
-    """Further files that the verdict was concluded from."""
-
-    deleted: bool = False
-    """Whether the user deleted the session: then nothing is done."""
-    replaced: bool = False
-    """Whether another row has taken its conversation over, so that nothing is lost without it."""
-    reason: str | None = None
-    candidates: list[Candidate] = field(default_factory=list)
+    @property
+    def path(self) -> str:
+        """The row's file, whether it is there or not."""
+        return self.row.path
 
     @property
     def session_id(self) -> str:
+        """The file's stem, `local_<uuid>`."""
         return self.row.session_id
 
     @property
-    def lost(self) -> bool:
-        """Whether there is no row at all, only a `.tmp` of one, or a snapshot."""
+    def is_gone(self) -> bool:
+        """Whether there is no file at all, only a `.tmp` of the row or a snapshot."""
         return not LOST_STATES[self.row.state].has_file
 
     @property
-    def open(self) -> bool:
-        return self.source is None and self.reason is None and not self.deleted
+    def named(self) -> frozenset[str]:
+        """The transcripts that anything of the row names."""
+        return frozenset(r.cli_session_id for r in self.remains if r.cli_session_id is not None)
 
-    def hold(self, reason: str, *candidates: Candidate) -> None:
-        """Leaves the row as it is, and says why."""
-        self.source = None
-        self.transcript = None
-        self.cli_session_id = None
-        self.evidence = []
-        self.base = []
-        self.reason = reason
-        known = {one.transcript for one in self.candidates}
-        self.candidates.extend(one for one in candidates if one.transcript not in known)
 
-    def because(self, reason: str) -> str:
-        """A reason, with whatever looked like evidence and was none."""
-        return "; ".join([reason, *self.remarks])
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The row is put back, from `base` and from `transcript`."""
+
+    source: Source
+    transcript: _core.Transcript | None
+    cli_session_id: str | None
+    evidence: tuple[Evidence, ...]
+    base: tuple[Remains, ...] = ()
+    """The remains whose fields go into the row, the first before the later ones."""
+    rests_on: tuple[str, ...] = ()
+    """Further files that the verdict was concluded from."""
+    absence: Absence | None = None
+    """What must not have come since for the verdict to stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The row is left as it is, since the evidence does not decide."""
+
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+    replaced: bool = False
+    """Whether another row has taken its conversation over, so that nothing is lost without it."""
+    rivalled: bool = False
+    """Whether it is held only because another transcript may be its own: when that turns out to be another
+    row's, it can be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The row is left alone, since the user deleted its session."""
+
+    reason: str
+
+
+Verdict = Matched | Held | Nothing
+
+
+def held(row: LostRow, reason: str, *candidates: Candidate, notes: Iterable[str] = (), **more: bool) -> Held:
+    """Return a hold; the reason is followed by whatever looked like evidence and was none."""
+    once: dict[str, Candidate] = {}
+    for one in candidates:
+        once.setdefault(one.transcript, one)
+    return Held("; ".join(dict.fromkeys([reason, *row.notes, *notes])), tuple(once.values()), **more)
 
 
 def candidate(transcript: _core.Transcript, transcript_id: str, reason: str) -> Candidate:
-    """What a person needs to know of a transcript to decide whether it is the one."""
+    """Return what a person needs to know of a transcript to decide whether it is the one."""
     return Candidate(
         transcript=transcript.path or "",
         cli_session_id=transcript_id,
@@ -121,8 +149,16 @@ def candidate(transcript: _core.Transcript, transcript_id: str, reason: str) -> 
     )
 
 
+def moment(milliseconds: int) -> str:
+    """Return a time in words: `2026-11-20 09:14:05 UTC`."""
+    try:
+        return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "an impossible time"
+
+
 def span(milliseconds: int) -> str:
-    """A length of time in words."""
+    """Return a length of time in words: `7 seconds`, `3 days`."""
     seconds = abs(milliseconds) // 1000
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * size or (seconds >= size and unit != "minute"):

@@ -1,4 +1,4 @@
-"""Rows that were there when a snapshot was taken and are not there now, although nobody deleted them."""
+"""Find the rows that were there when a snapshot was taken and are gone now, although nobody deleted them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ...changes import journal
 from ...model import Row
 from ...stores.row_states import MISSING
 from ...stores.rows import Contents, bare_id
-from ..inventory import Survey
-from .lost_row import Case
+from ..inventory import Inventory
+from .lost_row import LostRow
 
 
-def gone(survey: Survey, contents: Contents, present: Collection[str]) -> Iterator[Case]:
-    """A case for each row of one store that is gone. `present`: the sessions of which there is a file.
+def missing_rows(inventory: Inventory, contents: Contents, present: Collection[str]) -> Iterator[LostRow]:
+    """Yield each row of one store that is gone. `present`: the sessions of which there is a file.
 
-    None of a session that the user has deleted, now or when an earlier snapshot was taken; none of one whose
-    row lies elsewhere now; none of a row that sessscan made itself and that was taken back; and none at all
-    where the store could not be listed.
+    A row is not missing if the user deleted its session, now or when an earlier snapshot was taken; if a row
+    of that session lies in another store now; or if sessscan made the row itself and that was taken back. In
+    a store that could not be listed no row counts as missing.
     """
     store = contents.store
-    names = survey.memory.deleted_by_name(store.path)
+    names = inventory.snapshots.deleted_by_name(store.path)
     absent = [name for name, deleted in names.items() if not deleted and _session(name) not in present]
     if not absent or contents.errors or (os.path.lexists(store.path) and not Path(store.path).is_dir()):
         return
-    elsewhere = {row.session_id for found in survey.every_store() for row in found.rows}
+    elsewhere = {row.session_id for found in inventory.every_store() for row in found.rows}
     undone = _taken_back()
     for name in sorted(absent):
         path, session_id = os.path.join(store.path, name), _session(name)  # noqa: PTH118 - names of any kind
@@ -38,7 +38,7 @@ def gone(survey: Survey, contents: Contents, present: Collection[str]) -> Iterat
             and path not in undone
             and not os.path.lexists(path)
         ):
-            yield Case(Row(path, session_id, store, MISSING, 0, 0), None)
+            yield LostRow(Row(path, session_id, store, MISSING, 0, 0), None)
 
 
 def _session(name: str) -> str:
@@ -46,7 +46,7 @@ def _session(name: str) -> str:
 
 
 def _taken_back() -> set[str]:
-    """The rows that `--adopt` made and that were taken back."""
+    """Return the rows that `--adopt` made and that were taken back."""
     return {
         entry.path
         for run in journal.runs()[0]

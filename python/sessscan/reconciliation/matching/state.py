@@ -1,145 +1,284 @@
-"""The lost rows and who has claimed what so far: what the steps of matching share."""
+"""The state that the steps of matching hand on: which lost rows are decided, and who has claimed what."""
 
 from __future__ import annotations
 
-import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from ... import _core
-from ...model import Candidate, Evidence, Row
+from ...model import Absence, Candidate, Evidence, Row, Source
 from ...snapshots.store import RowVersion
-from ...stores.row_states import LEFTOVER_TMP
-from ...stores.rows import bare_id
-from ..inventory import Survey, transcript_id
+from ...stores.project_folder import matches_key
+from ...stores.rows import PRIOR
+from ...stores.transcripts import folder_of, transcript_id
+from ..details import Details
+from ..inventory import Inventory
+from .file_times import FileTimes
 from .lineage import Lineage
-from .lost_row import Case, WitnessKind, candidate
-from .missing_rows import gone
-
-WHERE: Mapping[WitnessKind, str] = {
-    "own": "the row's own content names it",
-    "prefix": "what is left of the row names it",
-    "snapshot": "a snapshot of the row names it",
-    "tmp": "the row's .tmp names it",
-    "copy": "a copy of the row names it",
-}
+from .lost_row import Held, LostRow, Matched, Nothing, Remains, Verdict, candidate, held
+from .remains import find_lost_rows
+from .rivals import Rivals
+from .sources import SOURCES
 
 
-class Docket:
-    """The cases of one survey."""
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one step says of one lost row."""
 
-    def __init__(self, survey: Survey, lineage: Lineage) -> None:
-        self.survey = survey
-        self.lineage = lineage
-        self.cases = _cases(survey)
-        self.taken: dict[str, str] = {}
-        """Transcripts that a lost row names or was given, and the session whose row that is."""
+    lost: LostRow
+    verdict: Verdict
+    wants: str | None = None
+    """The transcript it is about. Two rows that want one are both held: at least one of them is wrong."""
 
-    def undecided(self) -> list[Case]:
-        return [case for case in self.cases if case.open]
 
-    def give(self, case: Case, transcript: _core.Transcript, *evidence: Evidence) -> None:
-        """Matches a case to a transcript from which its row will be built."""
-        case.transcript = transcript
-        case.cli_session_id = transcript_id(transcript)
-        whole = bool(case.base) and case.base[0].version is not None
-        case.source = "snapshot" if whole else "transcript"
-        case.evidence.extend(evidence)
+@dataclass(frozen=True, slots=True)
+class LeaseNote:
+    """What a lease says of a lost row that it does not prove a transcript of."""
 
-    def objection(self, case: Case, name: str, version: RowVersion | None = None) -> str | None:
-        """Why a row must not be given the transcript that is meant for it, by a snapshot or otherwise."""
-        if not name.startswith(case.id_beginning):
+    note: str
+    only: frozenset[str] | None = None
+    """Ids of the only transcripts that the row can be; None where the lease says nothing about that."""
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """The lost rows of one inventory, the verdicts so far, and what every step may look things up in."""
+
+    inventory: Inventory
+    details: Details
+    lineage: Lineage
+    times: FileTimes
+    rivals: Rivals
+    lost: tuple[LostRow, ...]
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """By the path of the lost row."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """Transcripts that a lost row names or was given, and the session whose row that is."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the path of a lost row, what looked like evidence in an earlier step and is none, and why."""
+    confined: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By the path of a lost row, the only transcripts that it can be, where a live lease says so."""
+    offered: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    """By the path of a lost row, transcripts that an earlier step considered and refused."""
+
+    def undecided(self) -> list[LostRow]:
+        """Return the lost rows on which no step has a verdict yet."""
+        return [lost for lost in self.lost if lost.path not in self.verdicts]
+
+    def verdict(self, lost: LostRow) -> Verdict | None:
+        """Return the verdict on a lost row, if there is one yet."""
+        return self.verdicts.get(lost.path)
+
+    def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
+        """Return the file of a transcript's uuid: of several the one in the folder of `cwd`."""
+        return self.inventory.pick(name, cwd)
+
+    def belongs_to_another(self, name: str, lost: LostRow) -> bool:
+        """Tell whether a readable row, a deletion or another lost row has a transcript."""
+        return not self.inventory.unclaimed(name) or self.taken.get(name, lost.session_id) != lost.session_id
+
+    def ambiguous(self, name: str, cwd: object = None) -> str | None:
+        """Return why it cannot be told which of several files of one uuid is meant; None where it can.
+
+        The file in the folder of the row's directory is; where that is not known, the only one that lies in
+        the folder of its own directory. Being the newest proves nothing: anybody can make a copy.
+        """
+        files = self.inventory.by_id.get(name, ())
+        if len(files) < 2:
+            return None
+        if isinstance(cwd, str) and any(matches_key(cwd, folder_of(file)) for file in files):
+            return None
+        at_home = [file for file in files if file.cwd is not None and matches_key(file.cwd, folder_of(file))]
+        if len(at_home) == 1:
+            return None
+        folders = ", ".join(sorted(folder_of(file) for file in files))
+        return f"there are copies of the transcript {name} in several project folders ({folders})"
+
+    def decided(self, proposals: Iterable[Proposal]) -> State:
+        """Return the state with the verdicts of a step; rows that want one transcript are held instead."""
+        proposals = list(proposals)
+        verdicts = dict(self.verdicts) | {one.lost.path: one.verdict for one in proposals}
+        taken = dict(self.taken)
+        wanting: dict[str, list[Proposal]] = defaultdict(list)
+        for one in proposals:
+            if one.wants is not None and not isinstance(one.verdict, Nothing):
+                wanting[one.wants].append(one)
+        for name, rows in wanting.items():
+            sessions = sorted({one.lost.session_id for one in rows})
+            prevailing = _prevailing(rows)
+            if len(sessions) > 1:
+                for one in rows:
+                    if one not in prevailing:
+                        others = ", ".join(other for other in sessions if other != one.lost.session_id)
+                        reason = f"{others}, also lost, wants the same transcript"
+                        verdicts[one.lost.path] = self.hold(
+                            one.lost, reason, *_candidates(one.verdict), *self.named(one.lost, name)
+                        )
+            taken.setdefault(name, prevailing[0].lost.session_id if prevailing else sessions[0])
+        for one in proposals:
+            verdict = verdicts[one.lost.path]
+            if isinstance(verdict, Matched) and verdict.cli_session_id is not None:
+                taken[verdict.cli_session_id] = one.lost.session_id
+        return replace(self, verdicts=verdicts, taken=taken)
+
+    def reopened(self) -> State | None:
+        """Return the state in which rows that are held because of a rival are open again, and the transcripts
+        that were given to other rows are no rivals any more; None where there is nothing to be gained."""
+        held = [path for path, one in self.verdicts.items() if isinstance(one, Held) and one.rivalled]
+        given = {
+            one.cli_session_id: frozenset((lost.session_id,))
+            for lost in self.lost
+            if isinstance(one := self.verdicts.get(lost.path), Matched) and one.cli_session_id is not None
+        }
+        if not held or given.keys() <= self.rivals.naming.keys():
+            return None
+        naming = {**given, **self.rivals.naming}
+        rivals = Rivals(self.inventory, self.details, self.lineage, self.times, naming)
+        verdicts = {path: one for path, one in self.verdicts.items() if path not in held}
+        return replace(self, verdicts=verdicts, rivals=rivals, notes={}, confined={}, offered={})
+
+    def noting(self, notes: Mapping[str, tuple[str, ...]]) -> State:
+        """Return the state with notes on what looked like evidence and is none, by the path of the row."""
+        both = {path: self.notes.get(path, ()) + notes.get(path, ()) for path in {*self.notes, *notes}}
+        return replace(self, notes=both)
+
+    def noting_leases(self, leases: Mapping[str, LeaseNote]) -> State:
+        """Return the state with what leases say of rows that they prove no transcript of."""
+        state = self.noting({path: (lease.note,) for path, lease in leases.items()})
+        only = {path: lease.only for path, lease in leases.items() if lease.only is not None}
+        offered = {path: lease.candidates for path, lease in leases.items() if lease.candidates}
+        return replace(state, confined={**self.confined, **only}, offered={**self.offered, **offered})
+
+    def claiming(self, names: Mapping[str, str]) -> State:
+        """Return the state in which transcripts are taken by the sessions whose remains name them."""
+        return replace(self, taken={**names, **self.taken})
+
+    def hold(
+        self,
+        lost: LostRow,
+        reason: str,
+        *candidates: Candidate,
+        replaced: bool = False,
+        rivalled: bool = False,
+    ) -> Held:
+        """Return a hold that gives the reason, all that looked like evidence, and the candidates."""
+        candidates = (*candidates, *self.offered.get(lost.path, ()))
+        notes = self.notes.get(lost.path, ())
+        return held(lost, reason, *candidates, notes=notes, replaced=replaced, rivalled=rivalled)
+
+    def objection(self, lost: LostRow, name: str, version: RowVersion | None = None) -> str | None:
+        """Return why a row must not be given the transcript that is meant for it."""
+        if not name.startswith(lost.id_beginning):
             return "what is left of the row names another transcript"
-        claimants = self.survey.claimants(name, case.session_id)
-        if version is not None:
-            memory = self.survey.memory
-            claimants = [
-                row for row in claimants if not _claimed(memory.first_named(row.path, name), version)
-            ]
+        claimants = self._claimants(lost, name, version)
         if claimants:
-            case.replaced = True
             return f"that belongs to {claimants[0].session_id}, a row that the app can read"
-        if name in self.survey.tombstones:
+        if name in self.inventory.tombstones:
             return "the session was deleted under another account"
         return None
 
-    def settle(self, wanting: Mapping[str, list[Case]]) -> None:
-        """Holds all rows of different sessions that want one transcript; notes whom the others belong to."""
-        for name, cases in wanting.items():
-            names = sorted({case.session_id for case in cases})
-            kept = _kept(cases)
-            if len(names) > 1:
-                for case in cases:
-                    if case not in kept:
-                        others = ", ".join(other for other in names if other != case.session_id)
-                        case.hold(f"{others}, also lost, wants the same transcript", *self.named(case, name))
-            self.taken.setdefault(name, kept[0].session_id if kept else names[0])
+    def is_replaced(self, lost: LostRow, name: str, version: RowVersion | None = None) -> bool:
+        """Tell whether a readable row has taken over the transcript that a lost row named."""
+        return name.startswith(lost.id_beginning) and bool(self._claimants(lost, name, version))
 
-    def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
-        """The file of a transcript's uuid; of several the newest, of equal ones that in the row's folder."""
-        return self.survey.pick(name, cwd)
+    def _claimants(self, lost: LostRow, name: str, version: RowVersion | None) -> list[Row]:
+        claimants = self.inventory.claimants(name, lost.session_id)
+        if version is not None:
+            # A row that named it already when the snapshot was taken has not taken it over since.
+            snapshots = self.inventory.snapshots
+            claimants = [
+                row
+                for row in claimants
+                if (since := snapshots.first_named(row.path, name)) is None or since > version.taken_at
+            ]
+        return claimants
 
-    def named(self, case: Case, *names: str) -> list[Candidate]:
-        """The transcripts that a case's witnesses name, and those given, as candidates."""
+    def match(
+        self,
+        lost: LostRow,
+        transcript: _core.Transcript,
+        *evidence: Evidence,
+        rests_on: tuple[str, ...] = (),
+        absence: Absence | None = None,
+    ) -> Matched:
+        """Return a match from which the row will be built, with whatever its file still says of itself."""
+        name = transcript_id(transcript)
+        base = tuple(one for one in of_itself(lost) if one.cli_session_id in (None, name))
+        source: Source = "snapshot" if base and base[0].version is not None else "transcript"
+        return Matched(source, transcript, name, evidence, base, rests_on, absence)
+
+    def named(self, lost: LostRow, *names: str) -> list[Candidate]:
+        """Return the transcripts that a row's remains name, and those given, as candidates."""
         found: dict[str, Candidate] = {}
-        stated = [(w.cli_session_id, WHERE[w.kind]) for w in case.witnesses if w.cli_session_id is not None]
+        stated = [
+            (one.cli_session_id, SOURCES[one.kind].names_it)
+            for one in lost.remains
+            if one.cli_session_id is not None
+        ]
         for name, reason in [*stated, *((name, "the evidence points to it") for name in names)]:
             transcript = self.pick(name)
             if transcript is not None and name not in found:
                 found[name] = candidate(transcript, name, reason)
         return list(found.values())
 
-    def of_unknown_transcript(self) -> Iterable[Row]:
-        """Rows that are no open case but may own a transcript, though nothing says which."""
-        decided = {case.row.path: case for case in self.cases}
-        for case in self.cases:
-            if case.reason is not None and all(w.cli_session_id is None for w in case.witnesses):
-                yield case.row
-            elif case.source is not None and case.cli_session_id is None:
-                yield case.row
-                yield from (replace(case.row, mtime=witness.mtime) for witness in case.base[:1])
-        for contents in self.survey.every_store():
-            for row in contents.rows:
-                if row.path not in decided and (row.state != "ok" or "cliSessionId" not in row.fields):
-                    yield row
+
+def begin(inventory: Inventory, details: Details) -> State:
+    """Return the state before the first step: every lost row open, and claimed what their remains name."""
+    lost = find_lost_rows(inventory)
+    lineage = Lineage(details)
+    times = FileTimes(inventory, lost)
+    naming: dict[str, set[str]] = defaultdict(set)
+    for one in lost:
+        for remains in one.remains:
+            prior = remains.fields.get(PRIOR)
+            for name in (remains.cli_session_id, *(prior if isinstance(prior, list) else ())):
+                if isinstance(name, str):
+                    naming[name.lower()].add(one.session_id)
+    frozen = {name: frozenset(sessions) for name, sessions in naming.items()}
+    rivals = Rivals(inventory, details, lineage, times, frozen)
+    return State(inventory, details, lineage, times, rivals, lost)
 
 
-def _kept(cases: list[Case]) -> list[Case]:
-    """Those cases of one transcript whose snapshots name it, if that was so after all others were lost: they
-    could be read then, and all of them had it."""
-    kept = [case for case in cases if any(evidence.kind == "snapshot" for evidence in case.evidence)]
-    times = [case.base[0].version.taken_at for case in kept if case.base and case.base[0].version is not None]
-    others = [case for case in cases if case not in kept]
-    return kept if all(case.row.mtime <= time for case in others for time in times) else []
+def of_itself(lost: LostRow) -> list[Remains]:
+    """Return the remains that are in the row's own file or in a snapshot of it."""
+    return [one for one in lost.remains if one.path == lost.path or one.version is not None]
 
 
-def _claimed(since: int | None, version: RowVersion) -> bool:
-    """Whether a row named the same transcript already when the snapshot of another was taken."""
-    return since is not None and since <= version.taken_at
+def is_deleted_here(state: State, lost: LostRow, name: str) -> bool:
+    """Tell whether a transcript's session was deleted under the account that a lost row is of."""
+    return any(
+        name in contents.tombstones
+        for contents in state.inventory.contents
+        if contents.store is lost.row.store
+    )
 
 
-def _cases(survey: Survey) -> list[Case]:
-    """A case for each row that the app cannot read, for each `.tmp` whose row is not there at all, and for
-    each row that is gone but was kept. Those whose session the user deleted are none."""
-    cases = []
-    for contents in survey.contents:
-        deleted = contents.tombstones
-        names = set()
-        for row in contents.rows:
-            names.add(row.session_id)
-            if row.state != "ok" and bare_id(row.session_id) not in deleted:
-                cases.append(Case(row, contents.stats.get(row.path)))
-        for leftover in contents.temporaries:
-            if leftover.session_id not in names and bare_id(leftover.session_id) not in deleted:
-                try:
-                    status = os.lstat(leftover.path)
-                except OSError:
-                    continue
-                target = str(Path(leftover.path).with_suffix(""))
-                mtime = status.st_mtime_ns // 1_000_000
-                row = Row(target, leftover.session_id, leftover.store, LEFTOVER_TMP, status.st_size, mtime)
-                cases.append(Case(row, None))
-                names.add(leftover.session_id)
-        cases += gone(survey, contents, names)
-    return cases
+def names_of_remains(lost: Iterable[LostRow]) -> dict[str, str]:
+    """Return the transcripts that remains name now or have named before, and the session of the row."""
+    found: dict[str, str] = {}
+    for one in lost:
+        for remains in one.remains:
+            prior = remains.fields.get(PRIOR)
+            for name in (remains.cli_session_id, *(prior if isinstance(prior, list) else ())):
+                if isinstance(name, str):
+                    found.setdefault(name.lower(), one.session_id)
+    return found
+
+
+def _prevailing(proposals: list[Proposal]) -> list[Proposal]:
+    """Return those rows of one transcript whose snapshots name it, if that was so after all others were lost:
+    they could be read then, and all of them had it."""
+    kept = [
+        (one, one.verdict.base[0].version.taken_at)
+        for one in proposals
+        if isinstance(one.verdict, Matched) and one.verdict.base and one.verdict.base[0].version is not None
+    ]
+    prevailing = [one for one, _ in kept]
+    others = [one for one in proposals if one not in prevailing]
+    return prevailing if all(one.lost.row.mtime <= taken for one in others for _, taken in kept) else []
+
+
+def _candidates(verdict: Verdict) -> tuple[Candidate, ...]:
+    return verdict.candidates if isinstance(verdict, Held) else ()
