@@ -26,7 +26,10 @@ const BLOCK: usize = 256 << 10;
 
 /// Declare `RowKind` and the facts about each kind.
 macro_rules! row_kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal, from_crash: $from_crash:literal, content: $content:ident;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident = $name:literal, from_crash: $from_crash:literal, content: $content:ident;
+    )*) => {
         /// What is wrong with a row's bytes, named after the finding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum RowKind {
