@@ -27,6 +27,8 @@ from support.histories import STEPS, TICK, History
 from support.program import run
 from support.rounds import rounds
 
+pytestmark = pytest.mark.full
+
 SIDE_BY_SIDE = 250
 STEPS_EACH = 8
 

@@ -17,6 +17,8 @@ from support.small_worlds import BEGAN, a_talk
 from support.store_factory import DAY, NOW, World, key
 from support.transcript_factory import Talk, stub, talk
 
+pytestmark = pytest.mark.full
+
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 KEYS = [
     "sessionId", "fullPath", "fileMtime", "firstPrompt", "summary", "messageCount", "created", "modified",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .distributed.dask import read_transcripts
     from .distributed.shard import Piece, Shard, combine, scan_shard, shards
     from .model import (
+        Absence,
         Action,
         ActionKind,
         Candidate,
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "RULES",
+    "Absence",
     "Action",
     "ActionKind",
     "AppRunningError",
@@ -204,6 +206,7 @@ _LAZY = {
         "shards",
     ),
     "model": (
+        "Absence",
         "Action",
         "ActionKind",
         "Candidate",
