@@ -20,7 +20,7 @@ FLOORS = [
     {"render"},
     {"snapshots", "changes"},
     {"scan_cache", "stores", "rules"},
-    {"model", "errors", "state"},
+    {"backtest_result", "errors", "model", "state"},
     {"_core"},
 ]
 """The packages by floor, from the top. Each may import from the floors below."""
@@ -41,7 +41,6 @@ def upward(graph: Graph) -> list[tuple[str, str]]:
 def test_each_package_imports_only_from_the_floors_below() -> None:
     assert upward(module_graph(PACKAGE)) == [
         ("render.sessions", "sessions.listing"),
-        ("render.verification", "reconciliation.backtest"),
         ("render.watching", "watching.tracker"),
     ]  # to be mended: nothing may be added
 

@@ -11,7 +11,7 @@ import sessscan
 from sessscan.changes.plan import Plan
 from sessscan.errors import ConflictError, PlanFileError
 from sessscan.reconciliation import reconcile
-from sessscan.reconciliation.backtest import verify
+from sessscan.reconciliation.backtest import backtest
 from support.small_worlds import BEGAN, a_talk, lose
 from support.store_factory import DAY, NOW, World, key
 from support.transcript_factory import talk
@@ -195,7 +195,7 @@ def test_healthy_rows_rebuilt_as_if_lost(world: World) -> None:
     world.healthy_row(made, title=made.title)
     changed = world.healthy_row(other, title="Not as in the transcript", isArchived=True)
     world.healthy_row(talk(world.dice, "/x", BEGAN))
-    found = verify(world.user_data, world.projects)
+    found = backtest(world.user_data, world.projects)
     assert (found.rows, found.skipped) == (2, 1)
     told = json.loads(json.dumps(found.to_dict()))["fields"]
     assert (told["cwd"]["same"], told["cwd"]["different"], told["createdAt"]["same"]) == (2, 0, 2)

@@ -46,6 +46,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .backtest_result import Backtest, FieldCounts, FieldDifference, MatchCounts, Mismatch
     from .changes.journal import Run, runs
     from .changes.plan import Plan, Report
     from .changes.undo import Reversal, Undone, undo
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
         Store,
     )
     from .reconciliation import reconcile
-    from .reconciliation.backtest import Verification, verify
+    from .reconciliation.backtest import backtest
     from .reconciliation.restore import RestorePlan, restore
     from .rules import RULES, Rule, find_rule
     from .sessions.listing import Listing, Session, Wanted, list_all
@@ -94,6 +95,7 @@ __all__ = [
     "Action",
     "ActionKind",
     "AppRunningError",
+    "Backtest",
     "Candidate",
     "Captured",
     "ConflictError",
@@ -103,13 +105,17 @@ __all__ = [
     "EventsTable",
     "Evidence",
     "EvidenceKind",
+    "FieldCounts",
+    "FieldDifference",
     "Finding",
     "Fingerprint",
     "JournalError",
     "KeptRow",
     "Listing",
     "LockedError",
+    "MatchCounts",
     "MatchError",
+    "Mismatch",
     "OutputFileError",
     "Piece",
     "Plan",
@@ -146,12 +152,12 @@ __all__ = [
     "UnknownRunError",
     "UnknownSnapshotError",
     "UsageError",
-    "Verification",
     "Wanted",
     "Watch",
     "Worktree",
     "__version__",
     "actions_table",
+    "backtest",
     "classify",
     "classify_many",
     "combine",
@@ -179,11 +185,11 @@ __all__ = [
     "snapshot",
     "table",
     "undo",
-    "verify",
 ]
 
 # Loaded lazily so that `import sessscan` stays fast: by module, the names that are taken from it.
 _LAZY = {
+    "backtest_result": ("Backtest", "FieldCounts", "FieldDifference", "MatchCounts", "Mismatch"),
     "changes.journal": (
         "Run",
         "runs",
@@ -222,10 +228,7 @@ _LAZY = {
         "Store",
     ),
     "reconciliation": ("reconcile",),
-    "reconciliation.backtest": (
-        "Verification",
-        "verify",
-    ),
+    "reconciliation.backtest": ("backtest",),
     "reconciliation.restore": (
         "RestorePlan",
         "restore",

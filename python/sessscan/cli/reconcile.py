@@ -89,7 +89,7 @@ def reconcile(
         others += ["--apply"] if apply else []
         if others:
             fail(f"--verify only tries; it does not go with {', '.join(others)}", 2)
-        _verify(store, projects, form)
+        _backtest(store, projects, form)
         return
     if plan is not None:
         if given:
@@ -199,13 +199,13 @@ def _save(plan: Plan, file: Path) -> None:
     remark(f"sessscan: the plan is in {file}; it holds the content of rows, so keep it to yourself")
 
 
-def _verify(store: list[Path] | None, projects: list[Path] | None, form: Form) -> None:
-    from ..reconciliation.backtest import verify
+def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Form) -> None:
+    from ..reconciliation.backtest import backtest
+    from ..render.backtest import print_backtest
     from ..render.screen import progress
-    from ..render.verification import print_verification
     from .options import folders
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as reading, progress("trying") as trying:
-        found = verify(stores, roots, progress=reading, trying=trying)
-    print_verification(found, form.value)
+        found = backtest(stores, roots, progress=reading, trial_progress=trying)
+    print_backtest(found, form.value)

@@ -1,4 +1,4 @@
-"""Whether `--verify` tells the truth: what it says of healthy rows is what happens when they are lost."""
+"""Compare what a backtest says of healthy rows with what happens when they are really lost."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sessscan.backtest_result import GROUPS, OUTCOMES, MatchCounts, Outcome
 from sessscan.reconciliation import reconcile
-from sessscan.reconciliation.backtest import GROUPS, Matching, verify
+from sessscan.reconciliation.backtest import backtest
 from support.program import places, run
 from support.small_worlds import BEGAN, a_talk, lose
 from support.store_factory import DAY, NOW, World, build
 from support.transcript_factory import talk
 from test_truth import picture
 
-OUTCOMES = ("found", "offered", "held", "wrong", "gone")
+
+def counts(matching: MatchCounts) -> dict[Outcome, int]:
+    return dict(matching.counts)
 
 
-def counts(matching: Matching) -> dict[str, int]:
-    return {name: getattr(matching, name) for name in OUTCOMES if getattr(matching, name)}
+# The fields of a rebuilt row
 
 
-# What would be in it
-
-
-def test_each_field_that_comes_out_otherwise_is_told(world: World) -> None:
+def test_each_field_that_would_differ_is_reported(world: World) -> None:
     same, named, bare = a_talk(world), a_talk(world, BEGAN + DAY), a_talk(world, BEGAN + 2 * DAY)
     world.healthy_row(same, title=same.title)
     renamed = world.healthy_row(named, title="By hand", effort="high", branch="feature")
@@ -36,10 +35,10 @@ def test_each_field_that_comes_out_otherwise_is_told(world: World) -> None:
     row = json.loads(path.read_bytes())
     del row["model"]
     path.write_text(json.dumps(row))
-    found = verify(world.user_data, world.projects, now=NOW)
-    told = json.loads(json.dumps(found.to_dict()))
-    assert (told["rows"], told["skipped"], told["unbuildable"]) == (3, 0, [])
-    fields = told["fields"]
+    found = backtest(world.user_data, world.projects, now=NOW)
+    document = json.loads(json.dumps(found.to_dict()))
+    assert (document["rows"], document["skipped"], document["unbuildable"]) == (3, 0, [])
+    fields = document["fields"]
     assert fields["cwd"] == {"same": 3, "different": 0, "missing": 0, "added": 0, "rows": []}
     assert fields["title"]["rows"] == [
         {
@@ -52,21 +51,21 @@ def test_each_field_that_comes_out_otherwise_is_told(world: World) -> None:
     assert fields["branch"]["rows"][0]["would_be"] is None
     assert [fields["model"][name] for name in ("same", "different", "missing", "added")] == [2, 0, 0, 1]
     assert fields["model"]["rows"] == [{"path": str(path), "is": None, "would_be": bare.model}]
-    assert told["left_out"] == {"effort": 1}
-    assert told["reset"]["permissionMode"] == 3 and told["reset"]["spawnSeed"] == 0
+    assert document["left_out"] == {"effort": 1}
+    assert document["reset"]["permissionMode"] == 3 and document["reset"]["spawnSeed"] == 0
     assert not {"permissionMode", "effort"} & set(fields)
 
 
-def test_times_that_mean_the_same_moment_are_the_same(world: World) -> None:
+def test_times_less_than_ten_seconds_apart_are_the_same(world: World) -> None:
     near, far = a_talk(world), a_talk(world, BEGAN + DAY)
     world.healthy_row(near, createdAt=near.began - 9_000, lastActivityAt=near.ended + 9_000)
     world.healthy_row(far, createdAt=far.began - 11_000)
-    fields = verify(world.user_data, world.projects, now=NOW).fields
+    fields = backtest(world.user_data, world.projects, now=NOW).fields
     assert (fields["createdAt"].same, fields["createdAt"].different) == (1, 1)
     assert fields["lastActivityAt"].same == 2
 
 
-def test_what_cannot_be_built_or_has_no_transcript(world: World) -> None:
+def test_rows_that_cannot_be_rebuilt_or_have_no_transcript_are_counted(world: World) -> None:
     world.healthy_row(talk(world.dice, "/gone", BEGAN))
     made = a_talk(world)
     for record in made.records:
@@ -75,12 +74,12 @@ def test_what_cannot_be_built_or_has_no_transcript(world: World) -> None:
     world.healthy_row(made)
     path = world.stores[0] / "local_99999999-0000-4000-8000-000000000000.json"
     world.write(path, json.dumps({"sessionId": path.stem, "createdAt": 1, "lastActivityAt": 2}).encode(), NOW)
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     assert (found.rows, found.skipped, len(found.unbuildable)) == (0, 2, 1)
     assert "the session began" in found.unbuildable[0][1]
 
 
-# Would its transcript have been found?
+# The transcript of a hidden row
 
 
 def test_each_outcome(world: World) -> None:
@@ -89,40 +88,40 @@ def test_each_outcome(world: World) -> None:
     world.healthy_row(a_talk(world, BEGAN + DAY, cwd="/home/ada/two"))
     a_talk(world, BEGAN + DAY, cwd="/home/ada/two")  # an orphan of the same time: it may be either
     world.healthy_row(talk(world.dice, "/gone", BEGAN - 3 * DAY))  # nothing to be found
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     assert counts(found.alone) == counts(found.together) == {"found": 1, "offered": 1, "gone": 1}
-    told = found.to_dict()["matching"]
-    assert list(told) == ["a_twentieth_lost", "all_lost"]
-    outcomes = {row["outcome"]: row for row in told["all_lost"]["rows"]}
+    matching = found.to_dict()["matching"]
+    assert list(matching) == ["a_twentieth_lost", "all_lost"]
+    outcomes = {row["outcome"]: row for row in matching["all_lost"]["rows"]}
     assert set(outcomes) == {"offered", "gone"}
     assert outcomes["offered"]["reason"] and outcomes["offered"]["cli_session_id"] is None
 
 
-def test_rows_that_only_together_cannot_be_told_apart(world: World) -> None:
+def test_rows_of_one_time_are_held_if_both_are_hidden(world: World) -> None:
     for _ in range(2):
         world.healthy_row(a_talk(world, BEGAN, cwd="/home/ada/one"))
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     assert counts(found.alone) == {"found": 2}
     assert counts(found.together) == {"offered": 2}
 
 
-def test_a_wrong_match_would_be_told(world: World) -> None:
-    """A row that was rewritten long after its session, just when another's transcript without a row ended,
-    and of which nothing is left: nobody could tell."""
+def test_a_wrong_match_is_reported(world: World) -> None:
+    """A row was rewritten long after its session, just when another transcript without a row ended. Nothing
+    of its content is left, so nothing shows that it did not belong to that one."""
     mine, other = a_talk(world), a_talk(world, BEGAN + DAY)
     session_id = world.healthy_row(mine)
     path = next(path for path in world.healthy if path.stem == session_id)
     os.utime(path, ns=((other.ended + 2_000) * 1_000_000,) * 2)
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     assert counts(found.alone) == {"wrong": 1}
     assert found.to_dict()["matching"]["all_lost"]["rows"][0]["cli_session_id"] == other.session_id
 
 
 @pytest.mark.parametrize("seed", range(14))
-def test_what_it_says_is_what_happens(tmp_path: Path, seed: int) -> None:
-    """Each healthy row is really destroyed, by itself, and reconciled."""
+def test_each_outcome_is_what_reconcile_does_to_the_row(tmp_path: Path, seed: int) -> None:
+    """Each healthy row is really overwritten with zeros, by itself, and reconciled."""
     world = build(tmp_path / "world", seed)
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     healthy = [row for row in world.healthy if row.exists()]
     assert len(healthy) <= GROUPS, "then each is hidden by itself"
     said: dict[str, str] = {path: outcome for path, outcome, _, _ in found.alone.examples}
@@ -159,7 +158,7 @@ def test_what_it_says_is_what_happens(tmp_path: Path, seed: int) -> None:
 def test_nothing_is_written_and_every_row_counted_once(tmp_path: Path, seed: int) -> None:
     world = build(tmp_path / "world", seed)
     before = picture(tmp_path)
-    found = verify(world.user_data, world.projects, now=NOW)
+    found = backtest(world.user_data, world.projects, now=NOW)
     assert picture(tmp_path) == before
     healthy = sum(rows for _, rows in found.stores)
     assert found.rows + found.skipped + len(found.unbuildable) == healthy
@@ -171,18 +170,23 @@ def test_nothing_is_written_and_every_row_counted_once(tmp_path: Path, seed: int
     json.dumps(found.to_dict())
 
 
-def test_progress_ends_at_the_end(world: World) -> None:
+def test_progress_ends_with_all_trials_done(world: World) -> None:
     for number in range(5):
         world.healthy_row(a_talk(world, BEGAN + number * DAY))
     seen: list[tuple[int, int]] = []
-    verify(world.user_data, world.projects, trying=lambda done, whole: seen.append((done, whole)), now=NOW)
+    backtest(
+        world.user_data,
+        world.projects,
+        trial_progress=lambda done, whole: seen.append((done, whole)),
+        now=NOW,
+    )
     assert seen[-1] == (15, 15) and seen == sorted(seen)
 
 
 # On the command line
 
 
-def test_text_and_json(env: dict[str, str], sample: Path) -> None:
+def test_the_command_prints_text_and_json(env: dict[str, str], sample: Path) -> None:
     before = picture(sample)
     text = run(env, "reconcile", *places(sample), "--verify")
     assert (text.returncode, text.stderr) == (0, "")
@@ -190,17 +194,17 @@ def test_text_and_json(env: dict[str, str], sample: Path) -> None:
     assert "18 healthy rows in 1 store" in text.stdout and "Nothing was changed" in text.stdout
     assert "wrong transcript must never" not in text.stdout
     found = run(env, "reconcile", *places(sample), "--verify", "--format", "json")
-    told: dict[str, Any] = json.loads(found.stdout)
+    document: dict[str, Any] = json.loads(found.stdout)
     assert found.returncode == 0
-    assert list(told) == [
+    assert list(document) == [
         "schema", "stores", "rows", "skipped", "unbuildable", "fields", "reset", "left_out", "matching",
     ]  # fmt: skip
-    assert told["schema"] == "sessscan.verify/1"
-    assert [list(store) for store in told["stores"]] == [["path", "rows"]]
-    for field in told["fields"].values():
+    assert document["schema"] == "sessscan.verify/1"
+    assert [list(store) for store in document["stores"]] == [["path", "rows"]]
+    for field in document["fields"].values():
         assert list(field) == ["same", "different", "missing", "added", "rows"]
-    for matching in told["matching"].values():
-        assert list(matching) == [*OUTCOMES[:4], "gone", "rows"]
+    for matching in document["matching"].values():
+        assert list(matching) == [*OUTCOMES, "rows"]
         assert matching["wrong"] == 0
         assert all(list(row) == ["path", "outcome", "cli_session_id", "reason"] for row in matching["rows"])
     assert picture(sample) == before
@@ -215,7 +219,7 @@ def test_a_store_without_healthy_rows(env: dict[str, str], sample: Path) -> None
     assert "nothing to try it on" in result.stdout
 
 
-def test_hostile_names_of_fields_stay_text(env: dict[str, str], world: World) -> None:
+def test_control_characters_in_field_names_are_escaped(env: dict[str, str], world: World) -> None:
     made = a_talk(world)
     lose(world, None, NOW)
     world.healthy_row(made, **{"\x1b[2J\x07": 1})
@@ -225,7 +229,7 @@ def test_hostile_names_of_fields_stay_text(env: dict[str, str], world: World) ->
 
 
 @pytest.mark.parametrize("more", [["--apply"], ["--adopt"], ["--rebuild-index"], ["--plan-out", "x"]])
-def test_it_does_nothing_else(env: dict[str, str], tmp_path: Path, more: list[str]) -> None:
+def test_options_that_write_are_refused(env: dict[str, str], tmp_path: Path, more: list[str]) -> None:
     result = run(env, "reconcile", "--verify", *more, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert f"does not go with {more[0]}" in result.stderr and result.stderr.count("\n") == 1

@@ -1,19 +1,19 @@
-"""How healthy rows would have come out, had they been lost: as text, and as JSON."""
+"""Print what a backtest found: how well healthy rows would be put back if they were lost."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from ..reconciliation.backtest import GROUPS, Field, Matching, Verification
+from ..backtest_result import GROUPS, Backtest, FieldCounts, MatchCounts, Outcome
 from . import data
 from .screen import Page, console, on_terminal, width
 from .text import clean, counted
 from .transcripts import print_table
 
 _NAMED = 8
-"""So many further fields are named; of more, the number."""
+"""The number of further fields that are named; the rest are counted."""
 
-_OUTCOMES = (
+_OUTCOMES: tuple[tuple[Outcome, str], ...] = (
     ("found", "put back, with its own transcript"),
     ("offered", "held, its own among the candidates"),
     ("held", "held, its own not among them"),
@@ -22,15 +22,15 @@ _OUTCOMES = (
 )
 
 
-def print_verification(found: Verification, form: str) -> None:
-    """`form`: text or json."""
+def print_backtest(found: Backtest, form: str) -> None:
+    """Print the result; `form`: text or json."""
     if form == "json":
         data.print_json(found.to_dict())
     else:
         _print(found)
 
 
-def _print(found: Verification) -> None:
+def _print(found: Backtest) -> None:
     page = Page()
     healthy = sum(rows for _, rows in found.stores)
     if not healthy:
@@ -47,7 +47,7 @@ def _print(found: Verification) -> None:
         page.prose("--format json tells which rows did not come out the same, and how.", style="dim")
 
 
-def _matching(page: Page, found: Verification) -> None:
+def _matching(page: Page, found: Backtest) -> None:
     page.heading("Would the right transcript have been found?")
     page.prose(
         f"With every byte of the row zero. ONE IN {GROUPS}: hidden in {GROUPS} groups, rows that follow each "
@@ -64,7 +64,7 @@ def _matching(page: Page, found: Verification) -> None:
         for name, text in _OUTCOMES
     ]
     _table(["HIDDEN", f"ONE IN {GROUPS}", "ALL"], rows)
-    if found.alone.wrong or found.together.wrong:
+    if found.alone.counts["wrong"] or found.together.counts["wrong"]:
         page.gap()
         page.prose(
             "A wrong transcript must never be given. Before you apply a plan, look at each row that is found "
@@ -73,7 +73,7 @@ def _matching(page: Page, found: Verification) -> None:
         )
 
 
-def _fields(page: Page, found: Verification) -> None:
+def _fields(page: Page, found: Backtest) -> None:
     page.heading("What would have been in it?")
     skipped = f", {found.skipped:,} without a transcript left out" if found.skipped else ""
     page.prose(
@@ -96,7 +96,7 @@ def _fields(page: Page, found: Verification) -> None:
     _table(["FIELD", "SAME", "%", "OTHER", "MISSING", "ADDED"], rows)
 
 
-def _unknown(page: Page, found: Verification) -> None:
+def _unknown(page: Page, found: Backtest) -> None:
     reset = Counter({name: count for name, count in found.reset.items() if count})
     for text, counts in (
         ("Would begin anew, since nobody can know what was granted and set up", reset),
@@ -115,18 +115,17 @@ def _unknown(page: Page, found: Verification) -> None:
         )
 
 
-def _share(matching: Matching, name: str) -> str:
-    count: int = getattr(matching, name)
-    whole = sum(getattr(matching, other) for other, _ in _OUTCOMES)
-    return f"{count:,}  {_percent(count, whole):>4} %"
+def _share(matching: MatchCounts, outcome: Outcome) -> str:
+    count = matching.counts[outcome]
+    return f"{count:,}  {_percent(count, matching.counts.total()):>4} %"
 
 
-def _total(counts: Field) -> int:
+def _total(counts: FieldCounts) -> int:
     return counts.same + counts.different + counts.missing + counts.added
 
 
 def _percent(part: int, whole: int) -> str:
-    """Never rounded to nothing, nor to all."""
+    """Return a percentage that is 0 or 100 only if it is so exactly."""
     if part in (0, whole):
         return "100" if part else "0"
     return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}"
