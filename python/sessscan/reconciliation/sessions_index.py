@@ -1,8 +1,7 @@
-"""A project folder's legacy `sessions-index.json`: whether it still says what is in the folder, and what it
-would say if it did.
+"""Find legacy `sessions-index.json` files that are out of date, and plan to rebuild them.
 
-Nobody publishes its format (FORMATS §3). What the transcripts do not say, `messageCount`, is taken from
-entries that are still right, and else left out.
+Their format is not documented anywhere (FORMATS section 3). `messageCount` is in no transcript: it is taken
+over from entries that are up to date, and left out otherwise.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from ..stores.transcripts import is_conversation, path_of, transcript_id
 from .inventory import Inventory
 
 TOLERANCE = 1_000
-"""Ms by which a transcript may be newer than its entry: times were rounded on their way into the index."""
+"""Ms by which a transcript may be newer than its entry, since the CLI rounded the times in the index."""
 
 
 @dataclass
 class Folder:
-    """The transcripts beside an index."""
+    """The transcripts in the project folder of an index."""
 
     read: list[_core.Transcript] = field(default_factory=list)
     unread: list[_core.Transcript] = field(default_factory=list)
-    """They are there, but nothing is known of them: what the index says of them stays."""
+    """They are there but could not be read: their entries stay as they are."""
 
 
 def stale(inventory: Inventory) -> Iterator[tuple[str, str, Folder]]:
-    """The indexes that are wrong: path, what is wrong, and the transcripts beside it."""
+    """Yield each index that is out of date or damaged: its path, what is wrong, and its folder."""
     if not inventory.listing.indexes:
         return
     folders: dict[str, Folder] = defaultdict(Folder)
     for transcript in inventory.transcripts:
-        folders[_folder(path_of(transcript))].read.append(transcript)
+        folders[_parent(path_of(transcript))].read.append(transcript)
     for transcript in inventory.unread:
-        folders[_folder(path_of(transcript))].unread.append(transcript)
+        folders[_parent(path_of(transcript))].unread.append(transcript)
     for path in inventory.listing.indexes:
-        reason = _complaint(path, folders[_folder(path)])
+        reason = _problem(path, folders[_parent(path)])
         if reason is not None:
-            yield path, reason, folders[_folder(path)]
+            yield path, reason, folders[_parent(path)]
 
 
 def rebuilds(inventory: Inventory) -> list[Action]:
-    """For each index that is wrong, what it would say if it were right."""
+    """Return an action for each index that is out of date or damaged."""
     actions = []
     for path, reason, folder in stale(inventory):
         try:
@@ -76,8 +75,8 @@ def rebuilds(inventory: Inventory) -> list[Action]:
     return actions
 
 
-def _complaint(path: str, folder: Folder) -> str | None:
-    """What is wrong with an index; None if it is right."""
+def _problem(path: str, folder: Folder) -> str | None:
+    """Return what is wrong with an index, as the end of a sentence; None if it is up to date."""
     try:
         document = json.loads(read_file(path)[0].decode("utf-8", "replace"))
     except OSError as error:
@@ -87,22 +86,24 @@ def _complaint(path: str, folder: Folder) -> str | None:
     if not isinstance(document, dict) or not isinstance(document.get("entries"), list):
         return "is damaged: it has no list of sessions"
     listed = _entries(document)
-    there = {transcript_id(transcript): transcript for transcript in folder.read}
-    gone = len(listed.keys() - there.keys() - {transcript_id(transcript) for transcript in folder.unread})
-    if gone:
-        return f"is out of date: it lists {gone} of {len(listed)} sessions that are not there"
-    missing = sum(name not in listed for name, transcript in there.items() if is_conversation(transcript))
-    if missing:
-        return f"is out of date: it does not list {missing} of {len(there)} sessions"
-    for name, transcript in there.items():
+    present = {transcript_id(transcript): transcript for transcript in folder.read}
+    vanished = len(
+        listed.keys() - present.keys() - {transcript_id(transcript) for transcript in folder.unread}
+    )
+    if vanished:
+        return f"is out of date: it lists {vanished} of {len(listed)} sessions that are not there"
+    unlisted = sum(name not in listed for name, transcript in present.items() if is_conversation(transcript))
+    if unlisted:
+        return f"is out of date: it does not list {unlisted} of {len(present)} sessions"
+    for name, transcript in present.items():
         noted = listed[name].get("fileMtime") if name in listed else None
         if isinstance(noted, int | float) and _mtime(path_of(transcript)) > noted + TOLERANCE:
-            return "is out of date: sessions went on since it was written"
+            return "is out of date: sessions continued after it was written"
     return None
 
 
 def _content(before: bytes, folder: Folder) -> tuple[bytes, list[Fingerprint]]:
-    """The index anew, and what its transcripts are now. Raises OSError for one that is no longer there."""
+    """Return the new index and the fingerprints of its transcripts. Raises OSError if one has vanished."""
     try:
         old = json.loads(before.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -112,21 +113,21 @@ def _content(before: bytes, folder: Folder) -> tuple[bytes, list[Fingerprint]]:
     entries, known = [], []
     unread = {path_of(transcript) for transcript in folder.unread}
     for transcript in sorted([*folder.read, *folder.unread], key=path_of):
-        path, former = path_of(transcript), listed.get(transcript_id(transcript), {})
+        path, old_entry = path_of(transcript), listed.get(transcript_id(transcript), {})
         if path in unread:
-            entry = {**former, "fullPath": path} if former else {}
+            entry = {**old_entry, "fullPath": path} if old_entry else {}
         else:
-            entry = _entry(transcript, former) if is_conversation(transcript) else {}
+            entry = _entry(transcript, old_entry) if is_conversation(transcript) else {}
         if entry:
             entries.append(entry)
             status = os.stat(path)  # noqa: PTH116 - there may be thousands
             known.append(Fingerprint(path, True, status.st_size, status.st_mtime_ns, status.st_ino))
-    document = {"version": 1, "originalPath": _original(old, folder.read), "entries": entries}
+    document = {"version": 1, "originalPath": _original_path(old, folder.read), "entries": entries}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace"), known  # a lone surrogate stays the escape that it was
+    return text.encode("utf-8", "backslashreplace"), known  # a lone surrogate becomes an escape again
 
 
-def _entry(transcript: _core.Transcript, former: dict[str, Any]) -> dict[str, Any]:
+def _entry(transcript: _core.Transcript, old_entry: dict[str, Any]) -> dict[str, Any]:
     mtime = _mtime(path_of(transcript))
     entry = {
         "sessionId": transcript.session_id,
@@ -134,7 +135,7 @@ def _entry(transcript: _core.Transcript, former: dict[str, Any]) -> dict[str, An
         "fileMtime": mtime,
         "firstPrompt": transcript.first_prompt,
         "summary": None if transcript.title_source == "prompt" else transcript.title,
-        "messageCount": former.get("messageCount") if former.get("fileMtime") == mtime else None,
+        "messageCount": old_entry.get("messageCount") if old_entry.get("fileMtime") == mtime else None,
         "created": _iso(transcript.created_at),
         "modified": _iso(mtime),
         "gitBranch": transcript.git_branch,
@@ -145,7 +146,7 @@ def _entry(transcript: _core.Transcript, former: dict[str, Any]) -> dict[str, An
 
 
 def _entries(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What an index says, by session."""
+    """Return the entries of an index by session id."""
     entries = document.get("entries")
     return {
         entry["sessionId"].lower(): entry
@@ -154,15 +155,15 @@ def _entries(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _original(old: dict[str, Any], transcripts: Sequence[_core.Transcript]) -> str | None:
-    """The directory whose sessions these are."""
+def _original_path(old: dict[str, Any], transcripts: Sequence[_core.Transcript]) -> str | None:
+    """Return the directory of the project folder, from the index or else from a transcript."""
     stated = old.get("originalPath")
     if isinstance(stated, str) and stated:
         return stated
     return next((transcript.cwd for transcript in transcripts if transcript.cwd is not None), None)
 
 
-def _folder(path: str) -> str:
+def _parent(path: str) -> str:
     return path.rpartition(os.sep)[0]
 
 
@@ -172,7 +173,7 @@ def _iso(milliseconds: int | None) -> str | None:
     try:
         moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):
-        return None  # a file may bear any time at all
+        return None  # a file may have any time at all
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

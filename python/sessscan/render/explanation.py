@@ -1,4 +1,4 @@
-"""The rules, as a list and one at a time."""
+"""Print the rules: the list of them, or one with all its texts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HEADINGS = {
 
 
 def print_rules() -> None:
-    """A line for each rule, the worst first."""
+    """Print a line for each rule, the worst first."""
     page = Page()
-    page.prose("What sessscan finds. `sessscan explain RULE` says more of each.")
+    page.prose("What sessscan finds. `sessscan explain RULE` explains one of them.")
     widest = max(len(rule.name) for rule in RULES)
     for severity, heading in HEADINGS.items():
         page.heading(heading, STYLES[severity])
@@ -26,7 +26,7 @@ def print_rules() -> None:
 
 
 def print_rule(rule: Rule) -> None:
-    """All there is to say of one."""
+    """Print the texts of one rule."""
     page = Page()
     page.prose(
         f"{rule.brief} ({_severity(rule)})", lead=f"{rule.name}: ", lead_style=STYLES[rule.severities[0]]
@@ -42,7 +42,7 @@ def print_rule(rule: Rule) -> None:
 
 
 def _severity(rule: Rule) -> str:
-    """How bad it is: what is an error is a note where its session was deleted."""
+    """Return the severities of a rule in words."""
     *others, last = rule.severities
     if not others:
         return last

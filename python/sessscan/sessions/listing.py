@@ -16,7 +16,7 @@ from typing import Any, Literal
 from .. import _core
 from ..model import Progress
 from ..reconciliation.building.row import actions
-from ..reconciliation.desktop_status import Desktop, Standing, standings
+from ..reconciliation.desktop_status import Desktop, DesktopStatus, desktop_statuses
 from ..reconciliation.details import Details
 from ..reconciliation.diagnose import describe, is_damaged
 from ..reconciliation.inventory import Inventory, take_inventory
@@ -57,7 +57,7 @@ class Session:
     """The worst of: `lost` (the app does not list it, but should: `desktop` is `lost` or `orphan`), `damaged`
     (bytes of its transcript are; a torn last line does not count), `ok`."""
     desktop: Desktop | None
-    """See `Standing`; None where no store of the desktop app was looked at."""
+    """See `DesktopStatus`; None where no store of the desktop app was looked at."""
     row: str | None
     """The app's row that names it, or did."""
 
@@ -140,14 +140,14 @@ def list_all(
     """
     inventory = take_inventory(stores, projects, progress, int(time.time() * 1000), index)
     state = match(inventory, Details(inventory))
-    known = standings(state, find_orphans(state)) if inventory.contents else None
+    known = desktop_statuses(state, find_orphans(state)) if inventory.contents else None
     sessions = []
     matched = total = 0
     check = _Check(wanted or Wanted())
     for name in inventory.by_id:
         transcript = inventory.newest(name)
-        standing = None if known is None else known.get(name, Standing("none"))
-        session = None if transcript is None else _session(transcript, standing)
+        status = None if known is None else known.get(name, DesktopStatus("none"))
+        session = None if transcript is None else _session(transcript, status)
         if session is None or transcript is None:
             continue
         total += 1
@@ -165,7 +165,7 @@ def list_all(
     )
 
 
-def _session(transcript: _core.Transcript, standing: Standing | None) -> Session | None:
+def _session(transcript: _core.Transcript, status: DesktopStatus | None) -> Session | None:
     path = path_of(transcript)
     try:
         modified = os.lstat(path).st_mtime_ns
@@ -173,7 +173,7 @@ def _session(transcript: _core.Transcript, standing: Standing | None) -> Session
         return None  # deleted meanwhile
     if session_info(transcript, modified) is None and not is_conversation(transcript):
         return None
-    desktop = None if standing is None else standing.desktop
+    desktop = None if status is None else status.desktop
     health: Health = "damaged" if is_damaged(transcript) else "ok"
     return Session(
         session_id=transcript.session_id or "",
@@ -193,7 +193,7 @@ def _session(transcript: _core.Transcript, standing: Standing | None) -> Session
         defects=len(transcript.defects),
         health="lost" if desktop in ("lost", "orphan") else health,
         desktop=desktop,
-        row=None if standing is None else standing.row,
+        row=None if status is None else status.row,
     )
 
 
