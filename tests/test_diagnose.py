@@ -1,4 +1,4 @@
-"""The findings: each rule once, with its severity, its place and its words."""
+"""Make each finding once, and check its severity, its path and its message."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def rules(world: World) -> set[str]:
     return {finding.rule for finding in plan(world).findings}
 
 
-def test_a_healthy_store_has_none(world: World) -> None:
+def test_a_healthy_store_has_no_findings(world: World) -> None:
     made = a_talk(world)
     world.healthy_row(made, title=made.title)
     found = plan(world)
     assert (found.findings, found.actions, found.exit_status) == ((), (), 0)
 
 
-def test_an_empty_store_has_none(world: World) -> None:
+def test_an_empty_store_has_no_findings(world: World) -> None:
     found = plan(world)
     assert (found.findings, found.exit_status, found.rows, found.transcripts) == ((), 0, 0, 0)
 
@@ -51,7 +51,7 @@ def test_an_empty_store_has_none(world: World) -> None:
         ("bom", b"\xef\xbb\xbf{}", 0, 3),
     ],
 )
-def test_rows_that_cannot_be_read(
+def test_a_lost_row_is_an_error(
     world: World, state: str, content: bytes, offset: int, length: int | None
 ) -> None:
     path = lose(world, None, NOW, content)
@@ -69,7 +69,7 @@ def test_rows_that_cannot_be_read(
     assert plan(world).exit_status == 1
 
 
-def test_a_deleted_session_is_no_loss(world: World) -> None:
+def test_a_lost_row_of_a_deleted_session_is_a_note(world: World) -> None:
     path = lose(world, None, NOW, bytes(10))
     (path.parent / path.stem.replace("local_", "deleted_")).write_text("1790000000000")
     found = plan(world)
@@ -77,7 +77,7 @@ def test_a_deleted_session_is_no_loss(world: World) -> None:
     assert (found.actions, found.exit_status) == ((), 0)
 
 
-def test_links_and_folders(world: World) -> None:
+def test_links_and_folders_are_lost_rows(world: World) -> None:
     target = lose(world, None, NOW)
     (world.stores[1] / "local_l.json").symlink_to(target)
     (world.stores[1] / "local_f.json").mkdir()
@@ -99,7 +99,7 @@ def test_leftover_tmp(world: World) -> None:
     (action,) = plan(world).actions
     assert (action.kind, action.path) == ("restore", str(world.stores[0] / f"{lone_id}.json"))
     assert not action.rests_on[0].exists
-    assert not findings(world, "orphan"), "what is about to get its row is none"
+    assert not findings(world, "orphan"), "a transcript that is about to get its row back is no orphan"
 
 
 def test_dangling(world: World) -> None:
@@ -137,7 +137,7 @@ def test_orphan(world: World) -> None:
     assert plan(world).exit_status == 0
 
 
-def test_what_is_no_orphan(world: World) -> None:
+def test_transcripts_that_are_not_orphans(world: World) -> None:
     claimed, deleted = a_talk(world), a_talk(world)
     world.healthy_row(claimed, cliSessionId=claimed.session_id.upper())
     (world.stores[1] / f"deleted_local_{deleted.session_id}").write_text("1")
@@ -166,7 +166,7 @@ def test_moved(world: World) -> None:
     assert (found.severity, Path(found.transcript or "").stem) == ("note", made.session_id)
 
 
-def test_what_is_not_moved(world: World) -> None:
+def test_transcripts_that_are_not_moved(world: World) -> None:
     """A worktree's transcript under its repository's key, a relocated one, a drive in another case."""
     worktree = a_talk(world, cwd="/home/ada/code")
     world.healthy_row(worktree, cwd="/home/ada/code/.claude/worktrees/w", originCwd="/home/ada/code")
@@ -217,7 +217,7 @@ def test_lost_lease(world: World) -> None:
     assert (found.severity, found.path, found.session_id) == ("warning", str(file), "local_gone")
     named = reconcile(world.stores[0], world.projects, now=NOW)
     assert [f.session_id for f in named.findings if f.rule == "lost-lease"] == ["local_gone"], (
-        "a lease is not lost because its row is under an account that was not named"
+        "the row of a lease may be under an account that was not named"
     )
 
 
@@ -242,7 +242,7 @@ def test_stale_index(world: World) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_what_cannot_be_read(world: World) -> None:
+def test_files_that_cannot_be_read(world: World) -> None:
     made = a_talk(world)
     path, row = world.put(made), lose(world, None, NOW, b"x")
     for each in (path, row):

@@ -1,4 +1,4 @@
-"""Each finding has its explanation, and each explanation its finding."""
+"""Check the rules: each has a check that finds it, texts that explain it, and a line in the README."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_check_makes_no_finding_under_another_rule() -> None:
         next(found)
 
 
-def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
+def test_findings_have_a_severity_of_their_rule(tmp_path: Path) -> None:
     seen = set()
     make(tmp_path / "demo")
     plans = [reconcile(tmp_path / "demo" / "Claude", tmp_path / "demo" / "projects")]
@@ -61,7 +61,7 @@ def test_findings_are_as_bad_as_their_rules_say(tmp_path: Path) -> None:
     assert len(seen) > 12
 
 
-def test_the_texts_are_whole_and_their_options_there(env: dict[str, str]) -> None:
+def test_the_texts_are_sentences_and_name_options_that_exist(env: dict[str, str]) -> None:
     known = set(re.findall(r"--[a-z-]+", run(env, "reconcile", "--help").stdout))
     known |= set(re.findall(r"--[a-z-]+", run(env, "scan", "--help").stdout))
     known |= set(re.findall(r"--[a-z-]+", run(env, "snapshots", "--help").stdout))
@@ -75,7 +75,7 @@ def test_the_texts_are_whole_and_their_options_there(env: dict[str, str]) -> Non
     assert ranks == sorted(ranks), "the worst first"
 
 
-def test_readme_has_a_line_for_each() -> None:
+def test_the_page_of_findings_has_a_line_for_each_rule() -> None:
     text = PAGE.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \| (.+) \|$", text, re.MULTILINE)
     assert [(name, bad, what.replace("`", "")) for name, bad, what in rows if name in BY_NAME] == [
@@ -83,7 +83,7 @@ def test_readme_has_a_line_for_each() -> None:
     ]
 
 
-def test_the_list(env: dict[str, str]) -> None:
+def test_explain_lists_the_rules(env: dict[str, str]) -> None:
     result = run(env, "explain")
     assert (result.returncode, result.stderr) == (0, "")
     named = re.findall(r"^  ([a-z-]+)  ", result.stdout, re.MULTILINE)
@@ -91,7 +91,7 @@ def test_the_list(env: dict[str, str]) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_one_rule(env: dict[str, str]) -> None:
+def test_explain_prints_one_rule(env: dict[str, str]) -> None:
     result = run(env, "explain", "duplicate")
     assert (result.returncode, result.stderr) == (0, "")
     folded = " ".join(result.stdout.split())
@@ -102,19 +102,19 @@ def test_one_rule(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("spelt", ["zero-filled", "Zero-Filled", "zero_filled", " ZERO  FILLED "])
-def test_a_rule_however_it_is_spelt(spelt: str) -> None:
+def test_a_rule_is_found_in_other_spellings(spelt: str) -> None:
     assert find_rule(spelt).name == "zero-filled"
 
 
 @pytest.mark.parametrize(
     ("wrong", "nearest"), [("zerofilled", "zero-filled"), ("orphans", "orphan"), ("stale", "stale-index")]
 )
-def test_the_nearest_of_a_rule_that_is_none(wrong: str, nearest: str) -> None:
+def test_the_nearest_rule_is_named_for_an_unknown_one(wrong: str, nearest: str) -> None:
     with pytest.raises(UnknownRuleError, match=f"no rule {wrong}; the nearest is {nearest} "):
         find_rule(wrong)
 
 
-def test_an_unknown_rule_is_one_clear_line_and_status_2(env: dict[str, str]) -> None:
+def test_an_unknown_rule_is_a_usage_error_of_one_line(env: dict[str, str]) -> None:
     for wrong in ("duplicat", "\x1b[2J", "", "x" * 5000):
         result = run(env, "explain", wrong)
         assert (result.returncode, result.stdout) == (2, "")
@@ -123,13 +123,13 @@ def test_an_unknown_rule_is_one_clear_line_and_status_2(env: dict[str, str]) -> 
     assert "the nearest is duplicate" in run(env, "explain", "duplicat").stderr
 
 
-def test_every_finding_of_the_sample_can_be_explained(env: dict[str, str], sample: Path) -> None:
+def test_reconcile_shows_the_brief_of_a_rule(env: dict[str, str], sample: Path) -> None:
     text = run(env, "reconcile", *places(sample)).stdout
     for rule in ("dangling", "orphan"):
         assert f"{rule}: {BY_NAME[rule].brief}" in " ".join(text.split())
 
 
-def test_completion_knows_commands_and_rules(env: dict[str, str]) -> None:
+def test_the_shell_completes_commands_and_rules(env: dict[str, str]) -> None:
     code = "import sys; sys.argv[0] = 'sessscan'; from sessscan.cli import main; main()"
     for words, expected in (("sessscan exp", "explain"), ("sessscan explain zer", "zero-filled")):
         asked = {

@@ -1,4 +1,4 @@
-"""The legacy index of a project folder: written anew on request, like all else, and only then."""
+"""Rebuild the legacy index of a project folder, only if asked to, with backup and undo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = [
     "sessionId", "fullPath", "fileMtime", "firstPrompt", "summary", "messageCount", "created", "modified",
     "gitBranch", "projectPath", "isSidechain",
 ]  # fmt: skip
-"""Of an entry, as FORMATS §3 has them."""
+"""The keys of an entry, in the order of FORMATS section 3."""
 
 
 def index_of(world: World, made: Talk, content: str | dict[str, Any]) -> Path:
@@ -34,7 +34,7 @@ def index_of(world: World, made: Talk, content: str | dict[str, Any]) -> Path:
 
 
 def rebuilt(world: World, path: Path) -> dict[str, Any]:
-    """What would be written into an index."""
+    """Return what would be written into an index."""
     found = actions(world)
     [action] = [action for action in found if action.path == str(path)]
     document: dict[str, Any] = json.loads(action.content)
@@ -49,7 +49,7 @@ def entries(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {entry["sessionId"]: entry for entry in document["entries"]}
 
 
-def test_the_shape(world: World) -> None:
+def test_a_rebuilt_index_has_the_documented_shape(world: World) -> None:
     made, other = a_talk(world), a_talk(world, BEGAN + DAY)
     path = index_of(world, made, {"version": 1, "originalPath": "/home/ada/code", "entries": []})
     document = rebuilt(world, path)
@@ -66,7 +66,7 @@ def test_the_shape(world: World) -> None:
     assert (entry["projectPath"], entry["gitBranch"], entry["isSidechain"]) == (made.cwd, "main", False)
 
 
-def test_only_sessions_are_in_it(world: World) -> None:
+def test_only_sessions_are_listed(world: World) -> None:
     made = a_talk(world)
     subagent = talk(world.dice, made.cwd, BEGAN, sidechain=True)
     empty = stub(world.dice, BEGAN)
@@ -77,7 +77,7 @@ def test_only_sessions_are_in_it(world: World) -> None:
     assert set(entries(rebuilt(world, path))) == {made.session_id}
 
 
-def test_what_is_still_right_is_kept(world: World) -> None:
+def test_entries_that_are_up_to_date_keep_their_message_count(world: World) -> None:
     made, other = a_talk(world), a_talk(world, BEGAN + DAY)
     mtime = (world.projects / key(made.cwd) / f"{made.session_id}.jsonl").stat().st_mtime_ns // 1_000_000
     path = index_of(
@@ -97,23 +97,25 @@ def test_what_is_still_right_is_kept(world: World) -> None:
     document = rebuilt(world, path)
     found = entries(document)
     assert found[made.session_id]["messageCount"] == 12
-    assert "messageCount" not in found[other.session_id], "it went on since it was counted"
+    assert "messageCount" not in found[other.session_id], (
+        "the session continued after its messages were counted"
+    )
     assert document["originalPath"] == made.cwd
     assert "gone" not in found
 
 
 @pytest.mark.skipif(ROOT or os.name == "nt", reason="everything can be read")
-def test_what_cannot_be_read_stays_as_it_is_told(world: World) -> None:
+def test_the_entry_of_an_unreadable_transcript_stays(world: World) -> None:
     made, other, third = (a_talk(world, BEGAN + number * DAY) for number in range(3))
-    told = {"sessionId": other.session_id, "fullPath": "/elsewhere", "firstPrompt": "as it was", "x": 1}
-    path = index_of(world, made, {"version": 1, "originalPath": "/o", "entries": [told]})
+    entry = {"sessionId": other.session_id, "fullPath": "/elsewhere", "firstPrompt": "as it was", "x": 1}
+    path = index_of(world, made, {"version": 1, "originalPath": "/o", "entries": [entry]})
     path.with_name(f"{other.session_id}.jsonl").chmod(0)
     found = entries(rebuilt(world, path))
     assert set(found) == {made.session_id, other.session_id, third.session_id}
-    assert found[other.session_id] == told | {"fullPath": str(path.with_name(f"{other.session_id}.jsonl"))}
+    assert found[other.session_id] == entry | {"fullPath": str(path.with_name(f"{other.session_id}.jsonl"))}
 
 
-def test_one_that_is_right_is_left_alone(world: World) -> None:
+def test_an_index_that_is_up_to_date_needs_no_action(world: World) -> None:
     made = a_talk(world)
     world.healthy_row(made, title=made.title)
     path = index_of(world, made, "[]")
@@ -126,7 +128,7 @@ def test_one_that_is_right_is_left_alone(world: World) -> None:
     assert path.read_bytes() == right
 
 
-def test_kept_and_taken_back(world: World) -> None:
+def test_the_old_index_is_backed_up_and_undo_restores_it(world: World) -> None:
     made = a_talk(world)
     path = index_of(world, made, '{"entries":"damaged')
     before = contents(world.projects)
@@ -142,7 +144,7 @@ def test_kept_and_taken_back(world: World) -> None:
     assert contents(world.projects) == before
 
 
-def test_it_rests_on_its_transcripts(world: World) -> None:
+def test_a_changed_transcript_refuses_the_action(world: World) -> None:
     made = a_talk(world)
     path = index_of(world, made, "{}")
     plan = reconcile(world.user_data, world.projects, now=NOW, rebuild_index=True)
@@ -153,7 +155,7 @@ def test_it_rests_on_its_transcripts(world: World) -> None:
     assert path.read_text() == "{}"
 
 
-def test_halves_of_characters_stay_json(world: World) -> None:
+def test_lone_surrogates_stay_escapes(world: World) -> None:
     made = a_talk(world)
     made.records.append({"type": "custom-title", "customTitle": "half \ud83d", "sessionId": made.session_id})
     transcript = world.projects / key(made.cwd) / f"{made.session_id}.jsonl"
@@ -166,7 +168,7 @@ def test_halves_of_characters_stay_json(world: World) -> None:
 # On the command line
 
 
-def test_only_on_request(env: dict[str, str], sample: Path) -> None:
+def test_indexes_are_rebuilt_only_if_asked_to(env: dict[str, str], sample: Path) -> None:
     folder = next(path for path in (sample / "projects").iterdir() if list(path.glob("*.jsonl")))
     index = folder / "sessions-index.json"
     index.write_text("{}")
@@ -191,7 +193,7 @@ def test_only_on_request(env: dict[str, str], sample: Path) -> None:
     assert index.read_text() == "{}"
 
 
-def test_without_a_store_of_the_app(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_indexes_are_rebuilt_without_any_store(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     folder = next(path for path in (sample / "projects").iterdir() if list(path.glob("*.jsonl")))
     (folder / "sessions-index.json").write_text("{}")
     arguments = ["--projects", sample / "projects", "--rebuild-index"]

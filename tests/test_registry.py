@@ -1,4 +1,4 @@
-"""Rows and what lies beside them."""
+"""Read the rows of a store and list the files beside them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STATES = [
     (compact(GOOD | {"createdAt": True}), "not-a-row"),
     (compact(GOOD | {"sessionId": "local_other"}), "id-mismatch"),
     (compact(GOOD | {"pad": "x" * (10 << 20)}), "oversize"),
-    # What pysimdjson refuses, or sees otherwise than the app.
+    # What pysimdjson refuses, or reads in another way than the app.
     (compact(GOOD | {"title": "\ud83d", "big": 10**40}), "ok"),
     (b'{"sessionId":"other",' + compact(GOOD)[1:], "ok"),
     (compact(GOOD)[:-1] + b',"sessionId":"other"}', "id-mismatch"),
@@ -57,10 +57,10 @@ STATES = [
 
 @pytest.mark.parametrize(("content", "state"), STATES, ids=range(len(STATES)))
 @pytest.mark.parametrize("simd", [True, False])
-def test_states(
+def test_each_content_has_its_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, state: str, simd: bool
 ) -> None:
-    """With pysimdjson and without it, as on a Python that it has no wheels for, the verdicts are the same."""
+    """The states are the same with pysimdjson and without it (it has no wheels for newer Pythons)."""
     if not simd:
         monkeypatch.setattr(registry, "simdjson", None)
     row = one(tmp_path, content)
@@ -75,13 +75,13 @@ def test_the_last_of_two_equal_keys_counts(tmp_path: Path) -> None:
     assert (row.state, row.fields["cliSessionId"]) == ("ok", "y")
 
 
-def test_where_a_truncated_row_ends(tmp_path: Path) -> None:
+def test_a_truncated_row_says_where_its_readable_part_ends(tmp_path: Path) -> None:
     row = one(tmp_path, compact(GOOD)[:70] + bytes(60))
     assert (row.state, row.offset, row.length) == ("truncated", 70, 60)
     assert row.fields == {"sessionId": A}
 
 
-def test_former_transcripts(tmp_path: Path) -> None:
+def test_former_transcripts_are_read(tmp_path: Path) -> None:
     assert one(tmp_path, compact(GOOD | {"priorCliSessionIds": ["p", 3, "q"]})).fields[
         "priorCliSessionIds"
     ] == [
@@ -97,8 +97,7 @@ def test_a_cowork_row_needs_more_members(tmp_path: Path) -> None:
     assert one(tmp_path, compact(GOOD | {"processName": "p", "cwd": "/"}), row_format=COWORK).state == "ok"
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
-    """A FIFO is not waited for, a link not followed, a folder not taken for a row."""
+def test_links_and_special_files_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_bytes(compact(GOOD))
     (tmp_path / "local_link.json").symlink_to(tmp_path / "good.json")
     (tmp_path / "local_nowhere.json").symlink_to(tmp_path / "nowhere")
@@ -111,14 +110,14 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_row_without_permission(tmp_path: Path) -> None:
+def test_a_row_without_permission_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / f"{A}.json").write_bytes(compact(GOOD))
     (tmp_path / f"{A}.json").chmod(0)
     row = rows(tmp_path)[A]
     assert (row.state, row.error) == ("unreadable", "Permission denied")
 
 
-def test_only_rows_are_rows(tmp_path: Path) -> None:
+def test_files_with_other_names_are_not_rows(tmp_path: Path) -> None:
     for name in (
         "scheduled-tasks.json",
         "Local_x.json",
@@ -132,19 +131,19 @@ def test_only_rows_are_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     name = os.fsdecode(b"local_\xff")
     (tmp_path / f"{name}.json").write_bytes(compact(GOOD))
     assert rows(tmp_path)[name].state == "id-mismatch"
 
 
-def test_tombstones_in_every_spelling(tmp_path: Path) -> None:
+def test_tombstones_are_read_in_every_spelling(tmp_path: Path) -> None:
     for name in ("deleted_AA", "deleted_local_bb", "deleted_cc.json", "deleted_local_dd.json"):
         (tmp_path / name).write_text("1790000000000")
     assert read_store(Store(str(tmp_path), None)).tombstones == {"aa", "bb", "cc", "dd"}
 
 
-def test_what_lies_beside_rows(tmp_path: Path) -> None:
+def test_temporaries_and_copies_are_listed(tmp_path: Path) -> None:
     for name in (f"{A}.json.tmp", f"{A}.json.corrupted-bak", f"{A}.json.corrupted-bak.1", f"{A}.txt"):
         (tmp_path / name).write_text("")
     contents = read_store(Store(str(tmp_path), None))
@@ -154,12 +153,12 @@ def test_what_lies_beside_rows(tmp_path: Path) -> None:
     assert [leftover.session_id for leftover in contents.copies] == [A, A]
 
 
-def test_a_store_that_is_gone_is_empty() -> None:
+def test_a_store_that_does_not_exist_is_empty() -> None:
     contents = read_store(Store("/nowhere/at/all", None))
     assert (contents.rows, contents.errors) == ([], [])
 
 
-def test_leases(tmp_path: Path) -> None:
+def test_leases_are_read_from_the_list_of_worktrees(tmp_path: Path) -> None:
     file = tmp_path / "git-worktrees.json"
     entries = {
         "a": {"path": "/w/a", "branch": "b", "createdAt": 5_000, "pooledAt": 9_000, "leasedBy": "local_1"},

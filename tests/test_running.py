@@ -1,4 +1,4 @@
-"""Which process is the desktop app, and which is only called so."""
+"""Tell the desktop app's process from others with similar names."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ APPS = [
 ]
 
 OTHERS = [
-    # The command-line tool, in every way it is installed.
+    # The command-line tool, in each way it can be installed.
     Process(1, "claude", "/home/ada/.local/share/claude/versions/2.1.204", ("claude", "--resume")),
     Process(1, "claude", "/home/ada/.local/bin/claude", ("claude",)),
     Process(1, "claude", "/Users/ada/.claude/local/claude", ("claude",)),
@@ -65,7 +65,7 @@ OTHERS = [
         r"C:\x\WindowsApps\Claude_1_x64__p\app\Claude.exe",
         ("Claude.exe", "--type=gpu-process"),
     ),
-    # Others altogether.
+    # Unrelated programs.
     Process(
         1, "Claude Code URL Handler", "/Users/ada/Applications/Claude Code URL Handler.app/Contents/MacOS/x"
     ),
@@ -77,12 +77,12 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("process", APPS, ids=str)
-def test_is_the_app(process: Process) -> None:
+def test_the_app_is_recognised(process: Process) -> None:
     assert is_app(process)
 
 
 @pytest.mark.parametrize("process", OTHERS, ids=str)
-def test_is_not_the_app(process: Process) -> None:
+def test_another_process_is_not_the_app(process: Process) -> None:
     assert not is_app(process)
 
 
@@ -92,7 +92,7 @@ def test_the_message_names_the_process() -> None:
     assert str(app) == f"process 4711, {MAC}/MacOS/Claude"
 
 
-def test_real_processes_are_seen() -> None:
+def test_the_processes_of_the_system_are_listed() -> None:
     mine = next(process for process in processes() if process.pid == os.getpid())
     assert mine.exe and mine.cmdline
     assert not is_app(mine)
@@ -101,7 +101,7 @@ def test_real_processes_are_seen() -> None:
 @pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
 def test_a_running_app_is_refused(tmp_path: object) -> None:
-    """A real process whose program lies where the app's would."""
+    """A real process runs, whose program lies where the app's would."""
     import shutil
     from pathlib import Path
 
@@ -119,7 +119,7 @@ def test_a_running_app_is_refused(tmp_path: object) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such state")
-def test_a_process_that_has_ended_is_none() -> None:
+def test_a_process_that_has_ended_is_not_listed() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     deadline = time.monotonic() + 30
     while child.pid in {process.pid for process in processes()}:

@@ -1,4 +1,4 @@
-"""Where stores and transcripts are."""
+"""Find the stores and transcripts, on each platform and in folders that are named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessscan.stores.locate import list_transcripts, locate, projects_root, user
 UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 
 
-def test_windows() -> None:
+def test_folders_on_windows() -> None:
     env = {"LOCALAPPDATA": "C:\\Users\\A\\AppData\\Local", "APPDATA": "C:\\Users\\A\\AppData\\Roaming"}
     package = "C:\\Users\\A\\AppData\\Local\\Packages\\Claude_pzs8sxrjxfjjc\\LocalCache\\Roaming\\"
     places = user_data_folders("win32", env, "C:\\Users\\A")
@@ -27,13 +27,13 @@ def test_windows() -> None:
     assert projects_root("win32", {}, "C:\\Users\\A") == "C:\\Users\\A\\.claude\\projects"
 
 
-def test_macos() -> None:
+def test_folders_on_macos() -> None:
     places = user_data_folders("darwin", {"XDG_CONFIG_HOME": "/x"}, "/Users/a")
     parent = "/Users/a/Library/Application Support/"
     assert places == (parent + "Claude", parent + "Claude-3p")
 
 
-def test_linux() -> None:
+def test_folders_on_linux() -> None:
     assert user_data_folders("linux", {}, "/home/a")[0] == "/home/a/.config/Claude"
     assert user_data_folders("linux", {"XDG_CONFIG_HOME": "/x"}, "/home/a") == ("/x/Claude", "/x/Claude-3p")
     assert projects_root("linux", {}, "/home/a") == "/home/a/.claude/projects"
@@ -42,7 +42,7 @@ def test_linux() -> None:
 
 @pytest.fixture
 def user_data(tmp_path: Path) -> Path:
-    """A userData folder with two accounts, an agent-mode one, and what else lies there."""
+    """A userData folder with two Code accounts, a Cowork account and other files."""
     root = tmp_path / "Claude"
     for part in ("claude-code-sessions/a1/o1", "claude-code-sessions/a1/o2", "claude-code-sessions/a2/o1"):
         (root / part / "backlog").mkdir(parents=True)
@@ -55,7 +55,7 @@ def found(*folders: Path) -> list[tuple[str, str | None, bool]]:
     return [(store.path, store.user_data, store.agent_mode) for store in locate(folders, []).stores]
 
 
-def test_what_a_folder_stands_for(user_data: Path) -> None:
+def test_a_folder_on_any_level_may_be_named(user_data: Path) -> None:
     code, agent = user_data / "claude-code-sessions", user_data / "local-agent-mode-sessions"
     all_code = [(str(code / part), str(user_data), False) for part in ("a1/o1", "a1/o2", "a2/o1")]
     assert found(user_data) == [*all_code, (str(agent / "a1/o1"), str(user_data), True)]
@@ -65,7 +65,7 @@ def test_what_a_folder_stands_for(user_data: Path) -> None:
     assert found(agent / "a1/o1") == [(str(agent / "a1/o1"), str(user_data), True)]
 
 
-def test_each_store_once(user_data: Path) -> None:
+def test_each_store_is_listed_once(user_data: Path) -> None:
     assert (
         len(found(user_data, user_data / "claude-code-sessions", user_data / "claude-code-sessions/a1/o1"))
         == 4
@@ -84,8 +84,7 @@ def test_the_other_build_is_read_as_well(user_data: Path) -> None:
     assert [store.path for store in locate(user_data, []).context] == [str(other)]
 
 
-def test_folders_with_other_names(tmp_path: Path) -> None:
-    """A copy of a store is known by what is in it."""
+def test_a_copy_of_a_store_is_recognised_by_its_rows(tmp_path: Path) -> None:
     copy = tmp_path / "saved"
     (copy / "acc/org").mkdir(parents=True)
     (copy / "acc/org/local_x.json").write_text("")
@@ -111,7 +110,7 @@ def test_links_are_not_followed(user_data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["stores", "projects"])
-def test_a_place_that_is_none(tmp_path: Path, which: str) -> None:
+def test_a_named_folder_that_is_not_there_is_an_error(tmp_path: Path, which: str) -> None:
     gone, file = tmp_path / "gone", tmp_path / "file"
     file.write_text("")
     with pytest.raises(FileNotFoundError) as missing:
@@ -127,7 +126,9 @@ def test_relative_paths_become_absolute(user_data: Path, monkeypatch: pytest.Mon
     assert all(path.startswith(str(user_data)) for path, _, _ in found(Path("Claude")))
 
 
-def test_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_names_the_folders_of_the_platform_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stores.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
@@ -144,17 +145,17 @@ def test_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert places.projects == (str(tmp_path / "config/projects"),)
     named = locate(tmp_path / "Claude-3p")
     assert [Path(store.path).relative_to(tmp_path).parts[0] for store in named.context] == ["Claude"], (
-        "who uses the user's own projects may be claimed from by the user's own stores"
+        "the rows of the user's own stores may name transcripts of the user's own projects"
     )
 
 
-def test_a_package_of_any_name(tmp_path: Path) -> None:
+def test_a_star_stands_for_any_end_of_a_name(tmp_path: Path) -> None:
     (tmp_path / "claude_abc").mkdir()
     (tmp_path / "claudette").mkdir()
     assert stores._expand(str(tmp_path / "claude_*")) == [str(tmp_path / "claude_abc")]
 
 
-def test_transcripts(tmp_path: Path) -> None:
+def test_transcripts_are_listed_by_their_names(tmp_path: Path) -> None:
     project = tmp_path / "-home-a"
     (project / UUID / "subagents").mkdir(parents=True)
     for name in (
@@ -176,19 +177,19 @@ def test_transcripts(tmp_path: Path) -> None:
     assert list_transcripts([str(project)]).transcripts == expected, "a project folder may be given itself"
 
 
-def test_a_configuration_folder_may_be_given(tmp_path: Path) -> None:
+def test_a_configuration_folder_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "projects").mkdir()
     assert locate([], tmp_path).projects == (str(tmp_path / "projects"),)
 
 
-def test_a_folder_that_vanishes_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_empty(tmp_path: Path) -> None:
     errors: list[OSError] = []
     assert stores.entries(str(tmp_path / "gone"), errors) == []
     assert errors == []
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_without_permission(user_data: Path) -> None:
+def test_a_folder_without_permission_is_reported(user_data: Path) -> None:
     forbidden = user_data / "claude-code-sessions/a2"
     forbidden.chmod(0)
     try:
