@@ -170,14 +170,14 @@ def test_nothing_is_written_and_every_row_counted_once(tmp_path: Path, seed: int
     json.dumps(found.to_dict())
 
 
-def test_progress_ends_with_all_trials_done(world: World) -> None:
+def test_progress_ends_with_all_rows_done(world: World) -> None:
     for number in range(5):
         world.healthy_row(a_talk(world, BEGAN + number * DAY))
     seen: list[tuple[int, int]] = []
     backtest(
         world.user_data,
         world.projects,
-        trial_progress=lambda done, whole: seen.append((done, whole)),
+        row_progress=lambda done, whole: seen.append((done, whole)),
         now=NOW,
     )
     assert seen[-1] == (15, 15) and seen == sorted(seen)

@@ -159,7 +159,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unreadable",
         ("error", "warning", "note"),
-        "not to be opened or read",
+        "it cannot be opened or read",
         meaning="The system refuses to open or read the file or folder. For a row that is an error; for a "
         "transcript, a folder or the list of worktrees a warning. The exit status of the command is 4.",
         cause="Permissions (it belongs to another user, or was restored by root), or a failing disk.",
@@ -242,7 +242,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "moved",
         ("note",),
-        "transcripts that lie in another place than their rows say",
+        "transcripts in another folder than their rows say",
         meaning="The transcript is in another project folder than that of the row's directory.",
         cause="The project's directory was renamed or moved, or the transcripts were copied from another "
         "machine.",
@@ -263,7 +263,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "stale-index",
         ("note",),
-        "old indexes, out of date; --rebuild-index writes them anew",
+        "old indexes that are out of date; --rebuild-index rebuilds them",
         meaning="A project folder's `sessions-index.json` is damaged, or does not list what is in the "
         "folder.",
         cause="The CLI has not updated these files since about February 2026.",

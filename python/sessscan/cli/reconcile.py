@@ -207,5 +207,5 @@ def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Form)
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as reading, progress("trying") as trying:
-        found = backtest(stores, roots, progress=reading, trial_progress=trying)
+        found = backtest(stores, roots, progress=reading, row_progress=trying)
     print_backtest(found, form.value)

@@ -56,7 +56,7 @@ def backtest(
     projects: StrPath | Iterable[StrPath] | None = None,
     *,
     progress: Progress | None = None,
-    trial_progress: Progress | None = None,
+    row_progress: Progress | None = None,
     now: int | None = None,
 ) -> Backtest:
     """Try how well each healthy row would be put back if it were lost. Writes nothing.
@@ -64,7 +64,7 @@ def backtest(
     Args:
         stores, projects: as for `reconcile`, and with its errors.
         progress: called with the bytes of the transcripts that are scanned and those of all.
-        trial_progress: then called with the number of trials that are done and that of all.
+        row_progress: then called with the number of comparisons that are done and that of all.
         now: epoch ms; by default the clock's time.
     """
     inventory = take_inventory(stores, projects, progress, int(time.time() * 1000) if now is None else now)
@@ -79,8 +79,8 @@ def backtest(
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        if trial_progress is not None:
-            trial_progress(done, total)
+        if row_progress is not None:
+            row_progress(done, total)
 
     details = Details(inventory, inventory.transcripts)
     for row in healthy:

@@ -79,7 +79,7 @@ def _damaged_rows(facts: Facts) -> Iterator[Finding]:
 
 def _damaged_row(row: Row, deleted: bool) -> Finding:
     state = LOST_STATES[row.state]
-    message = f"The app cannot read this row: {state.words}"
+    message = f"The app cannot read this row: {state.problem}"
     if row.error is not None:
         message += f" ({row.error})"
     if state.amount:

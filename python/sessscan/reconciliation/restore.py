@@ -115,7 +115,7 @@ def _findings(wanted: RowVersion, before: bytes | None, store: Store) -> Iterato
         return
     state, offset, length = classify_row(before, session_id, store.format)
     if state != "ok":
-        message = f"The app cannot read this row: {LOST_STATES[state].words}."
+        message = f"The app cannot read this row: {LOST_STATES[state].problem}."
         yield finding(state, path, message, session_id=session_id, offset=offset, length=length)
 
 

@@ -37,18 +37,18 @@ def _print(found: Backtest) -> None:
         page.prose("There are no rows here that the app can read, so there is nothing to try it on.")
         return
     where = f"{counted(healthy, 'healthy row')} in {counted(len(found.stores), 'store')}"
-    page.prose(f"{where}, taken as lost. Nothing was changed.", style="bold")
+    page.prose(f"{where}, treated as lost. Nothing was changed.", style="bold")
     _matching(page, found)
     if found.rows:
         _fields(page, found)
     _unknown(page, found)
     if any(counts.examples for counts in found.fields.values()):
         page.gap()
-        page.prose("--format json tells which rows did not come out the same, and how.", style="dim")
+        page.prose("--format json lists the rows that would come out different, and how.", style="dim")
 
 
 def _matching(page: Page, found: Backtest) -> None:
-    page.heading("Would the right transcript have been found?")
+    page.heading("Would the right transcript be found?")
     page.prose(
         f"With every byte of the row zero. ONE IN {GROUPS}: hidden in {GROUPS} groups, rows that follow each "
         "other in time never together. ALL: all at once.",
@@ -74,10 +74,10 @@ def _matching(page: Page, found: Backtest) -> None:
 
 
 def _fields(page: Page, found: Backtest) -> None:
-    page.heading("What would have been in it?")
+    page.heading("What would the row contain?")
     skipped = f", {found.skipped:,} without a transcript left out" if found.skipped else ""
     page.prose(
-        f"{counted(found.rows, 'row')} built anew from the transcript alone{skipped}. Times that differ by "
+        f"{counted(found.rows, 'row')} rebuilt from the transcript alone{skipped}. Times that differ by "
         "less than 10 s count as the same.",
         style="dim",
     )
@@ -99,8 +99,8 @@ def _fields(page: Page, found: Backtest) -> None:
 def _unknown(page: Page, found: Backtest) -> None:
     reset = Counter({name: count for name, count in found.reset.items() if count})
     for text, counts in (
-        ("Would begin anew, since nobody can know what was granted and set up", reset),
-        ("Would be left out, since no transcript tells", found.left_out),
+        ("Would be reset to the defaults, since no transcript has permissions and settings", reset),
+        ("Would be left out, since they are in no transcript", found.left_out),
     ):
         if counts:
             names = [f"{name} ({counted(count, 'row')})" for name, count in counts.most_common(_NAMED)]
@@ -111,7 +111,7 @@ def _unknown(page: Page, found: Backtest) -> None:
     if found.unbuildable:
         page.gap()
         page.prose(
-            f"{counted(len(found.unbuildable), 'row')} could not be built: {found.unbuildable[0][1]}.",
+            f"{counted(len(found.unbuildable), 'row')} could not be rebuilt: {found.unbuildable[0][1]}.",
         )
 
 

@@ -18,7 +18,7 @@ class LostState:
 
     name: str
     """The name of the finding as well."""
-    words: str
+    problem: str
     """What is wrong with the row, as the second half of a sentence."""
     amount: str = ""
     """How much of it is, to be formatted with the row's `size` and `offset`."""

@@ -211,7 +211,7 @@ class Ledger:
             state,
             "error",
             path,
-            f"The app cannot read this row: {LOST_STATES[state].words}{reason}. "
+            f"The app cannot read this row: {LOST_STATES[state].problem}{reason}. "
             "So the session is missing from its list.",
             name.removesuffix(".json"),
             None,
