@@ -34,7 +34,7 @@ FUNCTIONS = {
 }
 """For each command the function of the library that does the same."""
 
-DETAILS = {"Entry", "Field", "Image", "Matching"}
+DETAILS = {"Entry", "Image"}
 """Types that stay out of sight although a public one has fields of them."""
 
 
