@@ -171,7 +171,7 @@ def _read_if_changed(path: str, known: str | None, captured: Captured) -> Change
             captured.unchanged += 1
             return None
         if not stat.S_ISREG(status.st_mode):
-            captured.passed_over.append((path, "it is no file"))
+            captured.passed_over.append((path, "it is not a file"))
             return None
         if status.st_size > MAX_ROW_SIZE:
             captured.passed_over.append((path, "it is larger than the app reads"))

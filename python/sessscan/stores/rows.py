@@ -182,7 +182,7 @@ def _read_row(
     mtime = status.st_mtime_ns // 1_000_000
     if not regular:
         stats[path] = status
-        return Row(path, session_id, store, "not-a-row", size, mtime, error="it is no file")
+        return Row(path, session_id, store, "not-a-row", size, mtime, error="it is not a file")
     fields = _healthy(data, session_id, store.format, parse) if len(data) == size else None
     if fields is not None:
         return Row(path, session_id, store, "ok", size, mtime, 0, 0, fields)
@@ -217,7 +217,7 @@ def _without_content(
     if stat.S_ISLNK(status.st_mode):
         return Row(path, session_id, store, "linked", status.st_size, mtime)
     if not stat.S_ISREG(status.st_mode):
-        return Row(path, session_id, store, "not-a-row", status.st_size, mtime, error="it is no file")
+        return Row(path, session_id, store, "not-a-row", status.st_size, mtime, error="it is not a file")
     return Row(path, session_id, store, "unreadable", status.st_size, mtime, error=error.strerror)
 
 
@@ -245,7 +245,7 @@ def _healthy(
 ) -> dict[str, Any] | None:
     """Return the fields of a row that is plainly healthy; None leaves it to the core to classify it.
 
-    simdjson takes a BOM, which the app does not, and the first of two equal keys, not the last as the app.
+    simdjson accepts a BOM, which the app does not, and takes the first of two equal keys, the app the last.
     """
     if data[:1] != b"{":
         return None
