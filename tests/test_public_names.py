@@ -21,7 +21,7 @@ FUNCTIONS = {
     "demo": None,  # `sessscan.demo` is the package that makes it
     "events": "events",
     "explain": "find_rule",
-    "list": "list_all",
+    "list": "find_sessions",
     "log": "runs",
     "reconcile": "reconcile",
     "report": None,

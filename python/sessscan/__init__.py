@@ -63,6 +63,8 @@ if TYPE_CHECKING:
         Fingerprint,
         Row,
         RowFormat,
+        Session,
+        SessionListing,
         Severity,
         Source,
         Status,
@@ -72,7 +74,7 @@ if TYPE_CHECKING:
     from .reconciliation.backtest import backtest
     from .reconciliation.restore import RestorePlan, restore
     from .rules import RULES, Rule, find_rule
-    from .sessions.listing import Listing, Session, Wanted, list_all
+    from .sessions.listing import find_sessions
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
     from .snapshots.capture import Captured, SnapshotReport, snapshot
     from .snapshots.select import kept_rows, kept_versions, mark_removed
@@ -111,7 +113,6 @@ __all__ = [
     "Fingerprint",
     "JournalError",
     "KeptRow",
-    "Listing",
     "LockedError",
     "MatchCounts",
     "MatchError",
@@ -134,6 +135,7 @@ __all__ = [
     "Scanner",
     "Session",
     "SessionInfo",
+    "SessionListing",
     "SessscanError",
     "Severity",
     "Shard",
@@ -152,7 +154,6 @@ __all__ = [
     "UnknownRunError",
     "UnknownSnapshotError",
     "UsageError",
-    "Wanted",
     "Watch",
     "Worktree",
     "__version__",
@@ -164,11 +165,11 @@ __all__ = [
     "events",
     "events_table",
     "find_rule",
+    "find_sessions",
     "findings_table",
     "get_session_info",
     "kept_rows",
     "kept_versions",
-    "list_all",
     "list_sessions",
     "mark_removed",
     "read_transcripts",
@@ -222,6 +223,8 @@ _LAZY = {
         "Fingerprint",
         "Row",
         "RowFormat",
+        "Session",
+        "SessionListing",
         "Severity",
         "Source",
         "Status",
@@ -238,12 +241,7 @@ _LAZY = {
         "Rule",
         "find_rule",
     ),
-    "sessions.listing": (
-        "Listing",
-        "Session",
-        "Wanted",
-        "list_all",
-    ),
+    "sessions.listing": ("find_sessions",),
     "sessions.sdk": (
         "SessionInfo",
         "get_session_info",

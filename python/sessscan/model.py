@@ -7,7 +7,7 @@ milliseconds UTC, sizes and offsets bytes, paths absolute and as they were found
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -198,3 +198,92 @@ class Action:
     """The files it was concluded from. The first is the file that will be written."""
     absence: Absence | None = None
     """What must not have come since."""
+
+
+SessionHealth = Literal["ok", "damaged", "lost"]
+DesktopState = Literal["listed", "lost", "orphan", "deleted", "continued", "none"]
+WatchEventKind = Literal["finding", "resolved", "repaired", "held", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session as `sessscan list` shows it. Times are epoch milliseconds UTC, sizes bytes."""
+
+    session_id: str
+    path: str
+    title: str | None
+    title_source: str | None
+    first_prompt: str | None
+    """What the user typed first; where that was a slash command, its name."""
+    last_prompt: str | None
+    tag: str | None
+    cwd: str | None
+    git_branch: str | None
+    created_at: int | None
+    last_activity_at: int | None
+    last_modified: int
+    """The mtime of the transcript."""
+    turns: int
+    size: int
+    defects: int
+    health: SessionHealth
+    """The worst that applies: `lost` (the app should list it and does not: `desktop` is `lost` or `orphan`),
+    `damaged` (bytes of its transcript are damaged; a torn last line does not count), `ok`."""
+    desktop: DesktopState | None
+    """What the desktop app knows of it (see `reconciliation.desktop_status`); None where no store of the app
+    was read."""
+    row: str | None
+    """The app's row that names it, or named it."""
+
+    @property
+    def heading(self) -> str:
+        """The text to list it under: its title, or else the prompt that was typed last or first."""
+        title = self.title if self.title_source != "prompt" else self.first_prompt
+        return title or self.last_prompt or self.first_prompt or ""
+
+    @property
+    def active_at(self) -> int:
+        """The time of its last activity; where no line has a time, the mtime of its transcript."""
+        return self.last_modified if self.last_activity_at is None else self.last_activity_at
+
+
+@dataclass(frozen=True, slots=True)
+class SessionListing:
+    """The sessions that were found, and what was read to find them."""
+
+    sessions: tuple[Session, ...]
+    matched: int
+    """How many sessions match the filters; `sessions` has no more of them than the limit allows."""
+    total: int
+    """How many sessions there are."""
+    stores: tuple[str, ...]
+    """The stores of the desktop app that were read."""
+    held: int
+    """How many rows the app cannot read and no evidence assigns to a session."""
+    errors: tuple[tuple[str, str], ...]
+    """The paths that could not be read, each with the reason."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that `sessscan list --format json` prints."""
+        return {
+            "schema": "sessscan.list/1",
+            "stores": list(self.stores),
+            "total": self.total,
+            "matched": self.matched,
+            "held": self.held,
+            "errors": [{"path": path, "message": message} for path, message in self.errors],
+            "sessions": [asdict(session) for session in self.sessions],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """Something that a watch reports: a new finding, or what became of an earlier one."""
+
+    kind: WatchEventKind
+    finding: Finding
+    """The finding it is about; its `message` says what has happened now."""
+    time: int
+    """When it was reported, epoch ms."""
+    run: str | None = None
+    """The run that put the row back, for `undo`."""

@@ -55,16 +55,25 @@ def list_(
     """
     from ..render.screen import progress
     from ..render.sessions import print_listing
-    from ..sessions.listing import Wanted, list_all
+    from ..sessions.listing import find_sessions
     from .options import fail, folders
 
     after, before = parsed("--since", since), parsed("--until", until, end=True)
     if after is not None and before is not None and after > before:
         fail(f"--since {since} is later than --until {until}", 2)
-    wanted = Wanted(folder or None, " ".join(text or ()), after, before)
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as advance:
-        found = list_all(stores, roots, wanted=wanted, limit=limit, index=not no_index, progress=advance)
+        found = find_sessions(
+            stores,
+            roots,
+            folder=folder or None,
+            text=" ".join(text or ()),
+            since=after,
+            until=before,
+            limit=limit,
+            index=not no_index,
+            progress=advance,
+        )
     again = [argument for path in store or [] for argument in ("--store", str(path))]
     again += [argument for path in projects or [] for argument in ("--projects", str(path))]
     print_listing(found, form.value, again)

@@ -15,7 +15,7 @@ from .command import command
 from .options import Projects, Stores
 
 if TYPE_CHECKING:
-    from ..watching.tracker import Event
+    from ..model import WatchEvent
 
 
 class Form(StrEnum):
@@ -66,7 +66,7 @@ def watch(
         except ValueError as error:
             usage(ValueError(f"--notify {notify}: {error}"))
 
-    def tell(event: Event) -> None:
+    def tell(event: WatchEvent) -> None:
         print_event(event, form.value)
         if messenger is not None and event.kind == "finding":
             messenger.send(dump(event_object(event), indent=None).encode() + b"\n")

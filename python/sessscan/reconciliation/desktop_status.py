@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from .. import _core
+from ..model import DesktopState
 from ..stores.transcripts import transcript_id
 from .inventory import cli_session_id
 from .matching.state import State
-
-Desktop = Literal["listed", "lost", "orphan", "deleted", "continued", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class DesktopStatus:
     names it, and none is missing.
     """
 
-    desktop: Desktop
+    desktop: DesktopState
     row: str | None = None
     """The path of the row that names it or did."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from ..changes.outcome import finding_object
-from ..watching.tracker import Event
+from ..model import WatchEvent
 from . import data
 from .screen import console
 from .text import clean, moment
@@ -16,12 +16,12 @@ from .text import clean, moment
 _STYLES = {"finding": "bold red", "resolved": "green", "repaired": "bold green", "held": "yellow"}
 
 
-def event_object(event: Event) -> dict[str, Any]:
+def event_object(event: WatchEvent) -> dict[str, Any]:
     """An event for scripts: the keys of a finding in `reconcile --format json`, and what has happened."""
     return {"event": event.kind, "time": event.time, **finding_object(event.finding), "run": event.run}
 
 
-def print_event(event: Event, form: str) -> None:
+def print_event(event: WatchEvent, form: str) -> None:
     """One line on stdout, not left in a buffer."""
     if form == "jsonl":
         data.print_json_lines([event_object(event)])

@@ -1,1 +1,1 @@
-"""Lists of sessions."""
+"""List sessions: all of this user's, and as the official SDK lists them."""

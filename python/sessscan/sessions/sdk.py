@@ -1,8 +1,8 @@
-"""`list_sessions` and `get_session_info` as `claude_agent_sdk` has them, from a whole reading of each file.
+"""Provide `list_sessions` and `get_session_info` of `claude_agent_sdk`, with exact values.
 
-The SDK looks at both ends of a file for what may be the text of a key; here each field is what the transcript
-says (FORMATS §4 has what that changes). Fields and arguments have its names and meaning, so that one import
-can take the place of the other.
+The SDK searches both ends of a file for the text of a key; these functions scan the whole file, so each field
+is what the transcript says. Arguments and fields have the SDK's names and meaning, so that one import can
+replace the other.
 """
 
 from __future__ import annotations
@@ -19,54 +19,53 @@ from typing import Literal
 from .. import _core
 from ..reconciliation.diagnose import is_damaged
 from ..scan_cache import USE_INDEX
-from ..scan_cache import scan as recorder
+from ..scan_cache import scan as scan_cache
 from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, locate, transcripts_in
 from ..stores.project_folder import matches_key, normalize
 
-Health = Literal["ok", "damaged"]
-
-# How a prompt begins that a slash command stands for: its message to the model follows.
+# The beginning of a prompt that a slash command made: the command's message to the model follows.
 _COMMAND = re.compile(
     "<command-message>[^<]*</command-message> *<command-name>([^<]*[^< ][^<]*)</command-name>"
 )
 
-_GIT_PATIENCE = 5  # seconds, as the SDK's
+_GIT_TIMEOUT = 5  # seconds, as in the SDK
 
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """One session. The first ten fields are those of the SDK's `SDKSessionInfo`, in its order."""
+    """One session. The first ten fields are those of the SDK's `SDKSessionInfo`, in the same order."""
 
     session_id: str
     summary: str
-    """What to show: a given title, else the last prompt that was noted, else an old summary of this
-    conversation, else the first prompt."""
+    """The text to list it under: the first of the user's or the model's title, the last prompt that the CLI
+    noted, a summary of this conversation, and the first prompt."""
     last_modified: int
-    """The file's, epoch ms. Lines without a time are appended on resume: see `last_activity_at`."""
+    """The file's mtime, epoch ms. A resume appends lines without a time: see `last_activity_at`."""
     file_size: int | None = None
     """Bytes that were read."""
     custom_title: str | None = None
-    """The user's title, else the model's, wherever in the file it stands."""
+    """The user's title, or else the model's, wherever in the file it is."""
     first_prompt: str | None = None
-    """What a human typed first, white space folded: 200 characters and `…` of what is longer. Of a slash
-    command its name."""
+    """What the user typed first, with white space folded, cut to 200 characters and `…`; where that was a
+    slash command, its name."""
     git_branch: str | None = None
-    """The last one."""
+    """The last branch that the transcript names."""
     cwd: str | None = None
-    """The first directory; where no line names one, that which was asked for."""
+    """The first directory that the transcript names; if it names none, the directory that was given to
+    `list_sessions`."""
     tag: str | None = None
-    """The user's tag, as it stands now."""
+    """The user's current tag."""
     created_at: int | None = None
     """Time of the session's first record, epoch ms."""
     last_activity_at: int | None = None
     """Time of its last record, epoch ms."""
     title: str | None = None
-    """As `Transcript.title`: what was noted as the last prompt is none."""
+    """The same as `Transcript.title`, which the last prompt is no part of."""
     title_source: Literal["custom", "ai", "summary", "prompt"] | None = None
     """Where `title` comes from."""
-    health: Health = "ok"
-    """`damaged`: bytes of the file are damaged; the rest was read. A torn last line is no damage: the session
-    may be writing it."""
+    health: Literal["ok", "damaged"] = "ok"
+    """`damaged` if bytes of the file are damaged; the rest was read. A torn last line does not count, since
+    the session may still be writing it."""
     path: str = ""
     """The transcript."""
 
@@ -80,17 +79,22 @@ def list_sessions(
     projects: StrPath | Iterable[StrPath] | None = None,
     index: bool = USE_INDEX,
 ) -> list[SessionInfo]:
-    """The sessions of a directory and its git worktrees, or without `directory` all, last modified first.
+    """List the sessions of a directory and its git worktrees, or all sessions, last modified first.
 
-    Hidden, as by the SDK: subagents' transcripts, and those with nothing to show as `summary`. Of several
-    files of one session the newest counts. `limit`: at most so many, 0 as None for all; no more files are
-    read than that takes. `offset`: how many to pass over first. `include_worktrees`: also the repository's
-    other worktrees, as git lists them. `projects`: the transcripts' roots, by default
-    `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`.
+    As in the SDK, subagents' transcripts are hidden, and those with nothing to show as `summary`. Where a
+    session has several files, the newest counts. Files that cannot be read are left out.
 
-    `index`: read only what is new of the transcripts, and keep what they say in sessscan's own state.
+    Args:
+        directory: only sessions of this directory; None for all.
+        limit: return at most this many; 0 and None mean all. No more files are read than needed for that.
+        offset: skip this many sessions first.
+        include_worktrees: also list the sessions of the repository's other worktrees, which git is asked for.
+        projects: the transcripts' roots; by default `$CLAUDE_CONFIG_DIR/projects`, or else
+            `~/.claude/projects`.
+        index: read only what is new in the transcripts, and keep what they say in sessscan's own state.
 
-    What cannot be read is left out. Raises OSError only for a folder of `projects` that cannot be listed.
+    Raises:
+        OSError: a folder of `projects` cannot be listed.
     """
     roots = locate((), projects).projects
     directories: list[str] = []
@@ -99,9 +103,9 @@ def list_sessions(
         trees = _worktrees(own) if include_worktrees else []
         directories = [own, *trees] if len(trees) > 1 else [own]
     found = _files(roots, directories)
-    most = limit if limit is not None and limit > 0 else None
-    first = max(offset, 0)
-    return list(_sessions(found, None if most is None else first + most, index))[first:]
+    skipped = max(offset, 0)
+    wanted = skipped + limit if limit is not None and limit > 0 else None
+    return list(_sessions(found, wanted, index))[skipped:]
 
 
 def get_session_info(
@@ -111,8 +115,10 @@ def get_session_info(
     projects: StrPath | Iterable[StrPath] | None = None,
     index: bool = USE_INDEX,
 ) -> SessionInfo | None:
-    """One session, of any project or of that of `directory` and its worktrees; None if it is not there, or
-    hidden (`list_sessions`)."""
+    """Return one session, of any project or of those of `directory` and its worktrees.
+
+    Returns None if there is no such session, or `list_sessions` hides it.
+    """
     name = f"{session_id}.jsonl"
     if not TRANSCRIPT_NAME.fullmatch(name):
         return None
@@ -127,14 +133,14 @@ def get_session_info(
 def session_info(
     transcript: _core.Transcript, modified_ns: int, directory: str | None = None
 ) -> SessionInfo | None:
-    """What a list shows of a transcript that was scanned from a file; None where it shows nothing.
+    """Return what a list shows of a scanned transcript; None for one that it hides.
 
-    `directory`: the one it was looked for in, if that is known.
+    `directory`: the directory whose sessions were asked for, if any.
     """
     if transcript.error is not None or transcript.is_sidechain:
         return None
     given = transcript.custom_title or transcript.ai_title
-    first = typed_first(transcript)
+    first = shown_first_prompt(transcript)
     summary = given or transcript.last_prompt or transcript.summary or first
     if not summary:
         return None
@@ -157,8 +163,8 @@ def session_info(
     )
 
 
-def typed_first(transcript: _core.Transcript) -> str | None:
-    """The first prompt, with `…` where it is cut; of a slash command its name alone."""
+def shown_first_prompt(transcript: _core.Transcript) -> str | None:
+    """Return the first prompt, with `…` if it is cut; for a slash command its name alone."""
     first = transcript.first_prompt
     if first is None:
         return transcript.first_command
@@ -170,22 +176,27 @@ def typed_first(transcript: _core.Transcript) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _File:
+    """A transcript file in a project folder."""
+
     path: str
     modified_ns: int
     folder: str
-    """The project folder's name."""
+    """The name of the project folder."""
     directories: tuple[str, ...]
-    """Those of the directories asked for whose folder it is: several where the name does not tell them
-    apart."""
+    """Those of the wanted directories that the project folder may stand for. There may be several, since
+    different directories can have the same project folder."""
 
 
 def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = None) -> list[_File]:
-    """The transcripts of these directories, or without any of all, or those called `name`; newest first."""
+    """Return the transcripts of these directories, or of all if none is given, last modified first.
+
+    `name`: only files with this name.
+    """
     found: list[_File] = []
     for root in roots:
         for folder in folders_in(root, []):
             key = os.path.basename(folder)  # noqa: PTH119  # of many folders
-            owners = tuple(one for one in directories if matches_key(_as_named(one), _as_named(key)))
+            owners = tuple(one for one in directories if matches_key(_case_key(one), _case_key(key)))
             if directories and not owners:
                 continue
             for entry in transcripts_in(folder, []):
@@ -195,23 +206,23 @@ def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = 
                     status = entry.stat(follow_symlinks=False)
                 except OSError:
                     continue
-                if status.st_size:  # an empty file is a transcript that is not here
+                if status.st_size:  # an empty file holds no session
                     found.append(_File(entry.path, status.st_mtime_ns, key, owners))
     found.sort(key=lambda file: (-file.modified_ns, file.path))
     return found
 
 
-def _sessions(files: Sequence[_File], most: int | None, index: bool) -> Iterator[SessionInfo]:
-    """What is to be shown of these files, in their order; with `most` no more are read than it takes."""
-    scan_many = recorder.scan_many if index else _core.scan_many
+def _sessions(files: Sequence[_File], wanted: int | None, index: bool) -> Iterator[SessionInfo]:
+    """Yield the sessions of these files, in their order; stop reading when `wanted` were found."""
+    scan_many = scan_cache.scan_many if index else _core.scan_many
     seen: set[str] = set()
-    at = 0
-    while at < len(files) and (most is None or len(seen) < most):
-        batch = files[at:] if most is None else files[at : at + most - len(seen)]
-        at += len(batch)
+    start = 0
+    while start < len(files) and (wanted is None or len(seen) < wanted):
+        batch = files[start:] if wanted is None else files[start : start + wanted - len(seen)]
+        start += len(batch)
         transcripts = scan_many([file.path for file in batch])
         for file, transcript in zip(batch, transcripts, strict=True):
-            if file.directories and _is_elsewhere(transcript, file):
+            if file.directories and _is_of_another_directory(transcript, file):
                 continue
             directory = file.directories[0] if file.directories else None
             info = session_info(transcript, file.modified_ns, directory)
@@ -220,38 +231,38 @@ def _sessions(files: Sequence[_File], most: int | None, index: bool) -> Iterator
                 yield info
 
 
-def _is_elsewhere(transcript: _core.Transcript, file: _File) -> bool:
-    """Whether it is another directory's: folder names are lossy, so that `/a-b` and `/a/b` share one."""
+def _is_of_another_directory(transcript: _core.Transcript, file: _File) -> bool:
+    """Return whether another directory with the same project folder owns it: `/a-b` and `/a/b` share one."""
     cwd = transcript.cwd
-    if cwd is None or not matches_key(_as_named(cwd), _as_named(file.folder)):
-        return False  # it was begun elsewhere, and moved here
-    return _as_named(normalize(cwd)) not in {_as_named(normalize(one)) for one in file.directories}
+    if cwd is None or not matches_key(_case_key(cwd), _case_key(file.folder)):
+        return False  # begun in a directory with another project folder, and moved to this one
+    return _case_key(normalize(cwd)) not in {_case_key(normalize(one)) for one in file.directories}
 
 
 def _canonical(directory: StrPath) -> str:
-    """The physical directory, as project folders are named after it."""
+    """Return the directory with links resolved, in NFC, which the name of its project folder is made from."""
     return unicodedata.normalize("NFC", os.path.realpath(os.fspath(directory)))
 
 
-def _as_named(path: str) -> str:
-    """`path` in the form in which equal names are one file where this platform's files are told apart so."""
+def _case_key(path: str) -> str:
+    """Return `path` without case on platforms whose file names are equal whatever their case."""
     return path.casefold() if sys.platform in ("darwin", "win32") else path
 
 
-# What would make git speak of another repository than that of the directory.
-_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX")
+# Variables that would make git list the worktrees of another repository.
+_GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX")
 
 
 def _worktrees(directory: str) -> list[str]:
-    """All worktrees of the repository that a directory is in, the main one included; none without git."""
+    """Return all worktrees of a directory's repository, the main one included; none without git."""
     try:
         listed = subprocess.run(
             ["git", "worktree", "list", "--porcelain"],
             cwd=directory,
-            env={name: value for name, value in os.environ.items() if name not in _MISLEADING},
+            env={name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_GIT_PATIENCE,
+            timeout=_GIT_TIMEOUT,
             check=True,
         ).stdout
     except (OSError, ValueError, subprocess.SubprocessError):

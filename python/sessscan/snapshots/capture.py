@@ -8,21 +8,18 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedSnapshotsError, UsageError
-from ..model import Store
+from ..model import Progress, Store
 from ..stores.locate import StrPath, format_of, locate
 from ..stores.rows import MAX_ROW_SIZE, classify_row, list_rows, read_file
 from .store import ChangedRow, Snapshots
 
 SCHEMA = "sessscan.snapshot/1"
-
-Progress = Callable[[int, int], object]
-"""Called with the number of rows that are done and the number of all."""
 
 _BATCH = 16 << 20
 """Bytes of rows that are written in one transaction: other processes wait no longer than one takes."""

@@ -16,10 +16,10 @@ from typing import Literal
 
 from ..changes import journal
 from ..errors import AppRunningError, RefusedError, SessscanError
-from ..model import Finding
+from ..model import Finding, WatchEvent
 from ..reconciliation import reconcile
 from ..stores.app import find_app
-from .tracker import Event, told_otherwise
+from .tracker import told_otherwise
 
 POLL = 2.0
 """Seconds between two looks whether the app is running; only while something waits to be put back."""
@@ -31,7 +31,7 @@ BACKOFF = 15.0
 
 @dataclass
 class _Outcome:
-    events: list[Event]
+    events: list[WatchEvent]
     done: dict[str, Finding]
     """What has an outcome; all else waits on."""
     obstacle: str | None = None
@@ -59,16 +59,16 @@ class Mender:
         self.busy: frozenset[str] = frozenset()
         """The rows that are being put back just now."""
 
-    def take(self, event: Event) -> None:
+    def take(self, event: WatchEvent) -> None:
         """Takes note of what was told: a damaged row waits, one that is well again does not."""
         if event.kind == "finding" and event.finding.session_id is not None:
             self._waiting[event.finding.path] = event.finding
         elif event.kind == "resolved":
             self._waiting.pop(event.finding.path, None)
 
-    def tick(self) -> list[Event]:
+    def tick(self) -> list[WatchEvent]:
         """Begins to put rows back if it can be done now; returns what has become of those begun before."""
-        events: list[Event] = []
+        events: list[WatchEvent] = []
         if self._worker is not None:
             if self._worker.is_alive():
                 return events
@@ -87,9 +87,9 @@ class Mender:
                 self._begin()
         return events
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[WatchEvent]:
         """Waits for what was begun; returns what has become of it."""
-        events: list[Event] = []
+        events: list[WatchEvent] = []
         if self._worker is not None:
             self._worker.join()
             self._finish(events)
@@ -105,7 +105,7 @@ class Mender:
         self._worker = threading.Thread(target=work, name="mending")
         self._worker.start()
 
-    def _finish(self, events: list[Event]) -> None:
+    def _finish(self, events: list[WatchEvent]) -> None:
         self._worker = None
         self.busy = frozenset()
         outcome = self._outcomes.get()
@@ -178,8 +178,8 @@ def _mend(
 
 def _event(
     kind: Literal["repaired", "held", "failed"], finding: Finding, message: str, run: str | None = None
-) -> Event:
-    return Event(kind, told_otherwise(finding, message), time.time_ns() // 1_000_000, run)
+) -> WatchEvent:
+    return WatchEvent(kind, told_otherwise(finding, message), time.time_ns() // 1_000_000, run)
 
 
 def _reverted() -> set[str]:

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from .. import _core
 from ..changes import journal
 from ..errors import SnapshotError
-from ..model import Finding, RowFormat, Store
+from ..model import Finding, RowFormat, Store, WatchEvent
 from ..snapshots.capture import capture_rows
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
@@ -33,20 +32,6 @@ RESTLESS = 1.2
 """Seconds after which a row is told that is damaged at each look, although it does not come to rest."""
 
 Signature = tuple[int, ...]
-EventKind = Literal["finding", "resolved", "repaired", "held", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a watch tells."""
-
-    kind: EventKind
-    finding: Finding
-    """What is wrong, or was; `message` says what this event is about."""
-    time: int
-    """When it was told, epoch ms."""
-    run: str | None = None
-    """The run that put the row back, for `undo`."""
 
 
 @dataclass(slots=True)
@@ -136,12 +121,12 @@ class Ledger:
                 if os.path.dirname(path) == store:  # noqa: PTH120
                     self._due[path] = None
 
-    def tick(self) -> list[Event]:
+    def tick(self) -> list[WatchEvent]:
         """Looks at whatever is due, keeps what is healthy, and returns what is to be told."""
         now = time.monotonic()
         due = [*self._due, *(p for p, s in self._suspects.items() if s.due <= now and p not in self._due)]
         self._due.clear()
-        events: list[Event] = []
+        events: list[WatchEvent] = []
         present: list[str] = []
         for path in due:
             if path in self._folders:
@@ -177,13 +162,13 @@ class Ledger:
             self._remark(error)
             return set(paths)
 
-    def _healthy(self, path: str, signature: Signature | None, events: list[Event]) -> None:
+    def _healthy(self, path: str, signature: Signature | None, events: list[WatchEvent]) -> None:
         folder, name = self._folders[os.path.dirname(path)], os.path.basename(path)  # noqa: PTH119, PTH120
         folder.rows[name] = signature
         self._suspects.pop(path, None)
         self._resolve(path, "The app can read this row again.", events)
 
-    def _examine(self, path: str, signature: Signature, now: float, events: list[Event]) -> None:
+    def _examine(self, path: str, signature: Signature, now: float, events: list[WatchEvent]) -> None:
         """A row that is not healthy, or cannot be kept just now."""
         folder, name = self._folders[os.path.dirname(path)], os.path.basename(path)  # noqa: PTH119, PTH120
         folder.rows.setdefault(name, None)
@@ -220,7 +205,7 @@ class Ledger:
         )
         self._tell(finding, events)
 
-    def _missing(self, path: str, now: float, events: list[Event]) -> None:
+    def _missing(self, path: str, now: float, events: list[WatchEvent]) -> None:
         folder, name = self._folders.get(os.path.dirname(path)), os.path.basename(path)  # noqa: PTH119, PTH120
         if folder is None or name not in folder.rows:
             self._suspects.pop(path, None)  # it came and went
@@ -242,7 +227,7 @@ class Ledger:
             )
             self._tell(Finding("missing", "error", path, message, name.removesuffix(".json")), events)
 
-    def _look_at_folder(self, path: str, now: float, events: list[Event]) -> None:
+    def _look_at_folder(self, path: str, now: float, events: list[WatchEvent]) -> None:
         if os.path.isdir(path):  # noqa: PTH112 - a str is at hand
             self._suspects.pop(path, None)
             self._resolve(path, "The folder is there again.", events)
@@ -272,15 +257,15 @@ class Ledger:
         del self._suspects[path]
         return True
 
-    def _tell(self, finding: Finding, events: list[Event]) -> None:
+    def _tell(self, finding: Finding, events: list[WatchEvent]) -> None:
         if self._told.get(finding.path) != finding:
             self._told[finding.path] = finding
-            events.append(Event("finding", finding, _now()))
+            events.append(WatchEvent("finding", finding, _now()))
 
-    def _resolve(self, path: str, message: str, events: list[Event]) -> None:
+    def _resolve(self, path: str, message: str, events: list[WatchEvent]) -> None:
         finding = self._told.pop(path, None)
         if finding is not None:
-            events.append(Event("resolved", told_otherwise(finding, message), _now()))
+            events.append(WatchEvent("resolved", told_otherwise(finding, message), _now()))
 
     # What else there is to know
 

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 
 from .. import state
 from ..changes.lock import exclusive
+from ..model import WatchEvent
 from ..snapshots.store import Snapshots
 from .folders import Places, find_places
 from .repair import Mender
-from .tracker import Event, Ledger
+from .tracker import Ledger
 from .watcher import Follower
 
 RESCAN = 60.0
@@ -40,7 +41,7 @@ class Watch:
         projects: Sequence[str] | None = None,
         *,
         repair: bool = False,
-        tell: Callable[[Event], object],
+        tell: Callable[[WatchEvent], object],
         remark: Callable[[str], object],
         stop: threading.Event | None = None,
     ) -> None:
@@ -129,7 +130,7 @@ class Watch:
             self._remark(f"{error.filename}: {error.strerror}")
         ledger.follow(places.stores)
 
-    def _take(self, ledger: Ledger, events: list[Event]) -> None:
+    def _take(self, ledger: Ledger, events: list[WatchEvent]) -> None:
         for text in ledger.remarks:
             self._remark(text)
         ledger.remarks.clear()
@@ -143,7 +144,7 @@ class Watch:
                 self._mender.take(event)
         self._pass_on(self._mender.tick(), ledger)
 
-    def _pass_on(self, events: list[Event], ledger: Ledger) -> None:
+    def _pass_on(self, events: list[WatchEvent], ledger: Ledger) -> None:
         for event in events:
             if event.kind == "repaired":
                 ledger.settled(event.finding.path)
