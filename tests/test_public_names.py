@@ -30,7 +30,7 @@ FUNCTIONS = {
     "snapshot": "snapshot",
     "snapshots": "kept_rows",
     "undo": "undo",
-    "watch": None,  # to come
+    "watch": "watch",
 }
 """For each command the function of the library that does the same."""
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Action,
         ActionKind,
         Candidate,
+        DesktopState,
         Evidence,
         EvidenceKind,
         Finding,
@@ -64,11 +65,14 @@ if TYPE_CHECKING:
         Row,
         RowFormat,
         Session,
+        SessionHealth,
         SessionListing,
         Severity,
         Source,
         Status,
         Store,
+        WatchEvent,
+        WatchEventKind,
     )
     from .reconciliation import reconcile
     from .reconciliation.backtest import backtest
@@ -88,7 +92,7 @@ if TYPE_CHECKING:
         rows_table,
         table,
     )
-    from .watching.watch import Watch
+    from .watching.watch import watch
 
 __all__ = [
     "ABSENT",
@@ -103,6 +107,7 @@ __all__ = [
     "ConflictError",
     "DamagedSnapshotsError",
     "Defect",
+    "DesktopState",
     "Event",
     "EventsTable",
     "Evidence",
@@ -134,6 +139,7 @@ __all__ = [
     "Run",
     "Scanner",
     "Session",
+    "SessionHealth",
     "SessionInfo",
     "SessionListing",
     "SessscanError",
@@ -154,7 +160,8 @@ __all__ = [
     "UnknownRunError",
     "UnknownSnapshotError",
     "UsageError",
-    "Watch",
+    "WatchEvent",
+    "WatchEventKind",
     "Worktree",
     "__version__",
     "actions_table",
@@ -186,6 +193,7 @@ __all__ = [
     "snapshot",
     "table",
     "undo",
+    "watch",
 ]
 
 # Loaded lazily so that `import sessscan` stays fast: by module, the names that are taken from it.
@@ -217,6 +225,7 @@ _LAZY = {
         "Action",
         "ActionKind",
         "Candidate",
+        "DesktopState",
         "Evidence",
         "EvidenceKind",
         "Finding",
@@ -224,11 +233,14 @@ _LAZY = {
         "Row",
         "RowFormat",
         "Session",
+        "SessionHealth",
         "SessionListing",
         "Severity",
         "Source",
         "Status",
         "Store",
+        "WatchEvent",
+        "WatchEventKind",
     ),
     "reconciliation": ("reconcile",),
     "reconciliation.backtest": ("backtest",),
@@ -270,7 +282,7 @@ _LAZY = {
         "rows_table",
         "table",
     ),
-    "watching.watch": ("Watch",),
+    "watching.watch": ("watch",),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 

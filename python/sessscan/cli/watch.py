@@ -47,43 +47,38 @@ def watch(
     form: Annotated[Form, typer.Option("--format", help="How to print what happens.")] = Form.text,
 ) -> None:
     """Watch the stores: keep each row as it is saved, and tell when one is damaged or gone."""
+    from ..errors import UsageError
     from ..render.data import dump
     from ..render.screen import remark
     from ..render.watching import event_object, print_event
-    from ..watching.notify import Messenger
-    from ..watching.watch import Watch
+    from ..watching.notify import Notifier
+    from ..watching.watch import watch as run
     from .failure import usage
     from .options import folders
 
-    def say(text: str) -> None:
+    def on_remark(text: str) -> None:
         remark(f"sessscan: {text}")
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
-    messenger = None
+    notifier = None
     if notify is not None:
         try:
-            messenger = Messenger(notify, say)
-        except ValueError as error:
-            usage(ValueError(f"--notify {notify}: {error}"))
+            notifier = Notifier(notify, on_remark)
+        except UsageError as error:
+            usage(UsageError(f"--notify {notify}: {error}"))
 
-    def tell(event: WatchEvent) -> None:
+    def on_event(event: WatchEvent) -> None:
         print_event(event, form.value)
-        if messenger is not None and event.kind == "finding":
-            messenger.send(dump(event_object(event), indent=None).encode() + b"\n")
+        if notifier is not None and event.kind == "finding":
+            notifier.send(dump(event_object(event), indent=None).encode() + b"\n")
 
-    watching = Watch(
-        None if stores is None else list(map(str, stores)),
-        None if roots is None else list(map(str, roots)),
-        repair=repair,
-        tell=tell,
-        remark=say,
-    )
-    with _ended_by_signals(watching.stop) as received:
+    stop = threading.Event()
+    with _ended_by_signals(stop) as received:
         try:
-            watching.run()
+            run(stores, roots, on_event=on_event, on_remark=on_remark, repair=repair, stop=stop)
         finally:
-            if messenger is not None:
-                messenger.close()
+            if notifier is not None:
+                notifier.close()
     if signal.SIGINT in received:
         raise typer.Exit(130)
 

@@ -1,7 +1,7 @@
-"""Which folders a watch has to follow, and whether they still are what they were.
+"""Find the folders that a watch has to follow, and notice when one of them is replaced.
 
-Folders may be missing, vanish and come back, under the same name and even with the same inode's number. No
-watch of the system tells of all that (a renamed parent, a mount), so a few stats at each turn do.
+A folder may be missing, vanish and come back under the same name, even with the same inode number. No file
+system watch reports all of that (a renamed parent, a mount), so each turn compares a few `stat` calls.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from ..model import Store
 from ..stores.locate import REGISTRIES, folders_in, locate, user_data_folders
 
 Identity = tuple[int, int] | None
-"""Device and inode of a folder; None where there is none."""
+"""Device and inode number of a folder; None where there is none."""
 
 
 @dataclass
-class Places:
-    """What there is to be followed, at one moment."""
+class WatchedFolders:
+    """The stores and folders that exist at one moment."""
 
     stores: list[Store] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    """Each folder whose entries matter: the stores', and those in which new stores would appear."""
+    paths: list[str] = field(default_factory=list)
+    """Every folder whose entries matter: the stores', and those in which new stores would appear."""
     errors: list[OSError] = field(default_factory=list)
-    """Folders that could not be listed."""
-    _seen: dict[str, Identity] = field(default_factory=dict)
+    """Why folders could not be listed."""
+    _identities: dict[str, Identity] = field(default_factory=dict)
 
     def changed(self) -> bool:
-        """Whether one of the folders has gone, come, or is another one now."""
-        return any(identity(path) != before for path, before in self._seen.items())
+        """Return whether one of the folders was created, removed or replaced since."""
+        return any(identity(path) != before for path, before in self._identities.items())
 
-    def gone(self) -> None:
-        """One of them was gone when it was to be followed: next time is another look."""
-        self._seen[""] = (0, 0)
+    def expire(self) -> None:
+        """Make `changed` return True from now on, since one of the folders could not be watched."""
+        self._identities[""] = (0, 0)
 
 
 def identity(path: str) -> Identity:
-    """Which folder stands under a name."""
+    """Return what identifies the folder that has this path now."""
     try:
         status = os.stat(path)  # noqa: PTH116 - a str is at hand, several times a second
     except OSError:
@@ -48,52 +48,55 @@ def identity(path: str) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def find_places(named: Sequence[str] | None) -> Places:
-    """The stores that were named, or those of this machine, and the folders around them."""
-    places = Places()
+def find_folders(roots: Sequence[str] | None) -> WatchedFolders:
+    """Find the stores under `roots`, by default this platform's, and the folders around them.
+
+    A root that does not exist now is no error.
+    """
+    found = WatchedFolders()
     seen: set[Identity] = set()
-    for root in [None] if named is None else named:
+    for root in [None] if roots is None else roots:
         try:
-            found = locate(None if root is None else [root], ())
+            places = locate(None if root is None else [root], ())
         except OSError:
-            continue  # it is not there now
-        places.errors.extend(found.errors)
-        for store in found.stores:
+            continue
+        found.errors.extend(places.errors)
+        for store in places.stores:
             which = identity(store.path)
             if which is not None and which not in seen:
                 seen.add(which)
-                places.stores.append(store)
+                found.stores.append(store)
     folders: dict[str, None] = {}
-    for point in _points(named, places):
-        folders[point] = None
-        if Path(point).name in REGISTRIES:
-            folders.update(dict.fromkeys(folders_in(point, [])))
-    folders.update((store.path, None) for store in places.stores)
+    for parent in _parents(roots, found.stores):
+        folders[parent] = None
+        if Path(parent).name in REGISTRIES:
+            folders.update(dict.fromkeys(folders_in(parent, [])))
+    folders.update((store.path, None) for store in found.stores)
     for path in folders:
-        places._seen[path] = which = identity(path)
+        found._identities[path] = which = identity(path)
         if which is not None:
-            places.folders.append(path)
-    return places
+            found.paths.append(path)
+    return found
 
 
-def _points(named: Sequence[str] | None, places: Places) -> Iterator[str]:
-    """The folders under which stores are, or would be."""
-    if named is None:
-        for place in user_data_folders(sys.platform, os.environ, str(Path.home())):
-            if place.endswith("*"):
-                parent = str(Path(place).parent)
+def _parents(roots: Sequence[str] | None, stores: Sequence[Store]) -> Iterator[str]:
+    """Yield the folders that hold stores, or in which they would be created."""
+    if roots is None:
+        for pattern in user_data_folders(sys.platform, os.environ, str(Path.home())):
+            if pattern.endswith("*"):
+                parent = str(Path(pattern).parent)
                 yield parent
-                inner = [path for path in folders_in(parent, []) if path.startswith(place[:-1])]
+                matching = [path for path in folders_in(parent, []) if path.startswith(pattern[:-1])]
             else:
-                inner = [place]
-            for user_data in inner:
+                matching = [pattern]
+            for user_data in matching:
                 yield from (os.path.join(user_data, name) for name in REGISTRIES)  # noqa: PTH118
         return
-    for root in named:
+    for root in roots:
         registries = [os.path.join(root, name) for name in REGISTRIES]  # noqa: PTH118
-        # The entries of a userData folder change all the time, for reasons that are none of ours.
+        # A userData folder is not watched itself: its entries change all the time, for other reasons.
         if not any(map(os.path.isdir, registries)):
             yield root
         yield from registries
-        for store in places.stores:
+        for store in stores:
             yield from (str(above) for above in Path(store.path).parents if Path(root) in above.parents)

@@ -1,4 +1,4 @@
-"""Running a command of the user's for what a watch tells. The watch never waits for it."""
+"""Run a command of the user's for each finding of a watch, which does not wait for it."""
 
 from __future__ import annotations
 
@@ -12,93 +12,108 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..errors import UsageError
+
 TIMEOUT = 30.0
 """Seconds that one run of the command may take."""
-FAREWELL = 5.0
-"""Seconds for which the end waits for what is still to be told."""
-_ROOM = 10_000
+CLOSE_TIMEOUT = 5.0
+"""Seconds that `close` waits for the messages that are still in the queue."""
+QUEUE_SIZE = 10_000
+"""Messages that may wait for the command; further ones are dropped."""
 
 
-def parse(command: str) -> list[str] | str:
-    """The program and its arguments; no shell. Raises ValueError where that cannot be."""
-    if not command.strip():
-        raise ValueError("the command is empty")
-    # Windows has no arguments but one line, which each program takes apart in its own way.
-    return command if sys.platform == "win32" else shlex.split(command)
+class Notifier:
+    """Runs the command once for each message, one after the other, with the message on its standard input."""
 
+    def __init__(self, command: str, on_remark: Callable[[str], object], *, timeout: float = TIMEOUT) -> None:
+        """`command`: a program and its arguments, run without a shell. `on_remark`: called with sentences for
+        the user. `timeout`: seconds that one run may take.
 
-class Messenger:
-    """Runs the command once for each message, one after the other, the message on its standard input."""
-
-    def __init__(self, command: str, remark: Callable[[str], object], *, timeout: float = TIMEOUT) -> None:
-        self._arguments = parse(command)
-        self._remark = remark
+        Raises `UsageError` where the command is empty or has an open quote.
+        """
+        self._arguments = _parse(command)
+        self._on_remark = on_remark
         self._timeout = timeout
-        self._messages: queue.Queue[bytes | None] = queue.Queue(_ROOM)
-        self._ending: float | None = None
-        self._worker = threading.Thread(target=self._work, name="notify", daemon=True)
-        self._worker.start()
+        self._messages: queue.Queue[bytes | None] = queue.Queue(QUEUE_SIZE)
+        self._closing_at: float | None = None
+        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+        self._thread.start()
 
     def send(self, message: bytes) -> None:
-        """Has the command run with `message`, soon."""
+        """Queue a message for the command; return at once."""
         try:
             self._messages.put_nowait(message)
         except queue.Full:
-            self._remark(f"--notify: {_ROOM:,} messages wait for the command already; one is left out")
+            self._on_remark(f"--notify: {QUEUE_SIZE:,} messages wait for the command: one was dropped")
 
     def close(self) -> None:
-        """Waits a little for what is still to be sent, and ends the command then."""
-        self._ending = time.monotonic() + FAREWELL
+        """Wait a few seconds for the queued messages, then end the command."""
+        self._closing_at = time.monotonic() + CLOSE_TIMEOUT
         try:
             self._messages.put_nowait(None)
         except queue.Full:
             return
-        self._worker.join(FAREWELL + 2)
+        self._thread.join(CLOSE_TIMEOUT + 2)
 
     def _work(self) -> None:
         while (message := self._messages.get()) is not None:
             try:
                 self._run(message)
             except OSError as error:
-                self._remark(f"--notify: {error.filename or self._arguments}: {error.strerror or error}")
-            except Exception as error:  # the thread must live on for what comes next
-                self._remark(f"--notify: {type(error).__name__}: {error}")
+                self._on_remark(f"--notify: {error.filename or self._arguments}: {error.strerror or error}")
+            except Exception as error:  # the thread must go on with the next message
+                self._on_remark(f"--notify: {type(error).__name__}: {error}")
 
     def _run(self, message: bytes) -> None:
-        # Results go to stdout, and what the command prints is none of ours.
+        # The command prints to stderr, since stdout is for the watch's own results.
         output = subprocess.DEVNULL if sys.stderr is None else 2
         with subprocess.Popen(
             self._arguments, stdin=subprocess.PIPE, stdout=output, start_new_session=True
         ) as process:
             try:
-                if not self._finished(process, message):
+                if not self._wait_for(process, message):
                     _kill(process)
-                    self._remark("--notify: the command was ended, it took too long")
+                    self._on_remark("--notify: the command took too long and was ended")
             except BaseException:
                 _kill(process)
                 raise
         if process.returncode:
-            self._remark(f"--notify: the command failed with status {process.returncode}")
+            self._on_remark(f"--notify: the command failed with status {process.returncode}")
 
-    def _finished(self, process: subprocess.Popen[bytes], message: bytes) -> bool:
-        """Whether the command ends in its time, which is shorter once the watch ends."""
+    def _wait_for(self, process: subprocess.Popen[bytes], message: bytes) -> bool:
+        """Send the message and wait for the command; return whether it ended in time.
+
+        The time is shorter once the watch ends.
+        """
         deadline = time.monotonic() + self._timeout
-        rest: bytes | None = message
-        while time.monotonic() < min(deadline, self._ending or deadline):
+        unsent: bytes | None = message
+        while time.monotonic() < min(deadline, self._closing_at or deadline):
             try:
-                process.communicate(rest, timeout=0.2)
+                process.communicate(unsent, timeout=0.2)
                 return True
             except subprocess.TimeoutExpired:
-                rest = None  # it is being sent already
+                unsent = None  # `communicate` takes the message once and goes on sending it
         return False
 
 
+def _parse(command: str) -> list[str] | str:
+    """Split a command into the program and its arguments."""
+    if not command.strip():
+        raise UsageError("the command is empty")
+    if sys.platform == "win32":
+        return command  # a Windows program gets one line and splits it by its own rules
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends the command and what it has started."""
+    """End the command and all it has started."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    except OSError:  # it has just ended
+    except OSError:  # it has ended by itself
         pass

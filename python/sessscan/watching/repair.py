@@ -1,7 +1,7 @@
-"""Putting rows back while a watch goes on: once the app is closed, by the ordinary plan, lock and journal.
+"""Put rows back during a watch, once the app is closed, with the ordinary plan, lock and journal.
 
-A reconciliation reads every transcript, which takes its time; so it runs beside the watch, in a thread of its
-own. What it holds stays held.
+A reconciliation reads every transcript, which takes time; so it runs in a thread of its own beside the watch.
+Rows that it holds stay held.
 """
 
 from __future__ import annotations
@@ -19,137 +19,142 @@ from ..errors import AppRunningError, RefusedError, SessscanError
 from ..model import Finding, WatchEvent
 from ..reconciliation import reconcile
 from ..stores.app import find_app
-from .tracker import told_otherwise
 
-POLL = 2.0
-"""Seconds between two looks whether the app is running; only while something waits to be put back."""
-QUIET = 2
-"""How often in a row the app must not be seen: it may still be writing while it ends."""
-BACKOFF = 15.0
-"""Seconds until another try, where something stood in the way."""
+POLL_INTERVAL = 2.0
+"""Seconds between two checks whether the app is running; made only while a row waits to be put back."""
+CLOSED_CHECKS = 2
+"""Checks in a row that must not find the app: it may still be writing while it ends."""
+RETRY_DELAY = 15.0
+"""Seconds until the next attempt after one that failed."""
 
 
 @dataclass
 class _Outcome:
+    """What one attempt has achieved."""
+
     events: list[WatchEvent]
     done: dict[str, Finding]
-    """What has an outcome; all else waits on."""
+    """The findings that need no further attempt, by path."""
     obstacle: str | None = None
-    again: float = BACKOFF
+    """Why nothing could be put back, in a sentence for the user."""
+    delay: float = RETRY_DELAY
+    """Seconds until the next attempt, if any finding is left."""
 
 
-class Mender:
-    """The rows that wait to be put back."""
+class Repairer:
+    """Puts the lost rows back that a watch has reported."""
 
     def __init__(
         self,
         stores: Sequence[str] | None,
         projects: Sequence[str] | None,
-        remark: Callable[[str], object],
+        on_remark: Callable[[str], object],
     ) -> None:
+        """`stores`, `projects`: absolute paths, or None as in `reconcile`. `on_remark`: called with sentences
+        for the user."""
         self._stores = stores
         self._projects = projects
-        self._remark = remark
+        self._on_remark = on_remark
         self._waiting: dict[str, Finding] = {}
         self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
-        self._next = 0.0
-        self._quiet = 0
-        self._said: str | None = None
+        self._thread: threading.Thread | None = None
+        self._next_check = 0.0
+        self._closed_checks = 0
+        self._last_remark: str | None = None
         self.busy: frozenset[str] = frozenset()
-        """The rows that are being put back just now."""
+        """The paths of the rows that are being put back now."""
 
-    def take(self, event: WatchEvent) -> None:
-        """Takes note of what was told: a damaged row waits, one that is well again does not."""
+    def note(self, event: WatchEvent) -> None:
+        """Note an event of the watch: a lost row waits to be put back, a healthy one does not any more."""
         if event.kind == "finding" and event.finding.session_id is not None:
             self._waiting[event.finding.path] = event.finding
         elif event.kind == "resolved":
             self._waiting.pop(event.finding.path, None)
 
-    def tick(self) -> list[WatchEvent]:
-        """Begins to put rows back if it can be done now; returns what has become of those begun before."""
+    def poll(self) -> list[WatchEvent]:
+        """Start an attempt if rows wait and the app is closed; return the events of one that has ended."""
         events: list[WatchEvent] = []
-        if self._worker is not None:
-            if self._worker.is_alive():
+        if self._thread is not None:
+            if self._thread.is_alive():
                 return events
             self._finish(events)
         now = time.monotonic()
         if not self._waiting:
-            self._quiet = 0
-            self._said = None
-        elif now >= self._next:
-            self._next = now + POLL
+            self._closed_checks = 0
+            self._last_remark = None
+        elif now >= self._next_check:
+            self._next_check = now + POLL_INTERVAL
             app = find_app()
-            self._quiet = 0 if app is not None else self._quiet + 1
+            self._closed_checks = 0 if app is not None else self._closed_checks + 1
             if app is not None:
-                self._say(f"the desktop app is running ({app}): rows are put back once it is closed")
-            elif self._quiet >= QUIET:
-                self._begin()
+                self._remark(f"the desktop app is running ({app}): rows are put back once it is closed")
+            elif self._closed_checks >= CLOSED_CHECKS:
+                self._start()
         return events
 
     def close(self) -> list[WatchEvent]:
-        """Waits for what was begun; returns what has become of it."""
+        """Wait for the attempt that is running, if any; return its events."""
         events: list[WatchEvent] = []
-        if self._worker is not None:
-            self._worker.join()
+        if self._thread is not None:
+            self._thread.join()
             self._finish(events)
         return events
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         wanted = dict(self._waiting)
         self.busy = frozenset(wanted)
 
         def work() -> None:
-            self._outcomes.put(self._mend(wanted))
+            self._outcomes.put(self._attempt(wanted))
 
-        self._worker = threading.Thread(target=work, name="mending")
-        self._worker.start()
+        self._thread = threading.Thread(target=work, name="repair")
+        self._thread.start()
 
     def _finish(self, events: list[WatchEvent]) -> None:
-        self._worker = None
+        self._thread = None
         self.busy = frozenset()
         outcome = self._outcomes.get()
         for path, finding in outcome.done.items():
             if self._waiting.get(path) == finding:
                 del self._waiting[path]
         if outcome.obstacle is not None:
-            self._say(outcome.obstacle)
+            self._remark(outcome.obstacle)
         if self._waiting:
-            self._next = time.monotonic() + outcome.again
+            self._next_check = time.monotonic() + outcome.delay
         events.extend(outcome.events)
 
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
-            self._remark(text)
+    def _remark(self, text: str) -> None:
+        if text != self._last_remark:
+            self._last_remark = text
+            self._on_remark(text)
 
-    def _mend(self, wanted: dict[str, Finding]) -> _Outcome:
+    def _attempt(self, wanted: dict[str, Finding]) -> _Outcome:
         try:
-            return _mend(wanted, self._stores, self._projects)
+            return _restore(wanted, self._stores, self._projects)
         except AppRunningError:
-            return _Outcome([], {}, None, POLL)
+            return _Outcome([], {}, None, POLL_INTERVAL)
         except RefusedError as error:
             return _Outcome([], {}, f"nothing was put back yet: {error}")
         except (OSError, SessscanError) as error:
             return _Outcome([], {}, f"nothing could be put back yet: {error}")
-        except Exception as error:  # a thread's error would be lost: the watch goes on, and says it
+        except Exception as error:  # the thread would lose it: it is reported, and the watch goes on
             return _Outcome([], wanted, f"nothing was put back: {type(error).__name__}: {error}")
 
 
-def _mend(
+def _restore(
     wanted: dict[str, Finding], stores: Sequence[str] | None, projects: Sequence[str] | None
 ) -> _Outcome:
-    """Reconciles, and carries out what is planned for the rows in `wanted`; only for those."""
-    there = None if stores is None else [path for path in stores if Path(path).is_dir()]
-    roots = None if projects is None else [path for path in projects if Path(path).is_dir()]
-    plan = reconcile(there, roots)
-    reverted = _reverted()
+    """Reconcile, and apply what is planned for the rows in `wanted` alone."""
+    existing_stores = None if stores is None else [path for path in stores if Path(path).is_dir()]
+    existing_projects = None if projects is None else [path for path in projects if Path(path).is_dir()]
+    plan = reconcile(existing_stores, existing_projects)
+    undone = _undone_paths()
     outcome = _Outcome([], {})
     actions = []
     for action in plan.actions:
         if action.path not in wanted:
             continue
-        if action.path in reverted:
+        if action.path in undone:
             finding = outcome.done[action.path] = wanted[action.path]
             outcome.events.append(
                 _event("held", finding, "Not put back: you have taken that back with `sessscan undo`.")
@@ -168,10 +173,10 @@ def _mend(
         elif action.status == "failed":
             outcome.events.append(_event("failed", finding, f"It could not be put back: {action.error}."))
         else:
-            continue  # what it rested on has just changed: another time
+            continue  # refused, since a file it rests on has just changed: the next attempt may succeed
         outcome.done[action.path] = finding
     planned = {action.path for action in plan.actions}
-    # Nothing is to be done about the rest: the session was deleted, or the row is well again.
+    # For the others there is nothing to do: the session was deleted, or the row is healthy again.
     outcome.done.update((path, finding) for path, finding in wanted.items() if path not in planned)
     return outcome
 
@@ -179,11 +184,11 @@ def _mend(
 def _event(
     kind: Literal["repaired", "held", "failed"], finding: Finding, message: str, run: str | None = None
 ) -> WatchEvent:
-    return WatchEvent(kind, told_otherwise(finding, message), time.time_ns() // 1_000_000, run)
+    return WatchEvent(kind, replace(finding, message=message), time.time_ns() // 1_000_000, run)
 
 
-def _reverted() -> set[str]:
-    """The files whose newest change was taken back: who does that does not want it done again."""
+def _undone_paths() -> set[str]:
+    """Return the files whose newest change was undone: the user does not want it made again."""
     newest: dict[str, bool] = {}
     for run in journal.runs()[0]:
         for entry in run.entries:

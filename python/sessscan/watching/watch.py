@@ -1,8 +1,8 @@
-"""Watching the stores: keeping each row as it is saved, and telling at once when one is damaged or gone.
+"""Watch stores: keep each row as it is saved, and report at once when a row is damaged or missing.
 
-A turn: wait until the system tells of a change, or a moment; see whether the folders themselves are still
-the same; look at what is due; tell. Nothing else happens when nothing happens. Every minute the metadata of
-all rows is compared, for what the system did not tell (its queue has an end; network drives tell nothing).
+A turn waits until the system reports a change or a short time has passed, checks that the folders are still
+the same, checks the rows that are due, and reports. Every minute the metadata of all rows is compared as
+well, for changes that the system did not report: its queue is limited, and network drives report nothing.
 """
 
 from __future__ import annotations
@@ -10,159 +10,198 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .. import state
 from ..changes.lock import exclusive
+from ..errors import RefusedError
 from ..model import WatchEvent
 from ..snapshots.store import Snapshots
-from .folders import Places, find_places
-from .repair import Mender
-from .tracker import Ledger
-from .watcher import Follower
+from ..stores.locate import StrPath
+from .folders import WatchedFolders, find_folders
+from .repair import Repairer
+from .tracker import RowTracker
+from .watcher import Watcher
 
-RESCAN = 60.0
-"""Seconds between two comparisons of everything."""
-PAUSE = 0.5
-"""Seconds between two of them at least, however much happens."""
+RESCAN_INTERVAL = 60.0
+"""Seconds between two comparisons of all rows."""
+MIN_RESCAN_INTERVAL = 0.5
+"""Seconds between two comparisons of all rows at least, however much happens."""
+
+
+def watch(
+    stores: StrPath | Iterable[StrPath] | None = None,
+    projects: StrPath | Iterable[StrPath] | None = None,
+    *,
+    on_event: Callable[[WatchEvent], object],
+    on_remark: Callable[[str], object] | None = None,
+    repair: bool = False,
+    stop: threading.Event | None = None,
+) -> None:
+    """Watch stores until `stop` is set; without it, until an exception ends the watch.
+
+    Each row is kept in sessscan's own state folder as it is saved. Stores may appear later.
+
+    Args:
+        stores, projects: as in `reconcile`.
+        on_event: called for each event, by the thread that called `watch`.
+        on_remark: called with sentences for the user, by the same thread.
+        repair: put lost rows back once the desktop app is closed, as `reconcile` would.
+        stop: ends the watch within a second or so when it is set, by any thread.
+
+    Raises:
+        LockedError: another watch uses the same state folder.
+        RefusedError: the state folder cannot be created.
+        SnapshotError: the snapshots cannot be opened.
+    """
+    _Watch(
+        _absolute(stores),
+        _absolute(projects),
+        on_event,
+        on_remark or (lambda text: None),
+        repair,
+        threading.Event() if stop is None else stop,
+    ).run()
 
 
 class _StoppedError(Exception):
-    """In the middle of a long first look."""
+    """The watch was stopped in the middle of a long check."""
 
 
-class Watch:
-    """One watch of some stores. `run` in a thread of its own choosing; `stop` may be set from any."""
+class _Watch:
+    """One run of `watch`."""
 
     def __init__(
         self,
-        stores: Sequence[str] | None = None,
-        projects: Sequence[str] | None = None,
-        *,
-        repair: bool = False,
-        tell: Callable[[WatchEvent], object],
-        remark: Callable[[str], object],
-        stop: threading.Event | None = None,
+        stores: Sequence[str] | None,
+        projects: Sequence[str] | None,
+        on_event: Callable[[WatchEvent], object],
+        on_remark: Callable[[str], object],
+        repair: bool,
+        stop: threading.Event,
     ) -> None:
-        """`stores`, `projects`: absolute paths, as `reconcile` takes them; None: where this platform keeps
-        them. `tell` is called for each event, `remark` with words for the user, both by the thread that runs.
-        """
-        self.stop = threading.Event() if stop is None else stop
-        """Ends the watch, soon."""
         self._stores = stores
-        self._tell = tell
-        self._remark = remark
-        self._mender = Mender(stores, projects, remark) if repair else None
-        self._follower = Follower(self.stop, remark)
-        self._places = Places()
-        self._where: dict[str, str] = {}
+        self._on_event = on_event
+        self._on_remark = on_remark
+        self._stop = stop
+        self._repairer = Repairer(stores, projects, on_remark) if repair else None
+        self._watcher = Watcher(stop, on_remark)
+        self._folders = WatchedFolders()
+        self._store_of: dict[str, str] = {}
+        """By watched folder, in each spelling, the store it is; "" for one that is no store."""
 
     def run(self) -> None:
-        """Watches until `stop` is set.
-
-        Raises `LockedError` where another watch has the same state folder, `RefusedError` where that cannot
-        be written, and `SnapshotError` where the snapshots cannot be opened.
-        """
-        with _alone(), Snapshots.open() as snapshots:
+        with _only_watch(), Snapshots.open() as snapshots:
             if snapshots.damage_remark is not None:
-                self._remark(snapshots.damage_remark)
-            ledger = Ledger(snapshots, self._progress)
+                self._on_remark(snapshots.damage_remark)
+            tracker = RowTracker(snapshots, self._check_stopped)
             try:
-                self._turns(ledger)
+                self._turns(tracker)
             except _StoppedError:
                 pass
             finally:
-                self._follower.close()
-                if self._mender is not None:
-                    self._pass_on(self._mender.close(), ledger)
+                self._watcher.close()
+                if self._repairer is not None:
+                    self._report_repairs(self._repairer.close(), tracker)
 
-    def _turns(self, ledger: Ledger) -> None:
-        self._settle_in(ledger)
-        self._take(ledger, ledger.tick())
-        stores = len(self._places.stores)
-        self._remark(
-            f"watching {ledger.rows:,} {'row' if ledger.rows == 1 else 'rows'} in {stores} "
+    def _turns(self, tracker: RowTracker) -> None:
+        self._rescan(tracker)
+        self._check(tracker)
+        stores = len(self._folders.stores)
+        self._on_remark(
+            f"watching {tracker.rows:,} {'row' if tracker.rows == 1 else 'rows'} in {stores} "
             f"{'store' if stores == 1 else 'stores'}"
-            + ("" if stores else ": there is none yet, it is looked for")
+            + ("" if stores else ": there is none yet, and the watch waits for one")
         )
         compared = time.monotonic()
-        strange = False
-        while not self.stop.is_set():
-            moved = False
-            for path in self._follower.turn():
-                if path in self._where:  # a folder itself
-                    moved = True
+        unassigned = False
+        while not self._stop.is_set():
+            folders_changed = False
+            for path in self._watcher.turn():
+                if path in self._store_of:
+                    folders_changed = True
                     continue
                 folder, name = os.path.split(path)
-                where = self._where.get(folder)
-                if where is None:
-                    strange = True  # reported by another name than it was asked for by
-                elif where:
-                    ledger.changed(where, name)
+                store = self._store_of.get(folder)
+                if store is None:
+                    unassigned = True  # reported under another name than the one that is watched
+                elif store:
+                    tracker.note_change(store, name)
                 else:
-                    moved = True  # beside stores: there may be another one now
-            if self.stop.is_set():
+                    folders_changed = True  # an entry beside the stores, perhaps a new store
+            if self._stop.is_set():
                 break
             age = time.monotonic() - compared
-            if moved or self._places.changed():
-                self._settle_in(ledger)
-                compared, strange = time.monotonic(), False
-            elif age > RESCAN or (strange and age > PAUSE):
-                self._settle_in(ledger, afresh=False)
-                compared, strange = time.monotonic(), False
-            self._take(ledger, ledger.tick())
+            if folders_changed or self._folders.changed():
+                self._rescan(tracker)
+                compared, unassigned = time.monotonic(), False
+            elif age > RESCAN_INTERVAL or (unassigned and age > MIN_RESCAN_INTERVAL):
+                self._rescan(tracker, rewatch=False)
+                compared, unassigned = time.monotonic(), False
+            self._check(tracker)
 
-    def _settle_in(self, ledger: Ledger, *, afresh: bool = True) -> None:
-        """Finds the stores that there are now, follows them, and compares every row."""
-        places = find_places(self._stores)
-        if afresh or places.folders != self._places.folders:
-            if not self._follower.arm(places.folders):
-                places.gone()
-            self._places = places
-            stores = {store.path for store in places.stores}
-            self._where = {}
-            for path in places.folders:
-                where = path if path in stores else ""
-                self._where[path] = where
-                self._where.setdefault(os.path.realpath(path), where)
-        for error in places.errors:
-            self._remark(f"{error.filename}: {error.strerror}")
-        ledger.follow(places.stores)
+    def _rescan(self, tracker: RowTracker, *, rewatch: bool = True) -> None:
+        """Find the stores that exist now and compare all rows; watch the folders anew if they have changed.
 
-    def _take(self, ledger: Ledger, events: list[WatchEvent]) -> None:
-        for text in ledger.remarks:
-            self._remark(text)
-        ledger.remarks.clear()
-        if self._mender is None:
+        `rewatch`: watch them anew in any case.
+        """
+        folders = find_folders(self._stores)
+        if rewatch or folders.paths != self._folders.paths:
+            if not self._watcher.watch(folders.paths):
+                folders.expire()
+            self._folders = folders
+            stores = {store.path for store in folders.stores}
+            self._store_of = {}
+            for path in folders.paths:
+                store = path if path in stores else ""
+                self._store_of[path] = store
+                self._store_of.setdefault(os.path.realpath(path), store)
+        for error in folders.errors:
+            self._on_remark(f"{error.filename}: {error.strerror}")
+        tracker.follow(folders.stores)
+
+    def _check(self, tracker: RowTracker) -> None:
+        """Check the rows that are due, report, and go on with the repairs."""
+        events = tracker.check()
+        for text in tracker.remarks:
+            self._on_remark(text)
+        tracker.remarks.clear()
+        if self._repairer is None:
             for event in events:
-                self._tell(event)
+                self._on_event(event)
             return
         for event in events:
-            if event.kind != "resolved" or event.finding.path not in self._mender.busy:
-                self._tell(event)
-                self._mender.take(event)
-        self._pass_on(self._mender.tick(), ledger)
+            if event.kind != "resolved" or event.finding.path not in self._repairer.busy:
+                self._on_event(event)
+                self._repairer.note(event)
+        self._report_repairs(self._repairer.poll(), tracker)
 
-    def _pass_on(self, events: list[WatchEvent], ledger: Ledger) -> None:
+    def _report_repairs(self, events: list[WatchEvent], tracker: RowTracker) -> None:
         for event in events:
             if event.kind == "repaired":
-                ledger.settled(event.finding.path)
-            self._tell(event)
+                tracker.note_repaired(event.finding.path)
+            self._on_event(event)
 
-    def _progress(self, done: int, total: int) -> None:
-        if self.stop.is_set():
+    def _check_stopped(self, done: int, total: int) -> None:
+        if self._stop.is_set():
             raise _StoppedError
 
 
+def _absolute(paths: StrPath | Iterable[StrPath] | None) -> list[str] | None:
+    if paths is None:
+        return None
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [os.path.abspath(path) for path in several]  # noqa: PTH100 - `resolve` would follow links
+
+
 @contextmanager
-def _alone() -> Iterator[None]:
+def _only_watch() -> Iterator[None]:
+    """Hold the lock that makes this the only watch with its state folder."""
     try:
         home = state.make_home()
     except OSError as error:
-        from ..errors import RefusedError
-
-        raise RefusedError(f"{state.home()} cannot be made ({error.strerror})") from error
+        raise RefusedError(f"{state.home()} cannot be created ({error.strerror})") from error
     held = "is watching ({}): end it first, or give this one a state folder of its own with SESSSCAN_HOME."
     with exclusive(home, "watch.lock", held):
         yield

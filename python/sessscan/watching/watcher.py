@@ -1,4 +1,4 @@
-"""What has changed in some folders, as the system tells it. Never opens a file."""
+"""Learn from the system which entries of some folders have changed, without opening any file."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 
 STEP_MS = 200
-"""Between two looks at what the system has told: the price of an idle watch is this one short waking."""
+"""Milliseconds between two questions to the system. An idle watch costs no more than these short wake-ups."""
 TURN_MS = 400
-"""How long a turn lasts in which nothing happens, and one in which something does."""
+"""Milliseconds that a turn without changes lasts."""
 POLL_MS = 1000
-"""Between two looks at the folders themselves, where the system cannot tell."""
+"""Milliseconds between two scans of the folders where the system cannot report changes."""
 
 
-class Follower:
-    """Follows the entries of folders. What comes between two turns is not lost."""
+class Watcher:
+    """Watches the entries of folders. Changes between two turns are not lost."""
 
-    def __init__(self, stop: threading.Event, remark: Callable[[str], object]) -> None:
+    def __init__(self, stop: threading.Event, on_remark: Callable[[str], object]) -> None:
+        """`stop`: ends a turn early. `on_remark`: called with sentences for the user."""
         self._stop = stop
-        self._remark = remark
-        self._polling: bool | None = None
+        self._on_remark = on_remark
+        self._force_polling: bool | None = None
         self._turns: Generator[set[tuple[int, str]], None, None] | None = None
+        self._first_changes: set[tuple[int, str]] | None = None
+        """The changes that were reported while `watch` began to watch the folders."""
 
-    def arm(self, folders: Sequence[str]) -> bool:
-        """Follows `folders` and no others from now on; False where one of them is gone already."""
+    def watch(self, folders: Sequence[str]) -> bool:
+        """Watch `folders` and no others from now on; return False where one of them does not exist."""
         self.close()
         if not folders:
             return True
@@ -39,7 +42,7 @@ class Follower:
                 stop_event=self._stop,
                 rust_timeout=TURN_MS,
                 yield_on_timeout=True,
-                force_polling=self._polling,
+                force_polling=self._force_polling,
                 poll_delay_ms=POLL_MS,
                 recursive=False,
                 ignore_permission_denied=True,
@@ -49,38 +52,35 @@ class Follower:
 
         self._turns = turns()
         try:
-            self._early = next(self._turns, None)  # only now the system is asked
+            self._first_changes = next(self._turns, None)  # this call begins to watch
         except FileNotFoundError:
             self._turns = None
             return False
         except (OSError, RuntimeError) as error:
             self._turns = None
-            if self._polling:
+            if self._force_polling:
                 raise
-            self._remark(
-                f"the system cannot tell what changes ({_reason(error)}): sessscan looks for itself each "
-                "second, which costs more"
+            self._on_remark(
+                f"the system cannot report changes ({_reason(error)}): the folders are scanned every second "
+                "instead, which costs more"
             )
-            self._polling = True
-            return self.arm(folders)
+            self._force_polling = True
+            return self.watch(folders)
         return True
 
     def turn(self) -> set[str]:
-        """The paths that have changed: at once where there are any, none after a while without."""
+        """Return the paths that have changed: at once if there are any, or none after a short time."""
         if self._turns is None:
             self._stop.wait(TURN_MS / 1000)
             return set()
-        changes, self._early = self._early or next(self._turns, None), None
+        changes, self._first_changes = self._first_changes or next(self._turns, None), None
         return {path for _, path in changes or ()}
 
     def close(self) -> None:
-        """Follows nothing any more."""
+        """Stop watching."""
         if self._turns is not None:
             self._turns.close()
-        self._turns = self._early = None
-
-    _early: set[tuple[int, str]] | None = None
-    """What came while the folders were begun to be followed."""
+        self._turns = self._first_changes = None
 
 
 def _reason(error: Exception) -> str:
