@@ -1,4 +1,4 @@
-"""`sessscan list` as a user meets it: which sessions, in which order, how they are shown."""
+"""`sessscan list`: which sessions it shows, in which order and how."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def titles(env: dict[str, str], sample: Path, *options: object) -> set[str]:
     return {session["title"] for session in listed(env, sample, *options)["sessions"]}
 
 
-# How it is printed
+# How sessions are printed
 
 
-def test_formats_agree(env: dict[str, str], sample: Path) -> None:
+def test_all_formats_show_the_same_sessions(env: dict[str, str], sample: Path) -> None:
     found = listed(env, sample)
     assert found["schema"] == "sessscan.list/1"
     assert (found["total"], found["matched"]) == (len(found["sessions"]),) * 2
@@ -64,10 +64,10 @@ def test_formats_agree(env: dict[str, str], sample: Path) -> None:
             assert session[name] in line
 
 
-def test_newest_first_by_activity(env: dict[str, str], sample: Path) -> None:
+def test_sessions_are_sorted_by_last_activity_newest_first(env: dict[str, str], sample: Path) -> None:
     found = listed(env, sample)["sessions"]
     oldest = Path(found[-1]["path"])
-    os.utime(oldest)  # that a file was touched is no activity
+    os.utime(oldest)  # a new mtime is no activity
     again = listed(env, sample)["sessions"]
     assert [session["path"] for session in again] == [session["path"] for session in found]
     times = [session["last_activity_at"] for session in again]
@@ -75,7 +75,7 @@ def test_newest_first_by_activity(env: dict[str, str], sample: Path) -> None:
     assert again[-1]["last_modified"] == oldest.stat().st_mtime_ns // 1_000_000
 
 
-def test_it_changes_nothing(env: dict[str, str], sample: Path) -> None:
+def test_list_changes_nothing(env: dict[str, str], sample: Path) -> None:
     before = picture(sample)
     listed(env, sample)
     run(env, "list", *places(sample))
@@ -84,7 +84,7 @@ def test_it_changes_nothing(env: dict[str, str], sample: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 @pytest.mark.parametrize("columns", [40, 60, 79, 80, 100, 150, 200])
-def test_fits_a_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
+def test_the_table_fits_the_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
     put_hostile(sample)
     lines = on_a_terminal({**env, "COLUMNS": str(columns)}, "list", *places(sample))
     head = next(line for line in lines if line.startswith("WHEN"))
@@ -99,7 +99,7 @@ def test_fits_a_terminal(env: dict[str, str], sample: Path, columns: int) -> Non
 
 
 def on_a_terminal(env: dict[str, str], *arguments: object) -> list[str]:
-    """What the program writes to a terminal."""
+    """Run the program on a terminal; return the lines it writes."""
     import pty
 
     pid, terminal = pty.fork()
@@ -122,7 +122,7 @@ def on_a_terminal(env: dict[str, str], *arguments: object) -> list[str]:
 
 
 def put_hostile(sample: Path) -> Path:
-    """A session whose every text is an attack on the terminal."""
+    """Write a transcript with control characters in every text; return its path."""
     record = {
         "parentUuid": None,
         "type": "user",
@@ -162,20 +162,22 @@ def test_no_control_character_reaches_the_terminal(env: dict[str, str], sample: 
         (-DAY, datetime.fromtimestamp((NOW + DAY) / 1000).strftime("%Y-%m-%d")),
     ],
 )
-def test_when(passed: int, text: str) -> None:
+def test_recent_times_are_relative_and_others_dates(passed: int, text: str) -> None:
     assert ago(NOW - passed, NOW) == text
 
 
-def test_a_time_beyond_all_calendars() -> None:
+def test_a_time_that_is_no_date_is_shown_as_a_number() -> None:
     assert ago(10**19, NOW) == str(10**19)[:10]
 
 
-# Which sessions
+# Which sessions are listed
 
 
-def test_folder(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_sessions_of_a_folder_and_its_worktrees(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     inside = titles(env, sample, "--folder", "/home/ada/code/shop-api")
-    assert "Health check endpoint" in inside and "Queue instead of cron" in inside  # a worktree's, too
+    assert (
+        "Health check endpoint" in inside and "Queue instead of cron" in inside
+    )  # the latter is of a worktree
     assert inside == titles(env, sample, "--folder", "/home/ada/code/shop-api/")
     assert titles(env, sample, "--folder", "/home/ada/code") > inside
     assert titles(env, sample, "--folder", "/") == titles(env, sample)
@@ -185,7 +187,7 @@ def test_folder(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     }
 
 
-def test_a_folder_named_from_where_one_is(
+def test_a_folder_may_be_relative_or_of_another_platform(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
@@ -201,7 +203,7 @@ def test_a_folder_named_from_where_one_is(
         assert find_sessions(world.user_data, world.projects, folder=link).matched == 1
 
 
-def test_text(env: dict[str, str], sample: Path) -> None:
+def test_sessions_with_each_of_some_words(env: dict[str, str], sample: Path) -> None:
     assert titles(env, sample, "--text", "HEALTH endpoint") == {"Health check endpoint"}
     assert titles(env, sample, "--text", "endpoint", "--text", "health") == {"Health check endpoint"}
     assert titles(env, sample, "--text", "claude/job") == {"Queue instead of cron"}  # the branch
@@ -212,7 +214,7 @@ def test_text(env: dict[str, str], sample: Path) -> None:
     assert titles(env, sample, "--text", first["first_prompt"]) >= {"Health check endpoint"}
 
 
-def test_time_and_limit(env: dict[str, str], sample: Path) -> None:
+def test_sessions_of_a_time_and_at_most_so_many(env: dict[str, str], sample: Path) -> None:
     everything = listed(env, sample)["sessions"]
     times = [session["last_activity_at"] for session in everything]
     bound = datetime.fromtimestamp(times[5] / 1000, UTC).isoformat(timespec="milliseconds")
@@ -249,79 +251,78 @@ def test_usage_errors_are_status_2(env: dict[str, str], options: list[str]) -> N
     assert options[0] in result.stderr
 
 
-# What has become of them
+# What the desktop app knows of them
 
 
-def standing(world: World, path: Path) -> tuple[str, str | None, str | None]:
+def status(world: World, path: Path) -> tuple[str, str | None, str | None]:
     [session] = [s for s in find_sessions(world.user_data, world.projects).sessions if s.path == str(path)]
     return session.health, session.desktop, session.row
 
 
-def test_listed(world: World) -> None:
+def test_a_session_with_a_healthy_row_is_listed(world: World) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
     path = world.put(made)
     world.healthy_row(made)
-    assert standing(world, path) == ("ok", "listed", str(world.healthy[0]))
+    assert status(world, path) == ("ok", "listed", str(world.healthy[0]))
 
 
-def test_of_the_terminal(world: World) -> None:
-    assert standing(world, world.put(talk(world.dice, "/a", NOW, entrypoint=TERMINAL))) == (
+def test_a_session_of_the_terminal_has_no_row(world: World) -> None:
+    assert status(world, world.put(talk(world.dice, "/a", NOW, entrypoint=TERMINAL))) == (
         "ok",
         "none",
         None,
     )
 
 
-def test_lost(world: World) -> None:
+def test_a_session_with_a_damaged_row_is_lost(world: World) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
     path = world.put(made)
     lost = world.lose(made, "back", time=made.ended + 1_000)
-    assert standing(world, path) == ("lost", "lost", str(lost.path))
+    assert status(world, path) == ("lost", "lost", str(lost.path))
     assert sessscan.reconcile(world.user_data, world.projects).apply(force=True).exit_status == 0
-    assert standing(world, path) == ("ok", "listed", str(lost.path))
+    assert status(world, path) == ("ok", "listed", str(lost.path))
 
 
-def test_an_orphan(world: World) -> None:
+def test_a_desktop_session_without_a_row_is_an_orphan(world: World) -> None:
     path = world.put(talk(world.dice, "/home/ada/code", NOW, entrypoint=DESKTOP))
-    assert standing(world, path) == ("lost", "orphan", None)
+    assert status(world, path) == ("lost", "orphan", None)
 
 
-def test_deleted(world: World) -> None:
+def test_a_session_with_a_tombstone_is_deleted(world: World) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
     path = world.put(made)
     (world.stores[0] / f"deleted_{made.session_id}").write_text("1790000000000")
-    assert standing(world, path) == ("ok", "deleted", None)
+    assert status(world, path) == ("ok", "deleted", None)
 
 
-def test_gone_on_in_another(world: World) -> None:
+def test_a_session_that_was_resumed_in_another_transcript_is_continued(world: World) -> None:
     older = talk(world.dice, "/home/ada/code", NOW)
     newer = resumed(world.dice, older, DESKTOP)
     paths = [world.put(older), world.put(newer)]
     world.healthy_row(newer, priorCliSessionIds=[older.session_id])
-    assert standing(world, paths[0])[:2] == ("ok", "continued")
-    assert standing(world, paths[1])[:2] == ("ok", "listed")
+    assert status(world, paths[0])[:2] == ("ok", "continued")
+    assert status(world, paths[1])[:2] == ("ok", "listed")
 
 
-def test_damaged_and_torn(world: World) -> None:
+def test_nul_bytes_are_damage_and_a_torn_last_line_is_not(world: World) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
     path = world.put(made)
     world.healthy_row(made)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"parentUuid":null,"type":"us')
-    assert standing(world, path)[0] == "ok"
+    assert status(world, path)[0] == "ok"
     path.write_bytes(whole + bytes(300) + b"\n")
-    assert standing(world, path)[0] == "damaged"
+    assert status(world, path)[0] == "damaged"
 
 
-def test_lost_and_damaged_is_lost(world: World) -> None:
+def test_a_lost_and_damaged_session_is_lost(world: World) -> None:
     path = world.put(talk(world.dice, "/home/ada/code", NOW))
     path.write_bytes(path.read_bytes() + bytes(300) + b"\n")
     [session] = find_sessions(world.user_data, world.projects).sessions
     assert (session.health, session.desktop, session.defects) == ("lost", "orphan", 1)
 
 
-def test_without_the_desktop_app(world: World) -> None:
-    """Where there is no store, nothing is said of it."""
+def test_without_a_store_nothing_is_said_about_the_app(world: World) -> None:
     path = world.put(talk(world.dice, "/home/ada/code", NOW))
     shutil.rmtree(world.user_data)
     [session] = find_sessions(None, world.projects).sessions
@@ -329,8 +330,8 @@ def test_without_the_desktop_app(world: World) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_same_as_reconcile(tmp_path: Path, seed: int) -> None:
-    """In stores that nobody chose: lost is what reconcile would put back or finds orphaned, and no other."""
+def test_list_and_reconcile_agree_on_lost_sessions(tmp_path: Path, seed: int) -> None:
+    """In random stores, `lost` are exactly the sessions that reconcile would put back or finds orphaned."""
     world = build(tmp_path, seed)
     plan = sessscan.reconcile(world.user_data, world.projects)
     found = {session.path: session for session in find_sessions(world.user_data, world.projects).sessions}
@@ -347,7 +348,7 @@ def test_the_same_as_reconcile(tmp_path: Path, seed: int) -> None:
     assert find_sessions(world.user_data, world.projects).held == sum(a.kind == "hold" for a in plan.actions)
 
 
-def test_sessions_without_a_title_have_a_name(world: World) -> None:
+def test_sessions_without_a_title_have_a_heading(world: World) -> None:
     def put(*records: dict[str, Any]) -> None:
         name = new_id(world.dice)
         envelope = {"parentUuid": None, "uuid": "u", "cwd": "/a", "sessionId": name}
@@ -370,7 +371,7 @@ def test_sessions_without_a_title_have_a_name(world: World) -> None:
     assert sorted(names) == ["", "/goal", "/init", "hello", "only a title"]
 
 
-def test_one_of_several_files_of_a_session(world: World) -> None:
+def test_the_newest_of_several_files_of_a_session_is_listed(world: World) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
     world.put(made)
     whole = world.projects / "-elsewhere" / f"{made.session_id}.jsonl"
@@ -379,20 +380,20 @@ def test_one_of_several_files_of_a_session(world: World) -> None:
     assert [session.path for session in find_sessions(None, world.projects).sessions] == [str(whole)]
 
 
-# What is said beside it
+# Remarks on stderr
 
 
-def test_remarks(env: dict[str, str], sample: Path) -> None:
-    said = run(env, "list", "--limit", 5, *places(sample)).stderr
-    assert "the newest 5 of 32 sessions" in said
-    assert "the desktop app should list 1 of these sessions and does not" in said
-    assert "it is not certain which sessions 2 lost rows belong to" in said
-    assert f"sessscan reconcile --store {sample / 'Claude'} --projects {sample / 'projects'}" in said
-    said = run(env, "list", "--text", "zzz", *places(sample)).stderr
-    assert said.strip() == "sessscan: none of 32 sessions matches"
+def test_remarks_on_limits_lost_sessions_and_held_rows(env: dict[str, str], sample: Path) -> None:
+    remarks = run(env, "list", "--limit", 5, *places(sample)).stderr
+    assert "the newest 5 of 32 sessions" in remarks
+    assert "the desktop app should list 1 of these sessions and does not" in remarks
+    assert "it is not certain which sessions 2 lost rows belong to" in remarks
+    assert f"sessscan reconcile --store {sample / 'Claude'} --projects {sample / 'projects'}" in remarks
+    remarks = run(env, "list", "--text", "zzz", *places(sample)).stderr
+    assert remarks.strip() == "sessscan: none of 32 sessions matches"
 
 
-def test_nobody_has_sessions(env: dict[str, str], tmp_path: Path) -> None:
+def test_without_sessions_a_remark_suggests_projects(env: dict[str, str], tmp_path: Path) -> None:
     result = run(env, "list")
     assert (result.returncode, result.stdout) == (0, "")
     assert "--projects" in result.stderr
@@ -400,7 +401,9 @@ def test_nobody_has_sessions(env: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
-def test_what_cannot_be_read_is_told(env: dict[str, str], sample: Path) -> None:
+def test_an_unreadable_transcript_is_an_error_and_the_others_are_listed(
+    env: dict[str, str], sample: Path
+) -> None:
     path = put_hostile(sample)
     path.chmod(0)
     result = run(env, "list", "--format", "json", *places(sample))

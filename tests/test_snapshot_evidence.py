@@ -431,7 +431,7 @@ def test_from_the_command_line(env: dict[str, str], sample: Path, tmp_path: Path
     before = picture(sample)
     result = run(env, "reconcile", *places(sample), "--no-snapshot")
     assert result.returncode == 1 and not (tmp_path / "state" / FILE).exists()
-    assert run(env, "snapshots").stdout.startswith("Nothing is kept yet")
+    assert run(env, "snapshots").stdout.startswith("There are no snapshots yet")
     assert run(env, "restore", rows[0].name).returncode == 2
     result = run(env, "snapshot", *store, "--format", "json")
     told = json.loads(result.stdout)

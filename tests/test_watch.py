@@ -1,4 +1,4 @@
-"""`sessscan watch` as a process, while other processes save, damage and delete rows."""
+"""Run `sessscan watch` as a process while other processes save, damage and delete rows."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def store(sample: Path) -> Path:
 
 @pytest.fixture
 def rows(store: Path) -> list[Path]:
-    """The healthy ones."""
+    """Return the paths of the healthy rows."""
     return [path for path in sorted(store.glob("local_*.json")) if classify(path) == "ok"]
 
 
 def save(path: Path, title: str) -> bytes:
-    """What the app does: a whole new file, renamed over the old one."""
+    """Save a row as the app does: write a new file and rename it over the old one. Return its content."""
     content = json.dumps({**json.loads(path.read_bytes()), "title": title}).encode()
     fresh = path.with_name(path.name + ".tmp")
     fresh.write_bytes(content)
@@ -47,10 +47,10 @@ def save(path: Path, title: str) -> bytes:
     return content
 
 
-# What is told
+# What is reported
 
 
-def test_damage_by_another_process_is_told_and_a_deletion_by_the_user_is_not(
+def test_damage_is_reported_and_a_deletion_in_the_app_is_not(
     env: dict[str, str], sample: Path, store: Path, rows: list[Path]
 ) -> None:
     cut, zeroed, gone, deleted, *_ = rows
@@ -66,28 +66,28 @@ def test_damage_by_another_process_is_told_and_a_deletion_by_the_user_is_not(
             assert event["rule"] == rule and event["severity"] == "error"
             assert event["session_id"] == path.stem
             assert event["message"]
-            assert 0 <= event["time"] / 1000 - moment < 10  # two seconds, on a machine that has the time
-        assert watch.told("finding", zeroed)[0]["length"] == zeroed.stat().st_size
-        last = rows[4]  # what comes after is told: so nothing is on its way any more
+            assert 0 <= event["time"] / 1000 - moment < 10  # two seconds on an idle machine
+        assert watch.events_of("finding", zeroed)[0]["length"] == zeroed.stat().st_size
+        last = rows[4]  # once this later one is reported, no earlier event is still to come
         damage("remove", last)
         watch.event("finding", last)
-        assert not watch.told("finding", deleted)
-        assert all(len(watch.told("finding", path)) == 1 for path, _ in times.values())
+        assert not watch.events_of("finding", deleted)
+        assert all(len(watch.events_of("finding", path)) == 1 for path, _ in times.values())
         cut.write_bytes(json.dumps({"sessionId": cut.stem, "createdAt": 1, "lastActivityAt": 2}).encode())
         assert "again" in watch.event("resolved", cut)["message"]
         damage("zero", cut)
-        watch.until(lambda: len(watch.told("finding", cut)) == 2)
-        # Its tombstone comes late.
+        watch.until(lambda: len(watch.events_of("finding", cut)) == 2)
+        # A tombstone that is written late.
         (store / f"deleted_{gone.stem.removeprefix('local_')}").write_text("1790000000000")
         assert "deleted" in watch.event("resolved", gone)["message"]
         assert watch.end(signal.SIGTERM) == 0
-    # Which of them were deleted is remembered, although the tombstones may not stay.
+    # The snapshots remember which sessions were deleted, since the app may remove its tombstones.
     with Snapshots.open(Path(env["SESSSCAN_HOME"])) as snapshots:
         names = snapshots.deleted_by_name(store)
     assert names[deleted.name] and names[gone.name] and not names[last.name]
 
 
-def test_what_is_damaged_or_gone_already_is_told_at_the_start(
+def test_rows_that_are_lost_already_are_reported_at_the_start(
     env: dict[str, str], sample: Path, rows: list[Path]
 ) -> None:
     assert run(env, "snapshot", "--store", sample / "Claude").returncode == 0
@@ -103,14 +103,14 @@ def test_what_is_damaged_or_gone_already_is_told_at_the_start(
         assert {event["path"]: event["rule"] for event in watch.events} == errors
 
 
-def test_rows_are_kept_as_they_are_saved_and_saving_is_no_damage(
+def test_rows_are_kept_as_they_are_saved_and_saving_is_not_reported(
     env: dict[str, str], sample: Path, rows: list[Path]
 ) -> None:
     row, other = rows[:2]
     with watching(env, *places(sample)) as watch:
         for number in range(8):
             content = save(row, f"save {number}")
-            # Some write in place: for a moment the row is empty, then it is half there.
+            # A write in place: for a moment the row is empty, then half written.
             other.write_bytes(b"")
             time.sleep(0.02)
             other.write_bytes(content[: len(content) // 2])
@@ -121,14 +121,14 @@ def test_rows_are_kept_as_they_are_saved_and_saving_is_no_damage(
             for path in (row, other):
                 watch.until(lambda path=path: snapshots.versions(path)[0].data == path.read_bytes())
         held = {file.path for file in psutil.Process(watch.process.pid).open_files()}
-        assert held and not {str(path) for path in rows} & held  # its own database is open, and no row
+        assert held and not {str(path) for path in rows} & held  # the database is open, no row is
         damage("remove", rows[2])
         watch.event("finding", rows[2])
-        assert not watch.told("finding", row) and not watch.told("finding", other)
+        assert not watch.events_of("finding", row) and not watch.events_of("finding", other)
         assert watch.end(signal.SIGTERM) == 0
 
 
-def test_an_untrusted_name_gives_the_terminal_no_orders(env: dict[str, str], tmp_path: Path) -> None:
+def test_control_characters_in_names_do_not_reach_the_terminal(env: dict[str, str], tmp_path: Path) -> None:
     store = tmp_path / "st\x1b[31more"
     store.mkdir()
     (store / "local_1\x1b[2J\n.json").write_bytes(bytes(9))
@@ -147,33 +147,33 @@ def test_an_untrusted_name_gives_the_terminal_no_orders(env: dict[str, str], tmp
     assert "\x1b" not in line + rest + remarks and rest == ""
 
 
-# Folders that come and go
+# Folders that appear and vanish
 
 
-def test_a_folder_that_vanishes_is_told_once_and_followed_again_when_it_is_back(
+def test_a_vanished_folder_is_reported_once_and_watched_again_when_it_is_back(
     env: dict[str, str], sample: Path, store: Path, rows: list[Path]
 ) -> None:
     aside = sample / "elsewhere"
     with watching(env, *places(sample)) as watch:
-        (sample / "Claude").rename(aside)  # no watch of the system tells of a parent's new name
+        (sample / "Claude").rename(aside)  # the system does not report that a parent is renamed
         event = watch.event("finding", store)
         assert event["rule"] == "missing" and event["session_id"] is None
-        assert not any(watch.told("finding", path) for path in rows)
+        assert not any(watch.events_of("finding", path) for path in rows)
         (aside / rows[0].relative_to(sample / "Claude")).unlink()
         aside.rename(sample / "Claude")
         watch.event("resolved", store)
         assert watch.event("finding", rows[0])["rule"] == "missing"
         shutil.copytree(store, aside)
         shutil.rmtree(store)
-        watch.until(lambda: len(watch.told("finding", store)) == 2)
+        watch.until(lambda: len(watch.events_of("finding", store)) == 2)
         shutil.copytree(aside, store)
-        watch.until(lambda: len(watch.told("resolved", store)) == 2)
+        watch.until(lambda: len(watch.events_of("resolved", store)) == 2)
         damage("truncate", rows[1])
         assert watch.event("finding", rows[1])["rule"] == "truncated"
         assert watch.end(signal.SIGTERM) == 0
 
 
-def test_a_store_that_is_not_there_yet_is_waited_for(
+def test_a_store_that_does_not_exist_yet_is_watched_once_it_is_created(
     env: dict[str, str], tmp_path: Path, rows: list[Path]
 ) -> None:
     user_data = Path(user_data_folders(sys.platform, env, env["HOME"])[0])
@@ -194,7 +194,7 @@ def test_a_store_that_is_not_there_yet_is_waited_for(
         assert watch.end(signal.SIGTERM) == 0
 
 
-def test_without_help_of_the_system_it_looks_for_itself(
+def test_folders_are_scanned_where_the_system_cannot_report_changes(
     env: dict[str, str], sample: Path, rows: list[Path]
 ) -> None:
     with watching({**env, "WATCHFILES_FORCE_POLLING": "1"}, *places(sample)) as watch:
@@ -202,10 +202,10 @@ def test_without_help_of_the_system_it_looks_for_itself(
         watch.event("finding", rows[0])
 
 
-# Notifying
+# The notify command
 
 
-def test_the_command_gets_each_finding_and_never_holds_the_watch_up(
+def test_the_command_gets_each_finding_and_does_not_delay_the_watch(
     env: dict[str, str], sample: Path, store: Path, rows: list[Path], tmp_path: Path
 ) -> None:
     for path in store.glob("local_*.json"):
@@ -235,7 +235,7 @@ def test_the_command_gets_each_finding_and_never_holds_the_watch_up(
         assert {note["path"] for note in notes} == {str(path) for path in rows[:2]}
 
 
-def test_a_command_that_cannot_be_run_is_told(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_a_command_that_cannot_be_run_is_reported(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     with watching(env, *places(sample), "--notify", str(tmp_path / "nothing")) as watch:
         assert "No such file" in watch.remark("--notify")
         watch.until(lambda: watch.events)
@@ -245,17 +245,17 @@ def test_a_command_that_cannot_be_run_is_told(env: dict[str, str], sample: Path,
         assert result.returncode == 2 and "--notify" in result.stderr
 
 
-# Repairing
+# Repairs
 
 
 @pytest.mark.alone
-def test_rows_are_put_back_once_the_app_is_closed_and_holds_stay_held(
+def test_rows_are_put_back_once_the_app_is_closed_and_held_rows_stay_held(
     env: dict[str, str], sample: Path, rows: list[Path], tmp_path: Path
 ) -> None:
     before = {path: path.read_bytes() for path in rows}
     app = tmp_path / "claude-desktop"
     shutil.copy(shutil.which("sleep") or "/bin/sleep", app)
-    linux = sys.platform == "linux"  # elsewhere a process is not renamed by renaming its program
+    linux = sys.platform == "linux"  # on other systems a renamed program does not change the process name
     with (
         subprocess.Popen([app, "300"]) as running,
         watching(env, *places(sample), "--repair") as watch,
@@ -275,16 +275,18 @@ def test_rows_are_put_back_once_the_app_is_closed_and_holds_stay_held(
         assert {path: path.read_bytes() for path in rows[:2]} == {p: before[p] for p in rows[:2]}
         held = watch.until(lambda: [e for e in watch.events if e["event"] == "held"])
         assert all(classify(event["path"]) != "ok" for event in held)
-        # What was taken back is not done again.
+        # A row that was undone is not put back again.
         for name in runs:
             assert run(env, "undo", name).returncode == 0
-        watch.until(lambda: len(watch.told("finding", rows[0])) == 2)
+        watch.until(lambda: len(watch.events_of("finding", rows[0])) == 2)
         assert "taken that back" in watch.event("held", rows[0])["message"]
         assert classify(rows[0]) == "zero-filled"
         assert watch.end(signal.SIGTERM) == 0
 
 
-def test_without_repair_nothing_is_written(env: dict[str, str], sample: Path, rows: list[Path]) -> None:
+def test_without_repair_the_stores_are_not_changed(
+    env: dict[str, str], sample: Path, rows: list[Path]
+) -> None:
     before = picture(sample)
     with watching(env, *places(sample)) as watch:
         watch.until(lambda: watch.events)
@@ -296,7 +298,7 @@ def test_without_repair_nothing_is_written(env: dict[str, str], sample: Path, ro
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGTERM", 0), ("SIGHUP", 0), ("SIGINT", 130)])
-def test_signals_end_it_cleanly(env: dict[str, str], sample: Path, name: str, status: int) -> None:
+def test_signals_end_the_watch_cleanly(env: dict[str, str], sample: Path, name: str, status: int) -> None:
     with watching(env, *places(sample)) as watch:
         if name == "SIGINT":
             second = run(env, "watch", *places(sample))
@@ -306,8 +308,8 @@ def test_signals_end_it_cleanly(env: dict[str, str], sample: Path, name: str, st
         assert [line for line in watch.remarks if "watching" not in line] == []
 
 
-def test_a_signal_that_was_ignored_stays_so(env: dict[str, str], sample: Path, rows: list[Path]) -> None:
-    """As under nohup."""
+def test_a_signal_that_was_ignored_stays_ignored(env: dict[str, str], sample: Path, rows: list[Path]) -> None:
+    """As under `nohup`."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with watching(env, *places(sample)) as watch:
@@ -318,10 +320,10 @@ def test_a_signal_that_was_ignored_stays_so(env: dict[str, str], sample: Path, r
         signal.signal(signal.SIGHUP, before)
 
 
-def test_an_idle_watch_takes_no_time(env: dict[str, str], sample: Path) -> None:
+def test_an_idle_watch_uses_under_two_percent_of_a_core(env: dict[str, str], sample: Path) -> None:
     with watching(env, *places(sample), "--repair") as watch:
         watch.until(lambda: watch.events)
-        _wait_for_rest(watch)
+        _wait_until_idle(watch)
         process = psutil.Process(watch.process.pid)
         before, began = process.cpu_times(), time.monotonic()
         time.sleep(5)
@@ -330,8 +332,8 @@ def test_an_idle_watch_takes_no_time(env: dict[str, str], sample: Path) -> None:
         assert used / lasted < 0.02
 
 
-def _wait_for_rest(watch: Watching) -> None:
-    """Until all rows that wait are put back or held."""
+def _wait_until_idle(watch: Watching) -> None:
+    """Wait until all lost rows are put back or held."""
     watch.until(
         lambda: (
             {e["path"] for e in watch.events if e["event"] == "finding"}
@@ -340,7 +342,9 @@ def _wait_for_rest(watch: Watching) -> None:
     )
 
 
-def test_it_starts_with_nothing_to_write_to(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_created_is_an_error(
+    env: dict[str, str], sample: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_bytes(b"")
     result = run({**env, "SESSSCAN_HOME": str(tmp_path / "file")}, "watch", *places(sample))
     assert result.returncode == 3 and result.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""A watch as a user starts it, and rows that another process damages."""
+"""Run `sessscan watch` as a user does, and damage rows from another process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
-"""Seconds to wait for what should take one or two: the machine may have other things to do."""
+TIMEOUT = 60.0
+"""Seconds to wait for what takes one or two on an idle machine."""
 
 Event = dict[str, Any]
 
@@ -41,8 +41,10 @@ print(time.time())
 
 
 def damage(how: str, path: Path) -> float:
-    """Damages a row from a process of its own; when that was done, epoch seconds. `delete` is what the app
-    does for a user, `remove` leaves no tombstone."""
+    """Damage a row from another process; return when, in epoch seconds.
+
+    `how`: truncate, zero, delete (as the app does, with a tombstone) or remove (without one).
+    """
     command = [sys.executable, "-c", DAMAGE, how, str(path)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
 
@@ -67,8 +69,8 @@ class Watching:
             self._arrived.put(None)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        """Waits until something is true of what it has told, and returns it."""
-        end = time.monotonic() + PATIENCE
+        """Wait until `condition` returns something true, and return that."""
+        end = time.monotonic() + TIMEOUT
         while not (found := condition()):
             rest = end - time.monotonic()
             assert rest > 0, f"events: {self.events}\nremarks: {self.remarks}"
@@ -76,27 +78,27 @@ class Watching:
                 self._arrived.get(timeout=min(rest, 0.2))
         return found
 
-    def told(self, kind: str, path: Path) -> list[Event]:
-        """The events of one kind about one path."""
+    def events_of(self, kind: str, path: Path) -> list[Event]:
+        """Return the events of one kind about one path."""
         return [event for event in self.events if (event["event"], event["path"]) == (kind, str(path))]
 
     def event(self, kind: str, path: Path) -> Event:
-        """The first such event, waited for."""
-        return self.until(lambda: self.told(kind, path))[0]
+        """Wait for an event of one kind about one path, and return the first."""
+        return self.until(lambda: self.events_of(kind, path))[0]
 
     def remark(self, text: str) -> str:
-        """A line on stderr that holds `text`, waited for."""
+        """Wait for a line on stderr that contains `text`, and return it."""
         return self.until(lambda: [line for line in list(self.remarks) if text in line])[0]
 
     def end(self, signal: int) -> int:
-        """Ends it by a signal; its exit status."""
+        """End the watch by a signal; return its exit status."""
         self.process.send_signal(signal)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
 
 @contextlib.contextmanager
 def watching(env: dict[str, str], *arguments: object) -> Iterator[Watching]:
-    """A watch that has begun."""
+    """Run a watch, and yield it once it has begun."""
     command = [sys.executable, "-m", "sessscan", "watch", "--format", "jsonl", *map(str, arguments)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=env

@@ -1,4 +1,4 @@
-"""What is kept of rows, what differs between versions, and one row put back: for people and scripts."""
+"""Print snapshots, the differences between versions, and the restoration of one row, as text or JSON."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def print_snapshot(report: SnapshotReport, form: str, given: Sequence[str]) -> N
 
 
 def print_rows(rows: Sequence[KeptRow], form: str) -> None:
-    """Every row of which versions are kept."""
+    """Print every row of which versions are kept."""
     if form == "json":
         data.print_json({"schema": SCHEMA, "rows": [_row(kept) for kept in rows]})
         return
     page = Page()
     if not rows:
-        page.prose("Nothing is kept yet: `sessscan snapshot` and `sessscan reconcile` keep the healthy rows.")
+        page.prose("There are no snapshots yet: `sessscan snapshot` and `sessscan reconcile` take them.")
         return
     folder = None
     for kept in rows:
@@ -65,30 +65,30 @@ def print_rows(rows: Sequence[KeptRow], form: str) -> None:
             folder = path.parent
             page.whole(str(folder), style=FAINT)
         newest = kept.newest
-        gone = "; deleted" if kept.deleted else ""
+        deleted = "; deleted" if kept.deleted else ""
         title = folded(newest.title or "") or "(no title)"
         page.prose(title, lead=f"{when(newest.taken_at)}  ", indent=2)
-        page.whole(f"{kept.session_id}, {counted(kept.versions, 'version')}{gone}", indent=20, style=FAINT)
+        page.whole(f"{kept.session_id}, {counted(kept.versions, 'version')}{deleted}", indent=20, style=FAINT)
     page.gap()
-    page.prose("Times are UTC. The versions of one, and what differs between them:")
+    page.prose("Times are UTC. To see the versions of a row and how they differ:")
     page.whole(command(["sessscan", "snapshots", rows[0].session_id]), indent=2, style=TYPE)
 
 
 def print_versions(versions: Sequence[RowVersion], form: str) -> None:
-    """The versions of one row, newest first, each with what differs from the one before."""
+    """Print the versions of one row, newest first, each with how it differs from the one before it."""
     contents = [_content(version) for version in versions]
     changes = [
         None if old is None or new is None else differences(old, new)
         for new, old in itertools.pairwise([*contents, None])
     ]
     if form == "json":
-        told = [
+        objects = [
             {**_version(version), "changes": None if found is None else [_difference(one) for one in found]}
             for version, found in zip(versions, changes, strict=True)
         ]
         first = versions[0]
         data.print_json(
-            {"schema": SCHEMA, "path": first.path, "session_id": first.session_id, "versions": told}
+            {"schema": SCHEMA, "path": first.path, "session_id": first.session_id, "versions": objects}
         )
         return
     page = Page()
@@ -99,11 +99,11 @@ def print_versions(versions: Sequence[RowVersion], form: str) -> None:
         page.prose(f"{moment(version.taken_at)} UTC, {size(version.size)}", style="bold")
         page.prose(f"written {moment(version.modified_ns // 1_000_000)} UTC", indent=2, style=FAINT)
         if content is None:
-            page.prose("the database is damaged here: this version cannot be read", indent=2, lead="! ")
+            page.prose("this version cannot be read: the database is damaged", indent=2, lead="! ")
         elif found is not None:
             _print_differences(page, found)
     page.gap()
-    page.prose("To put one back:")
+    page.prose("To put a version back:")
     wanted = versions[min(1, len(versions) - 1)]
     time = f"{moment(wanted.taken_at).replace(' ', 'T')}Z"
     page.whole(command(["sessscan", "restore", wanted.session_id, "--at", time]), indent=2, style=TYPE)
@@ -125,20 +125,20 @@ def print_restoration(
     path = version.path
     if not outcome.actions:
         page.prose(
-            f"The row is what the snapshot of {taken} has: there is nothing to put back.", style="bold"
+            f"The row is the same as its snapshot of {taken}: there is nothing to put back.", style="bold"
         )
         page.whole(path, style=FAINT)
-        page.prose("Older versions:")
+        page.prose("To see older versions:")
         page.whole(command(["sessscan", "snapshots", version.session_id]), indent=2, style=TYPE)
         return
     [action] = outcome.actions
-    heads = {
+    headlines = {
         "planned": "The row can be put back",
-        "applied": "The row is put back",
-        "refused": "The row was left alone",
-        "failed": "The row could not be written",
+        "applied": "The row was put back",
+        "refused": "The row was not put back",
+        "failed": "The row could not be put back",
     }
-    page.prose(f"{heads[action.status]}, as it was in the snapshot of {taken}.", style="bold")
+    page.prose(f"{headlines[action.status]}, as it was in the snapshot of {taken}.", style="bold")
     page.whole(path, style=FAINT)
     if action.error is not None:
         page.prose(action.error, lead="! ", indent=2)
@@ -148,7 +148,7 @@ def print_restoration(
         _print_differences(page, differences(before, action.content))
     page.gap()
     if action.status == "planned":
-        page.prose("Nothing has been changed. Quit the Claude desktop app, and do it with:")
+        page.prose("Nothing has been changed. Quit the Claude desktop app, then put the row back with:")
         page.whole(command([*again, "--apply"]), indent=2, style=TYPE)
     elif action.status == "applied":
         page.prose("Start the Claude desktop app. To take this back:")
@@ -157,7 +157,7 @@ def print_restoration(
 
 def _print_differences(page: Page, found: Sequence[Difference]) -> None:
     if not found:
-        page.prose("the same members and values, in other bytes", indent=2, style=FAINT)
+        page.prose("only the spelling differs, no value", indent=2, style=FAINT)
     for one in found:
         if one.before is None:
             page.prose(f"{folded(one.member)}: {folded(one.after or '')}", indent=2, lead="+ ")

@@ -1,4 +1,4 @@
-"""What a watch tells: a line for each event, at once."""
+"""Print the events of a watch, one line each, at once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _STYLES = {"finding": "bold red", "resolved": "green", "repaired": "bold green",
 
 
 def event_object(event: WatchEvent) -> dict[str, Any]:
-    """An event for scripts: the keys of a finding in `reconcile --format json`, and what has happened."""
+    """Return an event as JSON: the keys of a finding in `reconcile --format json`, and the event's own."""
     return {"event": event.kind, "time": event.time, **finding_object(event.finding), "run": event.run}
 
 
 def print_event(event: WatchEvent, form: str) -> None:
-    """One line on stdout, not left in a buffer."""
+    """Print an event as one line on stdout, and flush it."""
     if form == "jsonl":
         data.print_json_lines([event_object(event)])
     else:
