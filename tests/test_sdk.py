@@ -1,7 +1,7 @@
-"""`list_sessions` and `get_session_info` beside those of `claude_agent_sdk`, on the same files.
+"""Compare `list_sessions` and `get_session_info` with those of `claude_agent_sdk` on the same files.
 
 Each field of each session is compared. A difference that `support/session_traps.py` does not list is an
-error, and so is one that it lists and that does not occur any more.
+error, and so is a difference that it lists and that does not occur any more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 import sessscan
 import sessscan.sessions.sdk
 from claude_agent_sdk import SDKSessionInfo
-from sessscan.scan_cache import scan as index
+from sessscan.scan_cache import scan as scan_cache
 from support import reference
 from support.program import picture
 from support.session_traps import PLAIN, REASONS, TRAPS, filler, lines, user
@@ -37,7 +37,7 @@ def session_id(number: int) -> str:
 
 
 def put(projects: Path, cwd: str, number: int, data: bytes, *, folder: str | None = None) -> str:
-    """Writes a transcript; the higher its number the later it was modified."""
+    """Write a transcript and return its session id. A higher number gives a later mtime."""
     name = session_id(number)
     path = projects / (folder or key(cwd)) / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def put(projects: Path, cwd: str, number: int, data: bytes, *, folder: str | Non
 
 @pytest.fixture
 def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where both look for transcripts."""
+    """Make the folder in which both look for transcripts."""
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
     folder = tmp_path / "config" / "projects"
     folder.mkdir(parents=True)
@@ -60,18 +60,18 @@ def ids(sessions: Sequence[SDKSessionInfo | sessscan.SessionInfo]) -> list[str]:
 
 
 def differences(theirs: SDKSessionInfo | None, ours: sessscan.SessionInfo | None) -> dict[str, Any]:
-    """By field what each says; under `listed` who lists it, if it is but one."""
+    """Return by field what each says where they differ; under `listed` who lists it, if only one does."""
     if theirs is None or ours is None:
         return {} if theirs is ours else {"listed": "ours" if theirs is None else "theirs"}
     pairs = {name: (getattr(theirs, name), getattr(ours, name)) for name in FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-# The same call
+# The same arguments and fields
 
 
 @pytest.mark.parametrize("name", ["list_sessions", "get_session_info"])
-def test_takes_what_the_sdk_takes(name: str) -> None:
+def test_the_arguments_are_those_of_the_sdk(name: str) -> None:
     theirs = inspect.signature(getattr(claude_agent_sdk, name)).parameters
     ours = inspect.signature(getattr(sessscan, name)).parameters
     shown = [(p.name, p.kind, p.default) for p in theirs.values()]
@@ -80,17 +80,17 @@ def test_takes_what_the_sdk_takes(name: str) -> None:
     assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in more)
 
 
-def test_has_the_attributes_that_the_sdk_has() -> None:
+def test_the_fields_are_those_of_the_sdk() -> None:
     theirs, ours = dataclasses.fields(SDKSessionInfo), dataclasses.fields(sessscan.SessionInfo)
     shown = [(f.name, f.type, f.default) for f in theirs]
     assert [f[0] for f in shown] == [f.name for f in ours][: len(shown)]
     assert [(f.name, f.default) for f in ours][: len(shown)] == [(f[0], f[2]) for f in shown]
 
 
-# The same answers, but for what is listed
+# The same values, except for the listed differences
 
 
-def test_plain_sessions_are_the_same(projects: Path) -> None:
+def test_plain_sessions_have_the_same_values(projects: Path) -> None:
     for number, make in enumerate(PLAIN.values(), 1):
         put(projects, "/home/ada/shop", number, make(session_id(number)))
     theirs, ours = claude_agent_sdk.list_sessions(), sessscan.list_sessions()
@@ -101,7 +101,7 @@ def test_plain_sessions_are_the_same(projects: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_each_difference_is_known_and_still_there(projects: Path, name: str) -> None:
+def test_each_listed_difference_occurs(projects: Path, name: str) -> None:
     trap = TRAPS[name]
     session = put(projects, "/home/ada/shop", 1, trap.make(session_id(1)))
     expected = trap.differs if trap.only is None else {"listed": trap.only}
@@ -127,7 +127,7 @@ def test_milliseconds_are_not_rounded_up(projects: Path) -> None:
     assert differences(theirs, ours) == expected
 
 
-def test_every_reason_is_needed_and_told() -> None:
+def test_every_reason_occurs_and_is_documented() -> None:
     assert {trap.reason for trap in TRAPS.values()} == set(REASONS)
     text = " ".join((Path(__file__).parent.parent / "python/docs/sdk.md").read_text(encoding="utf-8").split())
     reasons = [*REASONS.values(), *PLACES.values(), ROUNDED]
@@ -135,9 +135,8 @@ def test_every_reason_is_needed_and_told() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whole_stores(tmp_path: Path, projects: Path, seed: int) -> None:
-    """Stores of which nobody has chosen the sessions: what sessscan says is what a full parse of each line
-    says, and the SDK says otherwise only where the file holds a trap."""
+def test_random_stores_have_exact_values(tmp_path: Path, projects: Path, seed: int) -> None:
+    """Each value is what a full parse of each line gives; the SDK's differ only where the file has a trap."""
     world = build(tmp_path / "world", seed)
     projects.rmdir()
     world.projects.rename(projects)
@@ -149,35 +148,35 @@ def test_whole_stores(tmp_path: Path, projects: Path, seed: int) -> None:
         one, other = theirs.get(path.stem), ours.get(path.stem)
         if other is not None and Path(other.path) != path:
             continue  # an older copy
-        told = reference.scan(path)
-        given = told["custom_title"] or told["ai_title"]
+        expected = reference.scan(path)
+        given = expected["custom_title"] or expected["ai_title"]
         if other is not None:
-            assert other.title == told["title"] and other.title_source == told["title_source"]
+            assert other.title == expected["title"] and other.title_source == expected["title_source"]
             assert (other.created_at, other.last_activity_at) == (
-                told["created_at"],
-                told["last_activity_at"],
+                expected["created_at"],
+                expected["last_activity_at"],
             )
             assert (other.custom_title, other.cwd, other.git_branch) == (
                 given,
-                told["cwd"],
-                told["git_branch"],
+                expected["cwd"],
+                expected["git_branch"],
             )
-            damaged = any(defect["kind"] != "torn" for defect in told["defects"])
-            assert (other.tag, other.health) == (told["tag"], "damaged" if damaged else "ok")
+            damaged = any(defect["kind"] != "torn" for defect in expected["defects"])
+            assert (other.tag, other.health) == (expected["tag"], "damaged" if damaged else "ok")
         text = path.read_text(encoding="utf-8", errors="replace")
         for name, (said, _) in differences(one, other).items() if one and other else ():
             differing += 1
             if name == "created_at":
-                assert said != told["created_at"] and text.count('"timestamp":"') > 1
+                assert said != expected["created_at"] and text.count('"timestamp":"') > 1
             else:
                 assert name in ("summary", "custom_title", "cwd", "tag", "git_branch"), name
                 assert said is None or text.count(said) > 0
                 assert "not a title" in text or len(text) > 65_536
-        assert bool(one) == bool(other) or told["is_sidechain"] or "not a title" in text, path
+        assert bool(one) == bool(other) or expected["is_sidechain"] or "not a title" in text, path
     assert differing
 
 
-# Which sessions
+# Which sessions are listed
 
 PLACES = {
     "emoji": "an emoji in a folder's name counts as two characters, as it does for the CLI",
@@ -194,7 +193,7 @@ def both(directory: str | None = None, **options: Any) -> tuple[list[str], list[
     )
 
 
-def test_limit_and_offset(projects: Path) -> None:
+def test_limit_and_offset_give_the_sdks_sessions(projects: Path) -> None:
     for number in range(1, 13):
         make = PLAIN["empty" if number % 4 == 0 else "subagent" if number % 5 == 0 else "prompt"]
         put(projects, f"/p{number % 3}", number, make(session_id(number)))
@@ -206,17 +205,19 @@ def test_limit_and_offset(projects: Path) -> None:
     assert ids(sessscan.list_sessions(None, 2, 1)) == ids(sessscan.list_sessions())[1:3]
 
 
-def test_a_limit_reads_no_more_than_it_takes(projects: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_limit_no_more_files_are_read_than_needed(
+    projects: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(1, 41):
         put(projects, "/p", number, PLAIN["subagent" if number == 39 else "prompt"](session_id(number)))
     read: list[str] = []
-    real: Callable[..., Any] = index.scan_many
+    real: Callable[..., Any] = scan_cache.scan_many
 
     def spy(paths: Sequence[str], **options: Any) -> Any:
         read.extend(paths)
         return real(paths, **options)
 
-    monkeypatch.setattr(index, "scan_many", spy)
+    monkeypatch.setattr(scan_cache, "scan_many", spy)
     assert len(sessscan.list_sessions(limit=3, offset=1, index=True)) == 3
     assert [Path(path).stem for path in read] == [session_id(number) for number in (40, 39, 38, 37, 36)]
     read.clear()
@@ -224,24 +225,26 @@ def test_a_limit_reads_no_more_than_it_takes(projects: Path, monkeypatch: pytest
     assert len(read) == 1
 
 
-def test_the_newest_of_several_files_of_a_session(projects: Path) -> None:
+def test_the_newest_of_several_files_of_a_session_counts(projects: Path) -> None:
     put(projects, "/new", 2, lines(user(session_id(2), "newer")))
     put(projects, "/old", 2, lines(user(session_id(2), "older")))
     os.utime(projects / "-old" / f"{session_id(2)}.jsonl", ns=(1, 1))
     assert [one.summary for one in claude_agent_sdk.list_sessions()] == ["newer"]
     assert [one.summary for one in sessscan.list_sessions()] == ["newer"]
     info = sessscan.get_session_info(session_id(2))
-    assert info is not None and info.summary == "newer"  # the SDK gives whichever the disk lists first
+    assert info is not None and info.summary == "newer"  # the SDK takes the first that the file system lists
 
 
 @pytest.mark.parametrize("name", ["", "x", session_id(1) + "x", "../" + session_id(1), session_id(9), "*"])
-def test_no_such_session(projects: Path, name: str) -> None:
+def test_an_unknown_session_id_gives_none(projects: Path, name: str) -> None:
     put(projects, "/p", 1, PLAIN["prompt"](session_id(1)))
     assert sessscan.get_session_info(name) is None
     assert claude_agent_sdk.get_session_info(name) is None
 
 
-def test_nothing_there(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_folders_give_no_sessions(
+    projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert both() == both(str(tmp_path / "nowhere")) == ([], [])
     projects.rmdir()
     assert both() == both("/p") == ([], [])
@@ -252,7 +255,7 @@ def test_nothing_there(projects: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert both() == ([session_id(1)], [session_id(1)])
 
 
-def test_what_is_no_session(projects: Path) -> None:
+def test_files_that_are_no_transcripts_are_not_listed(projects: Path) -> None:
     put(projects, "/p", 1, PLAIN["prompt"](session_id(1)))
     data = PLAIN["prompt"]("x")
     for name in (
@@ -268,7 +271,7 @@ def test_what_is_no_session(projects: Path) -> None:
     assert both() == both("/p") == ([session_id(1)], [session_id(1)])
 
 
-def test_other_roots(tmp_path: Path) -> None:
+def test_projects_names_other_roots(tmp_path: Path) -> None:
     put(tmp_path / "copy", "/p", 1, PLAIN["prompt"](session_id(1)))
     assert ids(sessscan.list_sessions(projects=tmp_path / "copy")) == [session_id(1)]
     assert ids(sessscan.list_sessions("/p", projects=[tmp_path / "copy"])) == [session_id(1)]
@@ -278,8 +281,8 @@ def test_other_roots(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
-def test_a_directory(projects: Path, tmp_path: Path) -> None:
-    """Its folder is named after the physical directory; what no line names is in the directory asked for."""
+def test_the_sessions_of_a_directory(projects: Path, tmp_path: Path) -> None:
+    """Links are resolved; a session whose lines name no directory gets the one that was asked for."""
     real, link = tmp_path / "real", tmp_path / "link"
     real.mkdir()
     link.symlink_to(real)
@@ -294,12 +297,12 @@ def test_a_directory(projects: Path, tmp_path: Path) -> None:
             found = get(session_id(1), directory)  # type: ignore[operator]
             assert found is not None and found.cwd == str(real)
             assert get(session_id(2), directory) is None  # type: ignore[operator]
-    assert ids(sessscan.list_sessions(real)) == [session_id(1)]  # a Path, too
+    assert ids(sessscan.list_sessions(real)) == [session_id(1)]  # a Path works too
 
 
 @pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
-def test_a_directory_with_a_long_name(projects: Path) -> None:
-    """Its folder's name ends in a hash that differs between writers."""
+def test_a_directory_whose_folder_name_is_cut(projects: Path) -> None:
+    """The folder's name then ends in a hash, which differs between CLI and SDK."""
     directory = "/home/" + "long/" * 60
     put(projects, directory.rstrip("/"), 1, lines(user(session_id(1), "x", cwd=directory.rstrip("/"))))
     assert both(directory) == ([session_id(1)], [session_id(1)])
@@ -307,7 +310,7 @@ def test_a_directory_with_a_long_name(projects: Path) -> None:
 
 @pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
 @pytest.mark.parametrize("reason", PLACES)
-def test_each_difference_of_places(projects: Path, tmp_path: Path, reason: str) -> None:
+def test_each_listed_difference_in_folders_occurs(projects: Path, tmp_path: Path, reason: str) -> None:
     def said(number: int, cwd: str) -> bytes:
         return lines(user(session_id(number), "x", cwd=cwd))
 
@@ -337,7 +340,9 @@ def test_each_difference_of_places(projects: Path, tmp_path: Path, reason: str) 
 
 
 @pytest.mark.skipif(shutil.which("git") is None or not LINKS, reason="needs git, and paths of this platform")
-def test_worktrees(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sessions_of_a_repositorys_worktrees(
+    projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository, tree = tmp_path / "repo", tmp_path / "trees" / "wörk tree"
 
     def git(*arguments: str) -> None:
@@ -376,10 +381,10 @@ def test_worktrees(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert both(str(repository)) == ([session_id(1)], [session_id(1)])
 
 
-# What it adds
+# What the SDK does not have
 
 
-def test_what_is_right_besides(projects: Path) -> None:
+def test_the_added_fields_are_exact(projects: Path) -> None:
     name = session_id(1)
     data = lines(
         user("another", "copied", 0, timestamp="2020-01-01T00:00:00Z"),
@@ -399,26 +404,26 @@ def test_what_is_right_besides(projects: Path) -> None:
     assert (info.health, info.path, info.file_size) == ("damaged", str(path), len(data))
 
 
-def test_a_last_prompt_is_no_title(projects: Path) -> None:
+def test_the_last_prompt_is_a_summary_and_no_title(projects: Path) -> None:
     put(projects, "/p", 1, PLAIN["last prompt"](session_id(1)))
     [info] = sessscan.list_sessions()
     assert (info.summary, info.title, info.title_source) == ("y", "x", "prompt")
 
 
-def test_a_torn_last_line_is_no_damage(projects: Path) -> None:
+def test_a_torn_last_line_is_not_damage(projects: Path) -> None:
     put(projects, "/p", 1, PLAIN["torn"](session_id(1)))
     assert [one.health for one in sessscan.list_sessions()] == ["ok"]
 
 
 @pytest.mark.skipif(not LINKS or os.geteuid() == 0, reason="root reads everything")
-def test_what_cannot_be_read_is_left_out(projects: Path) -> None:
+def test_unreadable_files_are_left_out(projects: Path) -> None:
     for number in (1, 2):
         put(projects, "/p", number, PLAIN["prompt"](session_id(number)))
     (projects / "-p" / f"{session_id(2)}.jsonl").chmod(0)
     assert both() == ([session_id(1)], [session_id(1)])
 
 
-def test_it_is_loaded_when_it_is_asked_for() -> None:
+def test_the_session_list_is_loaded_lazily() -> None:
     slow = "{'sessscan.sessions.sdk', 'sessscan.reconciliation', 'simdjson', 'msgspec', 'subprocess'}"
     code = f"import sys, sessscan; print(sorted({slow} & {{*sys.modules}}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Record = dict[str, Any]
 
@@ -32,7 +32,7 @@ REASONS = {
 
 
 def user(session: str, text: Any, minute: int = 0, **more: Any) -> Record:
-    """A prompt, the envelope last, as the CLI has written it since 2.1.76."""
+    """Make a prompt, with the envelope last, as the CLI has written it since 2.1.76."""
     record: Record = {"parentUuid": None, "isSidechain": False, "type": "user"}
     record |= {"message": {"role": "user", "content": text}, "uuid": f"u-{minute}"}
     record["timestamp"] = f"2026-03-01T12:{minute:02}:00.000Z"
@@ -45,7 +45,7 @@ def assistant(session: str, content: list[Any], minute: int = 1, **more: Any) ->
 
 
 def lines(*records: Record | str | bytes) -> bytes:
-    """Records as a file has them; text and bytes as they stand."""
+    """Return records as the bytes of a file; text gets a line end, bytes stay as they are."""
     out = b""
     for record in records:
         if isinstance(record, bytes):
@@ -57,7 +57,7 @@ def lines(*records: Record | str | bytes) -> bytes:
 
 
 def filler(session: str) -> list[Record]:
-    """More than the SDK reads of either end."""
+    """Make more than the SDK reads at either end of a file."""
     return [assistant(session, [{"type": "text", "text": "x" * 7_000}], 2) for _ in range(20)]
 
 
@@ -67,13 +67,16 @@ def tool(**given: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Trap:
+    """A transcript on which the SDK and sessscan differ."""
+
     reason: str
+    """A key of `REASONS`."""
     make: Callable[[str], bytes]
-    """The file of a session of that id."""
+    """Makes the file of a session with this id."""
     differs: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-    """By field what the SDK says and what sessscan says."""
-    only: str | None = None
-    """Who lists it: `theirs` or `ours`; None: both."""
+    """By field the SDK's value and sessscan's."""
+    only: Literal["theirs", "ours"] | None = None
+    """Who lists it, if only one does: the SDK or sessscan."""
 
 
 def _both(text: str) -> dict[str, tuple[Any, Any]]:
@@ -114,7 +117,7 @@ PLAIN: dict[str, Callable[[str], bytes]] = {
     "no time": lambda s: lines({k: v for k, v in user(s, "x").items() if k != "timestamp"}),
     "large": lambda s: lines(user(s, "hello"), *filler(s), {"type": "ai-title", "aiTitle": "T"}),
     "torn": lambda s: lines(user(s, "hello"), b'{"parentUuid":"u-0","isSidech'),
-    # Listed by neither.
+    # Neither lists these.
     "empty": lambda s: b"",
     "subagent": lambda s: lines(user(s, "x", isSidechain=True)),
     "only state": lambda s: lines({"type": "mode", "mode": "plan", "sessionId": s}),
