@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sessscan.errors import SnapshotError
+from sessscan.errors import SnapshotError, UnknownSnapshotError, UsageError
 from sessscan.model import CODE
 from sessscan.snapshots import capture, database, select
-from sessscan.snapshots.capture import capture_rows
+from sessscan.snapshots.capture import capture_rows, snapshot
 from sessscan.snapshots.diff import differences
+from sessscan.snapshots.select import kept_rows, kept_versions, mark_removed
 from sessscan.snapshots.store import DEFAULT_LIMIT, ChangedRow, RowVersion, Snapshots
 from sessscan.stores import json_members as members
 from sessscan.stores.rows import classify_row
@@ -255,6 +256,49 @@ def test_file_names_and_titles_may_hold_any_bytes(folder: Path, snapshots: Snaps
     assert len(taken.kept) + len(taken.passed_over) == len(names) and len(taken.kept) >= 2
     for kept in snapshots.rows():
         assert kept.newest.data == Path(kept.path).read_bytes()
+
+
+# The functions of the library
+
+
+def test_the_library_takes_and_lists_snapshots(folder: Path, tmp_path: Path) -> None:
+    assert kept_rows() == []
+    with pytest.raises(UnknownSnapshotError, match="there are no snapshots yet"):
+        kept_versions(ID)
+    path = write(folder, 1)
+    report = snapshot(tmp_path / "Claude", keep=2)
+    assert report.captured.kept == [str(path)] and [store.path for store in report.stores] == [str(folder)]
+    assert (report.exit_status, report.remarks, report.errors) == (0, (), ())
+    assert report.to_dict()["database"] == str(home(tmp_path) / database.FILE)
+    states = [path.read_bytes()]
+    for title in ("a", "b"):
+        states.append(write(folder, 1, title=title).read_bytes())
+        snapshot(folder)
+    assert [version.data for version in kept_versions(path.name)] == states[:0:-1], "the limit is kept"
+    [kept] = kept_rows()
+    assert (kept.path, kept.versions, kept.deleted) == (str(path), 2, False)
+    assert mark_removed(path).path == str(path)
+    assert kept_rows()[0].deleted
+
+
+def test_a_limit_below_one_is_a_usage_error_and_nothing_is_created(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least one version"):
+        snapshot(folder, keep=0)
+    assert not home(tmp_path).exists()
+
+
+def test_a_version_is_not_read_from_another_database(folder: Path, tmp_path: Path) -> None:
+    write(folder, 1)
+    snapshot(folder)
+    [version] = kept_versions(ID)
+    (home(tmp_path) / database.FILE).unlink()
+    with pytest.raises(SnapshotError, match="no such file"):
+        _ = version.data
+    assert not (home(tmp_path) / database.FILE).exists()
+    write(folder, 1, title="another")
+    snapshot(folder)
+    with pytest.raises(SnapshotError, match="is damaged"):
+        _ = version.data
 
 
 # Permissions

@@ -9,14 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 from sessscan import classify
+from sessscan.model import WatchEvent
 from sessscan.snapshots.store import Snapshots
 from sessscan.stores.locate import user_data_folders
+from sessscan.watching.watch import watch as watch_stores
 from support.program import picture, places, run
 from support.watching import Watching, damage, watching
 
@@ -292,6 +295,27 @@ def test_without_repair_the_stores_are_not_changed(
         watch.until(lambda: watch.events)
         assert watch.end(signal.SIGTERM) == 0
     assert picture(sample) == before
+
+
+# The function of the library
+
+
+def test_the_library_watches_until_it_is_stopped(
+    sample: Path, rows: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SESSSCAN_HOME", str(tmp_path / "state"))
+    stop = threading.Event()
+    events: list[WatchEvent] = []
+
+    def on_event(event: WatchEvent) -> None:
+        events.append(event)
+        if event.finding.path == str(rows[0]):
+            stop.set()
+
+    damage("zero", rows[0])
+    watch_stores(sample / "Claude", sample / "projects", on_event=on_event, stop=stop)
+    assert {event.kind for event in events} == {"finding"}
+    assert "zero-filled" in {event.finding.rule for event in events}
 
 
 # The process

@@ -168,18 +168,18 @@ def _read_if_changed(path: str, known: str | None, captured: Captured) -> Change
             captured.unchanged += 1
             return None
         if not stat.S_ISREG(status.st_mode):
-            captured.passed_over.append((path, "it is not a file"))
+            captured.passed_over.append((path, "not a regular file"))
             return None
         if status.st_size > MAX_ROW_SIZE:
-            captured.passed_over.append((path, "it is larger than the app reads"))
+            captured.passed_over.append((path, "larger than the app reads"))
             return None
         status = _wait_for_next_tick(path, status)
         data, before = read_file(path, MAX_ROW_SIZE)
         if not (_signature(status) == _signature(before) == _signature(os.lstat(path))):
-            captured.passed_over.append((path, "it is being written"))
+            captured.passed_over.append((path, "being written"))
             return None
     except FileNotFoundError:
-        captured.passed_over.append((path, "it is gone"))
+        captured.passed_over.append((path, "removed meanwhile"))
         return None
     except OSError as error:
         captured.failed.append((path, error.strerror or str(error)))
