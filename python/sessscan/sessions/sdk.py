@@ -60,7 +60,7 @@ class SessionInfo:
     last_activity_at: int | None = None
     """Time of its last record, epoch ms."""
     title: str | None = None
-    """The same as `Transcript.title`, which the last prompt is no part of."""
+    """The same as `Transcript.title`; unlike `summary` it is never the last prompt."""
     title_source: Literal["custom", "ai", "summary", "prompt"] | None = None
     """Where `title` comes from."""
     health: Literal["ok", "damaged"] = "ok"
@@ -88,7 +88,7 @@ def list_sessions(
         directory: only sessions of this directory; None for all.
         limit: return at most this many; 0 and None mean all. No more files are read than needed for that.
         offset: skip this many sessions first.
-        include_worktrees: also list the sessions of the repository's other worktrees, which git is asked for.
+        include_worktrees: also list the sessions of the repository's other worktrees.
         projects: the transcripts' roots; by default `$CLAUDE_CONFIG_DIR/projects`, or else
             `~/.claude/projects`.
         index: read only what is new in the transcripts, and keep what they say in sessscan's own state.

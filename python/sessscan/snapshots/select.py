@@ -96,5 +96,5 @@ def version(versions: Sequence[RowVersion], at: int | None) -> RowVersion:
         min(oldest.modified_ns // 1_000_000, oldest.taken_at) / 1000, datetime.UTC
     )
     raise UnknownSnapshotError(
-        f"the oldest snapshot of {oldest.session_id} has it as it was from {first:%Y-%m-%d %H:%M:%S} UTC on"
+        f"there is no snapshot of {oldest.session_id} from before {first:%Y-%m-%d %H:%M:%S} UTC"
     )
