@@ -1,6 +1,6 @@
-"""Makes the terminal pictures that README shows, from the sample store: `python .github/pictures.py`.
+"""Make the terminal pictures that README shows, from the sample store: `python .github/pictures.py`.
 
-Run with sessscan installed. The sample lies in the weeks before the day on which it is made.
+Needs sessscan installed. The dates in the pictures depend on the day, as the sample's do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def run(folder: str, *arguments: str) -> str:
-    """What a command prints on a colour terminal of 96 columns."""
+    """Return what a command prints on a colour terminal of 96 columns."""
     environment = {
         **os.environ,
         "SESSSCAN_HOME": f"{folder}/state",
@@ -34,6 +34,7 @@ def run(folder: str, *arguments: str) -> str:
 
 
 def picture(name: str, command: str, output: str, lines: int) -> None:
+    """Write the first lines of an output as an SVG of a terminal."""
     console = Console(record=True, width=98, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ {command}", style="bold"))
     shown = output.splitlines()

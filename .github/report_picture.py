@@ -1,8 +1,7 @@
-"""Makes the picture of a report that README shows: `python .github/report_picture.py`.
+"""Make the picture of a report that README shows: `python .github/report_picture.py`.
 
-Run with sessscan and its extras `report` and `test-browser` installed, and with Chromium. It shows the
-sample store, with two months of invented sessions of the command line added: the top of the page in a light
-scheme, and its charts in a dark one.
+Needs sessscan with its extras `report` and `test-browser`, and Chromium. It shows the sample store with two
+months of invented CLI sessions added: the top of the page in a light scheme, and its charts in a dark one.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ WORK = (
 
 
 def enrich(projects: Path, sessions: int = 180) -> None:
-    """Adds sessions of the last 60 days; a few have damaged places, and settings that keep them that long."""
+    """Add sessions of the last 60 days, a few of them damaged, and settings that keep them that long."""
     dice = random.Random(5)
     (projects.parent / "settings.json").write_text('{"cleanupPeriodDays": 60}')
     for _ in range(sessions):
@@ -87,13 +86,15 @@ def main() -> None:
         file.write_text(page.replace(f"{folder}/", ""), encoding="utf-8")
         with Browser() as browser:
             browser.show(file, width=WIDTH, height=HEIGHT)
-            top = browser.picture()
+            top = browser.screenshot()
             browser.show(file, width=WIDTH, height=HEIGHT, scheme="dark")
-            browser.ask("document.getElementById('chart-deadlines').closest('section').scrollIntoView()")
+            browser.run_script(
+                "document.getElementById('chart-deadlines').closest('section').scrollIntoView()"
+            )
             both = Path(folder) / "both.html"
-            both.write_text(BOTH.format(top, browser.picture(), WIDTH // 2, WIDTH), encoding="utf-8")
+            both.write_text(BOTH.format(top, browser.screenshot(), WIDTH // 2, WIDTH), encoding="utf-8")
             browser.show(both, width=WIDTH + 30, height=HEIGHT // 2 + 20)
-            (HERE / "report.png").write_bytes(base64.b64decode(browser.picture()))
+            (HERE / "report.png").write_bytes(base64.b64decode(browser.screenshot()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The sample store: always the same, plausible, and damaged in every way."""
+"""Test the sample store: always the same, plausible, and damaged in many ways."""
 
 import json
 import shlex
@@ -29,18 +29,18 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def test_it_is_the_same_each_time(sample: Path, tmp_path: Path) -> None:
+def test_the_sample_is_the_same_each_time(sample: Path, tmp_path: Path) -> None:
     make(tmp_path / "new", NOW + 3600)
     assert files(tmp_path / "new") == files(sample)
 
 
-def test_all_of_it_lies_in_the_past_month(sample: Path) -> None:
+def test_all_files_are_from_the_past_month(sample: Path) -> None:
     times = [time / 1e9 for _, time in files(sample).values()]
     assert min(times) > NOW - 30 * 86_400
     assert max(times) < NOW
 
 
-def test_its_transcripts_are_transcripts(sample: Path) -> None:
+def test_the_transcripts_scan_as_transcripts(sample: Path) -> None:
     paths = sorted((sample / "projects").glob("*/*.jsonl"))
     transcripts = sessscan.scan_many(paths, strict=True)
     assert len(paths) > 24
@@ -60,7 +60,7 @@ def test_its_transcripts_are_transcripts(sample: Path) -> None:
     assert subagents and all(sessscan.scan(path).is_sidechain for path in subagents)
 
 
-def test_its_rows_are_healthy_but_for_the_damaged_ones(sample: Path) -> None:
+def test_all_rows_are_healthy_except_the_damaged_ones(sample: Path) -> None:
     rows = sorted((sample / "Claude").rglob("local_*.json"))
     states = [str(_core.classify(row)) for row in rows]
     assert len(rows) > 24
@@ -74,7 +74,7 @@ def test_its_rows_are_healthy_but_for_the_damaged_ones(sample: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["d", "my store"])
-def test_it_prints_the_command_that_comes_next(tmp_path: Path, name: str) -> None:
+def test_demo_prints_the_next_command(tmp_path: Path, name: str) -> None:
     made = subprocess.run(
         [sys.executable, "-m", "sessscan", "demo", name],
         cwd=tmp_path,
@@ -87,7 +87,7 @@ def test_it_prints_the_command_that_comes_next(tmp_path: Path, name: str) -> Non
     assert "sample store" in made.stderr
 
 
-def test_it_makes_nothing_where_there_is_something(tmp_path: Path) -> None:
+def test_demo_makes_nothing_in_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"")
     for given, words in ((tmp_path, "is not empty"), (tmp_path / "mine", "is not a folder")):
         made = subprocess.run(

@@ -1,4 +1,4 @@
-"""`sessscan report`: what is on the page, and which files it may replace."""
+"""Test `sessscan report`: what the page shows, and which files it may replace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.
 
 
 class Elements(HTMLParser):
-    """The elements of a page with their attributes, and its text."""
+    """Parses a page: its elements with their attributes, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do(env: dict[str, str], sample:
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_page_stands_alone(sample: Path) -> None:
+def test_the_page_loads_nothing_and_runs_nothing(sample: Path) -> None:
     page = Elements(make(sample))
     assert not page.tags() & {"script", "iframe", "object", "embed", "audio", "video", "base", "form", "img"}
     addresses = [value for _, attrs in page.found for name, value in attrs.items() if name in ("src", "href")]
@@ -115,7 +115,7 @@ def test_titles_and_paths_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["\ufffe", "\uffff", "\x85", "]]>&", "{{ 1 }}", "%s {0}", "\ud800", "\u2028"]
 )
-def test_texts_that_xml_or_templates_stumble_over(tmp_path: Path, text: str) -> None:
+def test_texts_that_could_break_xml_or_a_template(tmp_path: Path, text: str) -> None:
     projects = tmp_path / "projects"
     add(projects, 1, f"title {text}", cwd=f"/w/name{text}", days=29, extra=b"\0\n")
     page = report.make([], projects)[0]
@@ -124,7 +124,7 @@ def test_texts_that_xml_or_templates_stumble_over(tmp_path: Path, text: str) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
-def test_a_path_that_is_no_utf_8(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_path_that_is_not_utf_8(env: dict[str, str], tmp_path: Path) -> None:
     projects = tmp_path / os.fsdecode(b"pro\xff") / "projects"
     add(projects, 1, "one", days=29, extra=b"\0\0\n")
     result = run(env, "report", "--projects", projects, "-o", tmp_path / "r.html")
@@ -132,7 +132,7 @@ def test_a_path_that_is_no_utf_8(env: dict[str, str], tmp_path: Path) -> None:
     assert "pro\\xff" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_where_there_is_nothing(env: dict[str, str], tmp_path: Path) -> None:
+def test_without_stores_and_transcripts(env: dict[str, str], tmp_path: Path) -> None:
     result = run(env, "report", "-o", "-")
     assert result.returncode == 0
     text = Elements(result.stdout).text
@@ -153,7 +153,7 @@ def test_a_large_store_has_a_small_page(tmp_path: Path) -> None:
     assert "(the largest 12 of 1,500)" in text
 
 
-def test_a_title_of_megabytes_makes_no_page_of_megabytes(tmp_path: Path) -> None:
+def test_a_title_of_a_megabyte_is_cut(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     add(projects, 1, "<b>&" * 500_000, "/w/" + "long/" * 200_000, days=29, extra=b"\0\n")
     page = report.make([], projects)[0]
@@ -161,7 +161,7 @@ def test_a_title_of_megabytes_makes_no_page_of_megabytes(tmp_path: Path) -> None
     assert "&lt;b&gt;&amp;&lt;b&gt;" in page
 
 
-def test_what_the_cleanup_takes_is_told_by_the_files_times(tmp_path: Path) -> None:
+def test_the_next_deletions_follow_from_the_file_times(tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     for number, days in enumerate((31, 27.5, 10, 2)):
         add(projects, number, f"title {number}", days=days)
@@ -193,7 +193,7 @@ def test_what_the_cleanup_takes_is_told_by_the_files_times(tmp_path: Path) -> No
         ("[" * 100_000, 30, "is not JSON"),
     ],
 )
-def test_the_period_and_where_it_is_from(
+def test_the_cleanup_period_and_its_source(
     tmp_path: Path, settings: str | None, days: float, words: str
 ) -> None:
     if settings is not None:
@@ -207,12 +207,12 @@ def test_the_period_and_where_it_is_from(
 @pytest.mark.parametrize(
     ("zone", "words"), [("UTC", "(UTC)"), ("CET-1", "(CET, UTC+01:00)"), ("<-0330>3:30", "(UTC-03:30)")]
 )
-def test_the_zone_is_said(env: dict[str, str], zone: str, words: str) -> None:
+def test_the_page_names_the_time_zone(env: dict[str, str], zone: str, words: str) -> None:
     env["TZ"] = zone
     assert f"Times are those of this computer {words}." in run(env, "report", "-o", "-").stdout
 
 
-def test_bars_are_few_and_without_gaps() -> None:
+def test_the_timeline_has_few_bars_and_no_gaps() -> None:
     now = 1_790_000_000_000
     for age, least, most in ((0, 1, 1), (3, 4, 4), (40, 6, 8), (500, 16, 18), (1300, 4, 5)):
         bars, unknown = spans([(now, True), (now - age * DAY, False)], now)
@@ -222,7 +222,7 @@ def test_bars_are_few_and_without_gaps() -> None:
     assert spans([(10**17, True), (-5, True), (None, False)], now) == ([], 3)
 
 
-def test_a_file_is_replaced_only_if_told_to(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_with_force(env: dict[str, str], sample: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious.html"
     precious.write_text("mine")
     result = run(env, "report", *places(sample), "-o", precious)
@@ -250,14 +250,14 @@ def test_without_the_extra_it_says_what_to_install(env: dict[str, str], sample: 
     assert not (tmp_path / "r.html").exists()
 
 
-def test_what_cannot_be_read_is_told_by_the_status(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_transcript_that_cannot_be_read_sets_the_exit_status(env: dict[str, str], tmp_path: Path) -> None:
     projects = tmp_path / "projects"
     file = add(projects, 1, "one")
     add(projects, 2, "two")
     file.chmod(0)
     try:
         file.read_bytes()
-        pytest.skip("this user reads what nobody may")
+        pytest.skip("this user may read every file")
     except PermissionError:
         pass
     result = run(env, "report", "--projects", projects, "-o", tmp_path / "r.html")

@@ -1,4 +1,4 @@
-"""The report in a real browser: headless Chromium, driven by selenium."""
+"""Test the report in a real browser: headless Chromium, driven by selenium."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample store's report, with a hostile session that stands in every list."""
+    """The sample store's report, with a hostile session that appears in every list."""
     folder = tmp_path_factory.mktemp("report")
     user_data, projects = make(folder / "sample")
     add(
@@ -47,14 +47,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-def test_it_renders(browser: Browser, page: Path) -> None:
+def test_the_page_renders(browser: Browser, page: Path) -> None:
     browser.show(page, width=1120)
     assert browser.driver.title == "Claude Code sessions: sessscan report"
-    assert browser.ask("return document.querySelectorAll('h1').length") == 1
-    headings = browser.ask("return [...document.querySelectorAll('h2')].map(e => e.textContent)")
+    assert browser.run_script("return document.querySelectorAll('h1').length") == 1
+    headings = browser.run_script("return [...document.querySelectorAll('h2')].map(e => e.textContent)")
     assert headings[:3] == ["What to do", "Can be put back (9)", "Held: the evidence does not decide (2)"]
     assert headings[3:] == ["About to be deleted", "Sessions and sizes", "Folders", "Damage"]
-    boxes = browser.ask(
+    boxes = browser.run_script(
         "return [...document.querySelectorAll('figure')].map(f => [f.id, f.querySelector('svg')"
         ".getBoundingClientRect().height, Math.max(...[...f.querySelectorAll('g.bar rect')]"
         ".map(r => r.getBoundingClientRect().width * r.getBoundingClientRect().height))])"
@@ -65,45 +65,47 @@ def test_it_renders(browser: Browser, page: Path) -> None:
     assert all(height > 60 and bar > 200 for _, height, bar in boxes), boxes
 
 
-def test_it_asks_for_nothing(browser: Browser, page: Path) -> None:
-    browser.requests(), browser.complaints()
+def test_the_page_requests_nothing(browser: Browser, page: Path) -> None:
+    browser.requests(), browser.console_messages()
     browser.show(page, width=1120)
     assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
-    assert browser.ask("return performance.getEntriesByType('resource').map(e => e.name)") == []
-    assert browser.complaints() == []
+    assert browser.run_script("return performance.getEntriesByType('resource').map(e => e.name)") == []
+    assert browser.console_messages() == []
 
 
 def test_a_script_in_a_title_does_nothing(browser: Browser, page: Path) -> None:
     browser.show(page, width=1120)
-    assert browser.ask("return document.querySelectorAll('script, img, iframe').length") == 0
+    assert browser.run_script("return document.querySelectorAll('script, img, iframe').length") == 0
     assert browser.driver.title == "Claude Code sessions: sessscan report"
-    shown = browser.ask("return [...document.querySelectorAll('tbody th')].map(e => e.textContent)")
+    shown = browser.run_script("return [...document.querySelectorAll('tbody th')].map(e => e.textContent)")
     assert sum(HOSTILE in text for text in shown) >= 3
 
 
-def test_the_page_forbids_scripts_whatever_gets_into_it(browser: Browser, page: Path, tmp_path: Path) -> None:
+def test_the_policy_stops_a_script_that_got_into_the_page(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.html"
     broken.write_text(
         page.read_text(encoding="utf-8").replace("</body>", f"{HOSTILE}</body>"), encoding="utf-8"
     )
-    browser.complaints()
+    browser.console_messages()
     browser.show(broken, width=1120)
-    assert browser.ask("return document.querySelectorAll('script, img').length") == 2
+    assert browser.run_script("return document.querySelectorAll('script, img').length") == 2
     assert browser.driver.title == "Claude Code sessions: sessscan report"
-    assert any("Content Security Policy" in complaint for complaint in browser.complaints())
-    allowed = tmp_path / "allowed.html"  # and without the policy it would have run
+    assert any("Content Security Policy" in message for message in browser.console_messages())
+    allowed = tmp_path / "allowed.html"  # without the policy the script runs
     text = broken.read_text(encoding="utf-8")
     allowed.write_text(text.replace("Content-Security-Policy", "X-Nothing"), encoding="utf-8")
     browser.show(allowed, width=1120)
     assert browser.driver.title == "owned"
 
 
-def test_light_and_dark(browser: Browser, page: Path) -> None:
+def test_texts_are_legible_in_light_and_dark_schemes(browser: Browser, page: Path) -> None:
     pictures, contrasts = {}, {}
     for scheme in ("light", "dark"):
         browser.show(page, width=1120, scheme=scheme)
-        pictures[scheme] = browser.picture()
-        contrasts[scheme] = browser.ask(CONTRASTS)
+        pictures[scheme] = browser.screenshot()
+        contrasts[scheme] = browser.run_script(CONTRASTS)
     assert base64.b64decode(pictures["light"])[:4] == b"\x89PNG"
     assert pictures["light"] != pictures["dark"]
     for scheme, found in contrasts.items():
@@ -130,9 +132,9 @@ return [...document.querySelectorAll('body *')]
 @pytest.mark.parametrize("width", [320, 360, 768, 1120])
 def test_nothing_is_wider_than_the_screen(browser: Browser, page: Path, width: int) -> None:
     browser.show(page, width=width)
-    assert browser.ask("return innerWidth") == width
-    assert browser.ask("return document.documentElement.scrollWidth") <= width
-    wide = browser.ask(
+    assert browser.run_script("return innerWidth") == width
+    assert browser.run_script("return document.documentElement.scrollWidth") <= width
+    wide = browser.run_script(
         "return [...document.querySelectorAll('body *')].filter(e => e.getClientRects().length && "
         "getComputedStyle(e).position != 'absolute' && e.getBoundingClientRect().right > innerWidth + 1)"
         ".map(e => e.tagName + ' ' + e.textContent.slice(0, 40))"

@@ -1,4 +1,4 @@
-"""A headless Chromium that is told what to look at a page with."""
+"""Drive a headless Chromium to look at a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRIVER = shutil.which("chromedriver")
 
 
 class Browser:
-    """Starts Chromium, and ends it."""
+    """A running Chromium; a context manager that ends it."""
 
     def __init__(self) -> None:
         options = webdriver.ChromeOptions()
@@ -42,7 +42,7 @@ class Browser:
         self.driver.quit()
 
     def show(self, file: Path, *, width: int, height: int = 900, scheme: str = "light") -> None:
-        """Loads a page anew, on a screen of this many CSS pixels; a narrow one is a phone's."""
+        """Load a page on a screen of so many CSS pixels; a narrow one is a phone's."""
         self.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         )
@@ -50,19 +50,19 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get(file.as_uri())
 
-    def ask(self, script: str) -> Any:
-        """What a script of ours says of the page; the page's own rules bind only its own."""
+    def run_script(self, script: str) -> Any:
+        """Run a script in the page and return its result. The page's own policy does not stop it."""
         return self.driver.execute_script(script)
 
-    def picture(self) -> str:
-        """A PNG of what is on the screen, in base64."""
+    def screenshot(self) -> str:
+        """Return a PNG of the screen, in base64."""
         return str(self.driver.get_screenshot_as_base64())
 
     def requests(self) -> list[str]:
-        """What was fetched since this was asked last."""
+        """Return the URLs that were requested since the last call."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
-    def complaints(self) -> list[str]:
-        """What was written to its console since this was asked last."""
+    def console_messages(self) -> list[str]:
+        """Return what was written to the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

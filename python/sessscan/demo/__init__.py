@@ -1,6 +1,7 @@
-"""A damaged sample store to try sessscan on: invented sessions, every kind of damage, the same each time.
+"""Make a damaged sample store to try sessscan on: invented sessions, with many kinds of damage.
 
-`sessions.py` says who worked on what and what happened to the row, `files.py` how the files look.
+`sessions.py` lists the sessions and how the row of each is damaged; `files.py` builds the files as the CLI
+and the app write them.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import files
-from .sessions import CODE, SESSIONS, ZEROED, Session
+from .sessions import CODE, SESSIONS, Session
 
 _SEED = 20261102
 _DAY = 86_400
 
 
 def make(directory: Path, now: float | None = None) -> tuple[Path, Path]:
-    """Makes the sample store in `directory`, which must be empty or not there.
+    """Make the sample store in `directory`, which must be empty or not exist.
 
-    Its sessions lie in the weeks before `now` (epoch seconds; default: the present), since neither the app
-    nor sessscan trusts some things that are older than a month. Apart from that it is the same each time.
+    Its sessions took place in the weeks before `now` (epoch seconds; default: the present), since the app and
+    sessscan do not trust some files that are older than a month. All else is the same each time.
 
-    Returns the userData folder and the transcripts' root in it. Raises `FileExistsError` where there is
-    something in `directory` already, `NotADirectoryError` where it is a file.
+    Returns the userData folder and the transcripts' root in it. Raises `FileExistsError` if `directory` is
+    not empty, `NotADirectoryError` if it is a file.
     """
     if directory.exists() and any(directory.iterdir()):
         raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(directory))
@@ -43,6 +44,8 @@ def make(directory: Path, now: float | None = None) -> tuple[Path, Path]:
 
 
 class _Maker:
+    """Writes the sample store, session by session."""
+
     def __init__(self, directory: Path) -> None:
         self.dice = random.Random(_SEED)
         self.user_data = directory / "Claude"
@@ -54,7 +57,7 @@ class _Maker:
         self.last_transcript = ""
 
     def add(self, session: Session) -> None:
-        """Writes the session's transcript and what is left of its row."""
+        """Write the session's transcript and what is left of its row."""
         row_uuid, cli = files.identifier(self.dice), files.identifier(self.dice)
         if session.transcript == "shared":
             cli = self.last_transcript
@@ -76,8 +79,8 @@ class _Maker:
             self._lease(session, row_id)
 
     def finish(self, sessions: list[Session]) -> None:
-        """Writes what belongs to no single session."""
-        # A lease of a session that is not there any more.
+        """Write the files that belong to no single session."""
+        # A lease that a session left behind.
         self.worktrees.append(
             {
                 "path": f"{CODE}/website/.claude/worktrees/old-footer",
@@ -98,16 +101,16 @@ class _Maker:
     def _transcript(self, session: Session, cli: str) -> None:
         content = files.transcript(session, cli, self.dice)
         if session.transcript == "nul-run":
-            # As a power cut leaves it: a line of zeros in the middle, and a record padded with them.
+            # What a power cut leaves: a line of NUL bytes in the middle, and a record padded with them.
             lines = content.splitlines(keepends=True)
             lines.insert(len(lines) // 2, bytes(512) + b"\n")
             lines[-3] = lines[-3][:-1] + bytes(1024) + b"\n"
             content = b"".join(lines)
-        # Lines without a time are appended when a session is left: the file is younger than its last record.
+        # When a session is left, lines without a time are appended: the file is newer than its last record.
         folder = self.projects / files.key(files.folder(session))
         _write(folder / f"{cli}.jsonl", content, files.ended(session) + 3000)
         if session.turns > 15:
-            # A subagent's transcript bears its parent's id and is no session.
+            # A subagent's transcript has its parent's session id, and is not a session.
             part = replace(
                 session, turns=2, titled="prompt", prompt="Look for all the callers of this function"
             )
@@ -136,12 +139,12 @@ class _Maker:
 
 
 def _damage(session: Session, whole: bytes) -> bytes:
-    if session.row == ZEROED:
+    if session.row == "zero-filled":
         return bytes(session.size or len(whole))
     if session.row == "empty":
         return b""
     if session.row == "truncated":
-        # The first page of the file reached the disk, the rest of its length is zeros.
+        # The first part of the file reached the disk, the rest is NUL bytes.
         return whole[:2048] + bytes(len(whole) - 2048)
     if session.row == "bom":
         return b"\xef\xbb\xbf" + whole
@@ -149,7 +152,7 @@ def _damage(session: Session, whole: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes, modified: int) -> None:
-    """Makes the file, private as both programs make theirs, and gives it its time (epoch milliseconds)."""
+    """Create the file, mode 0600 as the CLI and the app do, with a modification time in epoch ms."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     with os.fdopen(descriptor, "wb") as file:

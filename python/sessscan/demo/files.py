@@ -1,4 +1,4 @@
-"""How the files of the sample store look: as the command-line tool writes transcripts, and the app rows."""
+"""Build the files of the sample store: transcripts as the CLI writes them, rows as the app does."""
 
 from __future__ import annotations
 
@@ -16,53 +16,54 @@ MODEL = "claude-opus-4-5"
 
 
 def identifier(dice: random.Random) -> str:
-    """A random uuid, the same for the same seed."""
+    """Return a random uuid; the same ones for the same seed."""
     return str(uuid.UUID(int=dice.getrandbits(128), version=4))
 
 
 def compact(value: Any) -> bytes:
-    """JSON as both programs write it."""
+    """Return JSON as the CLI and the app write it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def key(folder: str) -> str:
-    """The name of the folder under `projects` for sessions that began in `folder`."""
+    """Return the name of the folder under `projects` for sessions that began in `folder`."""
     return re.sub("[^A-Za-z0-9]", "-", folder)
 
 
 def repository(session: Session) -> str:
-    """The repository's root."""
+    """Return the root of the session's repository."""
     return f"{CODE}/{session.project}"
 
 
 def folder(session: Session) -> str:
-    """Where the session worked."""
+    """Return the folder in which the session worked: a worktree, or the repository."""
     root = repository(session)
     return f"{root}/.claude/worktrees/{session.worktree}" if session.worktree else root
 
 
 def began(session: Session) -> int:
-    """Epoch milliseconds of the first record."""
+    """Return the time of the first record, in epoch ms."""
     return session.epoch + round(session.day * 86_400_000)
 
 
 def ended(session: Session) -> int:
-    """Epoch milliseconds of the last record."""
+    """Return the time of the last record, in epoch ms."""
     return began(session) + round(session.minutes * 60_000)
 
 
 def transcript(session: Session, session_id: str, dice: random.Random) -> bytes:
-    """The whole .jsonl of one session."""
-    writer = _Transcript(session, session_id, dice)
-    return writer.bytes()
+    """Return the content of the session's transcript."""
+    return _Transcript(session, session_id, dice).bytes()
 
 
 class _Transcript:
+    """Builds a transcript, line by line."""
+
     def __init__(self, session: Session, session_id: str, dice: random.Random) -> None:
         self.session, self.id, self.dice = session, session_id, dice
         self.lines: list[bytes] = []
         self.parent: str | None = None
-        # One record every few seconds of what the session lasted, the last one at its very end.
+        # The records are spread evenly over the session; the last one is at its end.
         self.steps = 4 * session.turns - 1
         self.step = 0
 
@@ -82,7 +83,7 @@ class _Transcript:
         return b"\n".join(self.lines) + b"\n"
 
     def title(self) -> None:
-        """Titles are set in the middle, and a custom one comes after the automatic one."""
+        """Set the title. A custom one comes after the automatic one."""
         if self.session.titled == "custom":
             self.state(type="ai-title", aiTitle=self.session.prompt[:40])
             self.state(type="custom-title", customTitle=self.session.title)
@@ -108,7 +109,7 @@ class _Transcript:
         name = self.dice.choice(("src/main.py", "tests/test_main.py", "README.md", "pyproject.toml"))
         path = f"{folder(self.session)}/{name}"
         self.answer([{"type": "tool_use", "id": call, "name": "Read", "input": {"file_path": path}}])
-        # A tool's result may hold anything, also what looks like a record.
+        # A tool's result may contain anything, even text that looks like a record.
         text = '     1\t{"type":"custom-title","customTitle":"no title","timestamp":"2020-01-01T00:00:00Z"}\n'
         for line in range(2, self.dice.randrange(8, 60)):
             verb, limit = self.dice.choice(("load", "check", "store")), self.dice.randrange(9000)
@@ -155,7 +156,7 @@ class _Transcript:
 
 
 def row(session: Session, row_id: str, cli_session_id: str) -> bytes:
-    """The app's record of a session, whole."""
+    """Return the undamaged content of the session's row."""
     fields: dict[str, Any] = {
         "sessionId": row_id,
         "cliSessionId": cli_session_id,
@@ -191,7 +192,7 @@ def row(session: Session, row_id: str, cli_session_id: str) -> bytes:
     )
 
 
-# Most of a row is the configuration of its connectors.
+# In a real row too, most of the content is the configuration of its connectors.
 _CONNECTORS = [
     {
         "uuid": f"5f3c9b1e-0000-4000-8000-{number:012d}",

@@ -1,40 +1,39 @@
-"""The invented sessions of the sample store: who worked on what and when, and what then happened to it."""
+"""The invented sessions of the sample store, and how each is damaged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 CODE = "/home/ada/code"
-
-ZEROED = "zero-filled"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session, and the state its row is to be in."""
+    """A session of the sample store, and what is left of it."""
 
     title: str
     prompt: str
     project: str
     day: float
-    """When it began: days after the first one, and its fraction of a day."""
+    """When it began: days after the first day, with the time of day as a fraction."""
     minutes: float
     turns: int
-    titled: str = "ai"
-    """Where its title comes from: `custom`, `ai`, or `prompt` (then the title is the first prompt)."""
-    row: str = "ok"
-    """`ok`; how it is damaged (`zero-filled`, `empty`, `truncated`, `bom`, …); `tmp` (only a leftover `.tmp`
-    is there); `none`."""
-    proof: str = ""
-    """What there is beside a damaged row: `lease`, `imported`, `tmp`; `tombstone`: it was deleted."""
+    titled: Literal["custom", "ai", "prompt"] = "ai"
+    """Where its title comes from. For `prompt` the title is the first prompt."""
+    row: Literal["ok", "zero-filled", "empty", "truncated", "bom", "tmp", "none"] = "ok"
+    """The state of its row: `ok`, a kind of damage, `tmp` (only a leftover `.tmp` is there), or `none`."""
+    proof: Literal["", "lease", "imported", "tmp", "tombstone"] = ""
+    """What else tells about the row: a worktree's `lease`; `imported`: its id is the transcript's; a whole
+    `.tmp` beside it; `tombstone`: the user deleted the session."""
     size: int = 0
-    """Size of a zero-filled row in bytes; 0: that of the row it was."""
+    """Size of a zero-filled row in bytes; 0: the size of the undamaged row."""
     worktree: str = ""
     entrypoint: str = "claude-desktop"
-    transcript: str = "ok"
-    """`ok`, `gone`, `nul-run`, or `shared`: the row names the transcript of the session before it."""
+    transcript: Literal["ok", "gone", "nul-run", "shared"] = "ok"
+    """`nul-run`: damaged; `shared`: the row names the transcript of the session before it."""
     epoch: int = 0
-    """The first day's beginning, epoch milliseconds."""
+    """When the first day begins, in epoch ms."""
     saved: float = 12.0
     """Seconds after its last activity at which the app saved the row."""
 
@@ -55,7 +54,7 @@ SESSIONS = (
         0.55,
         42,
         6,
-        row=ZEROED,
+        row="zero-filled",
         size=144_258,
     ),
     Session(
@@ -74,7 +73,7 @@ SESSIONS = (
         1.60,
         70,
         9,
-        row=ZEROED,
+        row="zero-filled",
         size=98_304,
         proof="lease",
         worktree="dark-mode",
@@ -112,7 +111,7 @@ SESSIONS = (
         3.61,
         47,
         7,
-        row=ZEROED,
+        row="zero-filled",
         proof="tmp",
     ),
     Session(
@@ -150,7 +149,7 @@ SESSIONS = (
         6.35,
         118,
         17,
-        row=ZEROED,
+        row="zero-filled",
     ),
     Session(
         "Plot style for all figures",
@@ -167,7 +166,7 @@ SESSIONS = (
         7.40,
         61,
         9,
-        row=ZEROED,
+        row="zero-filled",
         saved=30,
     ),
     Session(
@@ -177,7 +176,7 @@ SESSIONS = (
         7.4005,
         61,
         11,
-        row=ZEROED,
+        row="zero-filled",
         saved=34,
     ),
     Session(
@@ -206,7 +205,7 @@ SESSIONS = (
         49,
         7,
         proof="imported",
-        row=ZEROED,
+        row="zero-filled",
     ),
     Session(
         "Alert when a sensor is silent",
@@ -237,7 +236,7 @@ SESSIONS = (
         11.60,
         9,
         2,
-        row=ZEROED,
+        row="zero-filled",
         proof="tombstone",
     ),
     Session(
@@ -311,7 +310,7 @@ SESSIONS = (
     ),
 )
 
-# Said in turn after the first prompt, and answered.
+# The prompts after the first one, and the answers, drawn at random.
 FOLLOW_UPS = (
     "Yes, go ahead.",
     "Run the tests, please.",

@@ -1,8 +1,9 @@
-"""A report to look at: one page of HTML that needs nothing else, not even a script.
+"""Make the report: one page of HTML that loads nothing and runs no script.
 
-Jinja2 escapes its texts, pygal draws its charts: as SVG, whose colours follow the reader's light or dark
-scheme, and which needs no script, so that the page can forbid every script. Plotly, Bokeh and Vega would need
-megabytes of it; Matplotlib fixes the colours, and draws text as outlines that nobody can search or read out.
+Jinja2 escapes the texts. Pygal draws the charts as SVG: its colours can follow the reader's light or dark
+scheme, and it needs no script, so that the page can forbid all scripts. Plotly, Bokeh and Vega would need
+megabytes of script; Matplotlib fixes the colours, and draws text as outlines that nobody can search or have
+read aloud.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..model import Progress
 from ..reconciliation import reconcile
 from ..render import newfile
 from ..scan_cache import USE_INDEX
-from ..scan_cache import scan as recorder
+from ..scan_cache import scan as scan_cache
 from ..stores.locate import StrPath, list_transcripts, locate
 
 
@@ -29,35 +30,36 @@ def make(
     progress: Progress | None = None,
     now: int | None = None,
 ) -> tuple[str, int]:
-    """The page, and how many files or folders could not be read for it. Writes nothing into a store.
+    """Return the page, and how many files or folders could not be read for it.
 
-    `stores` and `projects` as for `reconcile`; `given`: the options for the commands that the page suggests;
-    `index`: read only what is new of the transcripts, as `reconcile` does; `progress` is called with the
-    bytes of transcripts that are scanned and that are to be; `now`: epoch ms, if another time is
-    meant. Raises OSError for a folder that was named, and `ImportError`
-    without the extra `report`.
+    `stores`, `projects` and `index` are those of `reconcile`. `given`: the options for the commands that the
+    page suggests. `progress` is called with the bytes of transcripts scanned so far, and of all of them.
+    `now`: the time of the report in epoch ms, by default the present.
+
+    Raises OSError for a folder that was named and cannot be read, and `ImportError` without the extra
+    `report`.
     """
-    from . import page  # first of all: without the extra there is no need to read anything
+    from . import page  # at first: without the extra it fails, before anything is read
     from .facts import gather
 
     now = int(time.time() * 1000) if now is None else now
-    stores, projects = _listed(stores), _listed(projects)
+    stores, projects = _as_list(stores), _as_list(projects)
     plan = reconcile(stores, projects, index=index, progress=progress, now=now)
     listing = list_transcripts(locate(stores, projects).projects)
-    scan_many = recorder.scan_many if index else _core.scan_many
+    scan_many = scan_cache.scan_many if index else _core.scan_many
     facts = gather(plan, scan_many(listing.transcripts), now)
     return page.render(facts, given), facts.unread
 
 
 def save(page: str, path: Path, *, force: bool = False) -> None:
-    """Writes the page to a new file, mode 0600, whole or not at all; with `force` also over another file.
+    """Write the page to a file, mode 0600, whole or not at all. Only with `force` is a file replaced.
 
-    Raises `OutputFileError` for what may not be replaced, and OSError.
+    Raises `OutputFileError` if it must not be written there, and OSError.
     """
     newfile.check(path, force=force)
     with newfile.create(path, force=force) as stream:
         stream.write(page.encode("utf-8"))
 
 
-def _listed(paths: StrPath | Iterable[StrPath] | None) -> StrPath | list[StrPath] | None:
+def _as_list(paths: StrPath | Iterable[StrPath] | None) -> StrPath | list[StrPath] | None:
     return paths if paths is None or isinstance(paths, str | Path) else list(paths)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The charts: drawn by pygal, freed of its scripts and styles; the page's own style sheet colours them."""
+"""Draw the charts with pygal, without its scripts and styles: the page's own style sheet colours them."""
 
 from __future__ import annotations
 
@@ -15,41 +15,44 @@ from ..render.text import clean, size
 from .facts import SIZES, Facts, Folder
 
 _STYLE = Style(label_font_size=14, major_label_font_size=14, value_font_size=14, legend_font_size=14)
-"""By which room is left for texts. The style sheet draws them at most as large."""
+"""The font sizes by which pygal leaves room for texts. The style sheet draws none larger."""
 _LONGEST = 22
-"""Characters of a label; the tables beside the charts have the whole text."""
+"""Characters of a label. The tables beside the charts have the whole text."""
 _LABELS = 6
-"""So many of them fit side by side."""
+"""The most labels that fit side by side."""
 _BARS = 8
+"""The most bars of a horizontal chart."""
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that no XML may hold, not even escaped."""
+"""Characters that XML forbids, even escaped."""
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def charts(facts: Facts) -> dict[str, Markup]:
-    """The charts by name; those that would show nothing are left out."""
+    """Return the charts by name, without those that would show nothing."""
     bars = facts.timeline
     drawn = {
-        "timeline": _columns(
+        "timeline": _vertical(
             "Sessions by when they were last used",
             [bar.label for bar in bars],
             {"begun in the app": [bar.desktop for bar in bars], "elsewhere": [bar.other for bar in bars]},
         ),
-        "sizes": _columns("Sessions by size of the transcript", SIZES, {"sessions": facts.sizes}),
-        "folders": _rows("Size of transcripts by folder", _by_name(facts.folders[:_BARS]), size),
-        "deadlines": _columns(
+        "sizes": _vertical("Sessions by size of the transcript", SIZES, {"sessions": facts.sizes}),
+        "folders": _horizontal("Size of transcripts by folder", _by_name(facts.folders[:_BARS]), size),
+        "deadlines": _vertical(
             "Sessions by how soon they will be deleted",
             list(facts.deadlines),
             {"sessions": list(facts.deadlines.values())},
         ),
-        "defects": _rows("Damaged places in transcripts by kind", facts.defects, lambda count: f"{count:,}"),
+        "defects": _horizontal(
+            "Damaged places in transcripts by kind", facts.defects, lambda count: f"{count:,}"
+        ),
     }
     return {name: chart for name, chart in drawn.items() if chart is not None}
 
 
 def _by_name(folders: Sequence[Folder]) -> dict[str, int]:
-    """Sizes by the last part of each path; of those that have it in common, by more of them."""
+    """Return the sizes by the last part of each path, or by the last two where several share the last."""
     names = Counter(_end(folder.path, 1) for folder in folders)
     sizes: dict[str, int] = {}
     for folder in folders:
@@ -59,8 +62,8 @@ def _by_name(folders: Sequence[Folder]) -> dict[str, int]:
     return sizes
 
 
-def _columns(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> Markup | None:
-    """Upright bars, stacked where there are several series."""
+def _vertical(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> Markup | None:
+    """Draw vertical bars, stacked if there are several series."""
     if not any(any(values) for values in series.values()):
         return None
     used = {name: values for name, values in series.items() if any(values)}
@@ -85,20 +88,20 @@ def _columns(title: str, labels: Sequence[str], series: Mapping[str, Sequence[in
         y_labels=_ticks(top),
     )
     every = -(-len(labels) // _LABELS)
-    chart.x_labels = [label if not place % every else "" for place, label in enumerate(labels)]
-    # A series keeps its colour where the other one is empty.
+    chart.x_labels = [label if not index % every else "" for index, label in enumerate(labels)]
+    # An empty series is drawn too, so that the other one keeps its colour.
     for name, values in series.items():
         chart.add(name, [value or None for value in values])
-    said = "; ".join(
-        f"{label}: {', '.join(f'{v[place]:,} {name}' for name, v in used.items())}"
-        for place, label in enumerate(labels)
-        if any(v[place] for v in used.values())
+    description = "; ".join(
+        f"{label}: {', '.join(f'{v[index]:,} {name}' for name, v in used.items())}"
+        for index, label in enumerate(labels)
+        if any(v[index] for v in used.values())
     )
-    return _inline(chart, f"{title}. {said}")
+    return _inline(chart, f"{title}. {description}")
 
 
-def _rows(title: str, amounts: Mapping[str, int], form: Callable[[int], str]) -> Markup | None:
-    """Lying bars, the largest on top."""
+def _horizontal(title: str, amounts: Mapping[str, int], format_value: Callable[[int], str]) -> Markup | None:
+    """Draw horizontal bars, the largest on top."""
     if not any(amounts.values()):
         return None
     chart = pygal.HorizontalBar(
@@ -111,24 +114,24 @@ def _rows(title: str, amounts: Mapping[str, int], form: Callable[[int], str]) ->
         print_values=True,
         print_values_position="top",
         truncate_label=-1,
-        formatter=lambda value: form(round(value)),
+        formatter=lambda value: format_value(round(value)),
         range=(0, max(amounts.values()) * 1.22),  # room for the figure at the end of the longest bar
     )
     upwards = list(amounts.items())[::-1]
     chart.x_labels = [name for name, _ in upwards]
     chart.add("", [value for _, value in upwards])
-    said = "; ".join(f"{name}: {form(value)}" for name, value in amounts.items())
-    return _inline(chart, f"{title}. {said}")
+    description = "; ".join(f"{name}: {format_value(value)}" for name, value in amounts.items())
+    return _inline(chart, f"{title}. {description}")
 
 
 def _ticks(top: int) -> list[int]:
-    """Whole numbers from 0 on, four or five of them."""
+    """Return whole numbers from 0 to at least `top`, in steps of 1, 2 or 5 times a power of ten."""
     step = next(unit * 10**power for power in range(20) for unit in (1, 2, 5) if unit * 10**power * 4 >= top)
     return list(range(0, top + step, step))
 
 
 def _end(path: str, parts: int) -> str:
-    """The last parts of a path of any platform."""
+    """Return the last parts of a path of any platform."""
     end = "/".join(path.replace("\\", "/").rstrip("/").split("/")[-parts:])
     return _NOT_XML.sub("\ufffd", clean(end)) or "(no folder)"
 
@@ -138,7 +141,7 @@ def _short(name: str) -> str:
 
 
 def _inline(chart: pygal.Graph, description: str) -> Markup:
-    """The SVG as a part of a page: an image with a description, without scripts, styles and tooltips."""
+    """Return the SVG for use in a page: with a description, without scripts, styles and tooltips."""
     root = ElementTree.fromstring(chart.render())
     for parent in list(root.iter()):
         for child in list(parent):

@@ -1,4 +1,4 @@
-"""When the CLI deletes transcripts: `cleanupPeriodDays` after the last write to them, 30 by default."""
+"""Read how long the CLI keeps transcripts: `cleanupPeriodDays` after their last write, 30 by default."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from ..render.text import counted, folded
 
 DEFAULT_DAYS = 30
 _LARGEST = 1 << 20
-"""Bytes of settings that are read: they are a few kilobytes."""
+"""Bytes of a settings file that are read; the real ones have a few kilobytes."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """How long transcripts under one root are kept."""
+    """The time for which the CLI keeps the transcripts under one root."""
 
     days: float
     source: str
-    """In words, where that is said."""
+    """The days, and which file says so, in words."""
 
 
 def period(root: str) -> Period:
-    """The period for the transcripts under `root`, from the settings.json of the configuration folder that it
-    is in. What cannot be read or makes no sense counts as not said."""
+    """Return the period for the transcripts under `root`, from the settings.json in the folder above it.
+
+    Without such a file, or with one that cannot be read or makes no sense, it is the default.
+    """
     file = Path(root).parent / "settings.json"
     try:
         with file.open("rb") as stream:

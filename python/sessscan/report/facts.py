@@ -1,4 +1,4 @@
-"""What the page says, counted: however large a store is, this is small."""
+"""Count and select what the page shows. Its size does not grow with the store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .timeline import Span, spans
 
 DAY = 86_400_000
 SOON = 7
-"""Days within which a deletion is about to happen."""
+"""A transcript that is deleted within so many days is listed as about to be deleted."""
 LISTED = 12
-"""So many entries a list has at most."""
+"""The most entries that a list has."""
 
 SIZES = ("<10 kB", "<100 kB", "<1 MB", "<10 MB", "<100 MB", "more")
 DEADLINES = ((0, "due now"), (3, "3 days"), (7, "a week"), (14, "2 weeks"), (30, "30 days"))
@@ -27,7 +27,7 @@ LATER = "later"
 
 @dataclass(frozen=True)
 class Session:
-    """One transcript, as far as the page shows it. Times are epoch milliseconds."""
+    """What the page shows of one transcript. Times are epoch milliseconds."""
 
     title: str
     folder: str
@@ -35,12 +35,13 @@ class Session:
     path: str
     modified: int
     due: int
+    """When the CLI will delete it."""
     defects: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class Folder:
-    """One working directory and its sessions."""
+    """A working directory, with the number and the size of its sessions."""
 
     path: str
     sessions: int = 0
@@ -49,7 +50,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is on the page."""
+    """All facts that the page shows."""
 
     now: int
     plan: Plan
@@ -58,12 +59,13 @@ class Facts:
     median: int
     timeline: list[Span]
     untimed: int
-    """Sessions whose time is not known or cannot be."""
+    """Sessions whose time is unknown or impossible."""
     sizes: list[int]
     largest: list[Session]
     folders: list[Folder]
-    """The largest ones."""
+    """The largest folders."""
     other_folders: Folder
+    """The sum of all others."""
     folder_count: int
     defects: dict[str, int]
     damaged: list[Session]
@@ -72,12 +74,12 @@ class Facts:
     soon: list[Session]
     soon_count: int
     periods: dict[str, int]
-    """Where it is said how long transcripts are kept, and for how many that holds."""
+    """The cleanup periods in words, each with the number of transcripts that it applies to."""
     unread: int
 
 
 def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
-    """Counts everything once. Only the times of the files are read from the disk."""
+    """Gather the facts from a plan and scanned transcripts. Reads only settings and file times."""
     periods: dict[str, Period] = {}
     sources: Counter[str] = Counter()
     found: list[Session] = []
@@ -90,7 +92,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
         try:
             modified = os.stat(path).st_mtime_ns // 1_000_000  # noqa: PTH116  # ten thousand of them
         except OSError:
-            continue  # gone meanwhile
+            continue  # removed since it was scanned
         root = _root(path)
         if root not in periods:
             periods[root] = period(root)
@@ -109,7 +111,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
         times.append((transcript.last_activity_at or modified, transcript.born_in == "claude-desktop"))
     timeline, untimed = spans(times, now)
     folders = _folders(found)
-    rest = folders[LISTED:]
+    others = folders[LISTED:]
     damaged = [session for session in found if session.defects]
     soon = sorted((s for s in found if s.due <= now + SOON * DAY), key=lambda session: session.due)
     sizes = sorted(session.size for session in found)
@@ -124,10 +126,10 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
         median=sizes[len(sizes) // 2] if sizes else 0,
         timeline=timeline,
         untimed=untimed,
-        sizes=[sum(_decade(size) == place for size in sizes) for place in range(len(SIZES))],
+        sizes=[sum(_size_class(size) == index for size in sizes) for index in range(len(SIZES))],
         largest=sorted(found, key=lambda session: -session.size)[:LISTED],
         folders=folders[:LISTED],
-        other_folders=Folder("", sum(f.sessions for f in rest), sum(f.size for f in rest)),
+        other_folders=Folder("", sum(f.sessions for f in others), sum(f.size for f in others)),
         folder_count=len(folders),
         defects=dict(defects.most_common()),
         damaged=sorted(damaged, key=lambda session: -sum(session.defects.values()))[:LISTED],
@@ -141,7 +143,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
 
 
 def _root(path: str) -> str:
-    """The projects' root that a transcript is under."""
+    """Return the projects' root that a transcript is under."""
     return str(Path(path).parent.parent)
 
 
@@ -154,13 +156,13 @@ def _folders(found: Sequence[Session]) -> list[Folder]:
     return sorted(folders.values(), key=lambda folder: -folder.size)
 
 
-def _decade(size: int) -> int:
-    """The place in SIZES."""
+def _size_class(size: int) -> int:
+    """Return the index of a size in `SIZES`."""
     return min(max(len(str(size)) - 4, 0), len(SIZES) - 1)
 
 
 def _deadlines(found: Sequence[Session], now: int) -> dict[str, int]:
-    """How many are deleted by when."""
+    """Count the sessions by how soon they are deleted."""
     counts = dict.fromkeys((*(name for _, name in DEADLINES), LATER), 0)
     for session in found:
         left = (session.due - now) / DAY

@@ -1,4 +1,4 @@
-"""The page itself: what was counted, put into the template. Whatever a text is, it is escaped and cleaned."""
+"""Render the page: fill the template with the facts. Every text is cleaned and escaped."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .timeline import local
 _DAY = 86_400_000
 _CANDIDATES = 4
 _LONGEST = 400
-"""Characters of a text on the page: a title may be a megabyte."""
+"""Characters of a text on the page: a title may have a megabyte."""
 
 
 @dataclass(frozen=True)
 class _Group:
-    """The findings of one rule."""
+    """The findings of one rule and severity."""
 
     rule: str
     severity: str
@@ -39,13 +39,13 @@ class _Group:
 
 
 def render(facts: Facts, given: Sequence[str]) -> str:
-    """`given`: the options for the commands that are suggested."""
+    """Return the page as HTML. `given`: the options for the commands that the page suggests."""
     outline = Outline(facts.plan)
     environment = Environment(
         loader=PackageLoader("sessscan.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_plain,
+        finalize=_prepared,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -55,7 +55,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         day=_day,
         minute=_minute,
         folded=folded,
-        whole=_whole,
+        whole=_uncut,
         left=lambda due: left(due, facts.now),
     )
     page: str = environment.get_template("page.html.j2").render(
@@ -64,12 +64,12 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         verdict=outline.verdict()
         if facts.plan.stores
         else "There is no session store of the desktop app here.",
-        tone=_tone(facts, outline),
+        tone=_verdict_style(facts, outline),
         planned=[action for action in outline.actions if action.status == "planned"],
         groups=_groups(outline.others),
         rules=Counter(finding.rule for finding in facts.plan.findings),
         charts=charts(facts),
-        retry=lambda *more: _whole(command(["sessscan", "reconcile", *given, *more])),
+        retry=lambda *more: _uncut(command(["sessscan", "reconcile", *given, *more])),
         certainty=certainty,
         how=how,
         short=short,
@@ -87,21 +87,20 @@ def render(facts: Facts, given: Sequence[str]) -> str:
     return page
 
 
-def _plain(value: Any) -> Any:
-    """What is put in for a value: texts lose what could hide, move or break them, and their ends where they
-    are very long; None is nothing."""
+def _prepared(value: Any) -> Any:
+    """Prepare a value for the template: clean and cut a text, turn None into an empty one."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        # Cut first: a cleaned character may be many.
+        # Cut before cleaning: one control character becomes several characters.
         return clean(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
     return "" if value is None else value
 
 
-def _whole(text: str) -> Markup:
-    """A text to be copied: cleaned, escaped, and not cut."""
+def _uncut(text: str) -> Markup:
+    """Clean and escape a text that is to be copied, without cutting it."""
     return escape(clean(text))
 
 
-def _tone(facts: Facts, outline: Outline) -> str:
+def _verdict_style(facts: Facts, outline: Outline) -> str:
     if any(f.severity == "error" for f in facts.plan.findings) or outline.holds:
         return "bad"
     return "good" if facts.plan.stores and facts.plan.rows else "plain"
@@ -119,7 +118,7 @@ def _groups(findings: Iterable[Finding]) -> list[_Group]:
 
 
 def left(due: int, now: int) -> str:
-    """How long until then, in words."""
+    """Say in words how long it is until `due`; both are epoch ms."""
     days = (due - now) / _DAY
     if days <= 0:
         return "due now"
@@ -140,7 +139,7 @@ def _local(milliseconds: int | None, form: str) -> str:
     try:
         return local(milliseconds).strftime(form)
     except (ValueError, OverflowError, OSError):
-        return "unknown"  # a file may hold any number at all
+        return "unknown"  # a file may hold any number
 
 
 def _zone(now: int) -> str:
@@ -151,4 +150,4 @@ def _zone(now: int) -> str:
     hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
     from_utc = f"UTC{'-' if offset.total_seconds() < 0 else '+'}{hours:02}:{minutes:02}"
     name = time.tzname() or ""
-    return f"{name}, {from_utc}" if name[:1].isalpha() else from_utc  # many zones are only a number
+    return f"{name}, {from_utc}" if name[:1].isalpha() else from_utc  # many zones are named by a number only

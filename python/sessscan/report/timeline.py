@@ -1,4 +1,4 @@
-"""Sessions over time: in days, weeks, months or years, so that there are bars enough and not too many."""
+"""Count sessions over time, in days, weeks, months or years: whichever makes a legible number of bars."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _FIRST = datetime.datetime(2023, 1, 1, tzinfo=datetime.UTC).timestamp() * 1000
-"""No session is older, Claude Code being younger: a time before this is a clock that was not set."""
+"""Epoch ms. Claude Code is younger, so an earlier time comes from a clock that was not set."""
 _DAY = 86_400_000
 
 
 @dataclass
 class Span:
-    """A bar of the chart."""
+    """A bar of the chart: the sessions of one day, week, month or year."""
 
     label: str
     desktop: int = 0
@@ -21,13 +21,15 @@ class Span:
 
 
 def local(milliseconds: int) -> datetime.datetime:
-    """A time in the zone of this computer."""
+    """Return a time (epoch ms) in the zone of this computer."""
     return datetime.datetime.fromtimestamp(milliseconds / 1000).astimezone()
 
 
 def spans(times: Iterable[tuple[int | None, bool]], now: int) -> tuple[list[Span], int]:
-    """Bars without gaps from the first session to the last, by when each was used last, and how many have no
-    time that can be. The flag says whether a session was begun in the desktop app."""
+    """Return the bars from the first session to the last, without gaps, and the number of impossible times.
+
+    `times`: when each session was last used (epoch ms), and whether it was begun in the desktop app.
+    """
     known: list[tuple[datetime.date, bool]] = []
     unknown = 0
     for time, desktop in times:
