@@ -26,7 +26,8 @@ from sessscan.changes import journal, plan_file
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import JournalError, PlanFileError
-from sessscan.render.runs import print_log
+from sessscan.render.data import print_json
+from sessscan.render.runs import log_document, print_log
 from sessscan.state import home
 from support.hostile_place import VICTIM, Place, compact, row
 from support.rounds import examples
@@ -231,6 +232,6 @@ def read_journal(content: bytes) -> None:
         found, wrong = journal.runs()
         assert len(found) + len(wrong) <= 1
         assert all(isinstance(error, JournalError) for error in wrong)
-        for form in ("text", "json"):
-            with redirect_stdout(StringIO()):
-                print_log(found, wrong, form)
+        with redirect_stdout(StringIO()):
+            print_log(found)
+            print_json(log_document(found))

@@ -122,8 +122,8 @@ def test_json_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     assert json.loads(shown) == value
     assert all(character == "\n" or " " <= character < "\x7f" for character in shown)
-    data.print_json_array([])
-    data.print_json_array([1, 2])
+    data.print_json(iter([]))
+    data.print_json(iter([1, 2]))
     assert capsys.readouterr().out == "[]\n[\n1,\n2\n]\n"
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .command import command
+from .formats import Format, Shape, check, option, write
 from .options import Output
 
-
-class EventForm(StrEnum):
-    """How events are printed."""
-
-    table = "table"
-    jsonl = "jsonl"
-    parquet = "parquet"
-    arrow = "arrow"
+if TYPE_CHECKING:
+    from .._core import Event
+    from ..tables.arrow import EventsTable
 
 
 @command(
@@ -28,7 +24,7 @@ def events(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Transcripts, and folders in which to look for them.")
     ],
-    form: Annotated[EventForm, typer.Option("--format", help="How to print it.")] = EventForm.table,
+    form: Annotated[Format, option(Shape.TABLE, Shape.RECORDS, Shape.COLUMNS)] = Format.TABLE,
     output: Output = None,
 ) -> None:
     """Show the titles, folders and times of transcripts, line by line.
@@ -40,26 +36,44 @@ def events(
     Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
     """
     from .. import _core
-    from ..render.transcripts import print_events
-    from .output import is_columnar, write
+    from ..render.transcripts import event_records, print_events
     from .sources import Sources
 
-    columnar = is_columnar(form.value, output)
+    check(form, output)
     sources = Sources.of(paths, None)
-    if columnar:
-        from ..tables.arrow import events_table
 
-        found = events_table(sources.files, errors="skip")
-        write(found, form.value, output)
-        for error in found.skipped:
-            sources.unreadable(error, None)
-        sources.close()
-        return
-    for path in sources.files:
+    def streams() -> Iterator[tuple[str, Iterator[Event]]]:
+        for path in sources.files:
+            try:
+                stream = _core.events(path)
+            except OSError as error:
+                sources.unreadable(error, path)
+            else:
+                yield path, readable(path, stream)
+
+    def readable(path: str, stream: Iterator[Event]) -> Iterator[Event]:
         try:
-            print_events(path, _core.events(path), form.value, named=len(sources.files) > 1)
-        except BrokenPipeError:
-            raise
+            yield from stream
         except OSError as error:
             sources.unreadable(error, path)
+
+    def columns() -> EventsTable:
+        from ..tables.arrow import events_table
+
+        tables.append(events_table(sources.files, errors="skip"))
+        return tables[0]
+
+    tables: list[EventsTable] = []
+    write(
+        form,
+        {
+            Shape.TABLE: lambda: print_events(streams(), named=len(sources.files) > 1),
+            Shape.RECORDS: lambda: event_records(streams()),
+            Shape.COLUMNS: columns,
+        },
+        output,
+    )
+    for table in tables:
+        for error in table.skipped:
+            sources.unreadable(error, None)
     sources.close()

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from .command import command
+from .formats import Format, Shape, option, write
 from .moments import TIMES, parsed
 from .options import NoIndex, Projects, Stores
-
-
-class ListForm(StrEnum):
-    """How sessions are printed."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
 
 
 @command("List all sessions, newest first.", example="sessscan list --text parser --since 2w")
@@ -44,7 +35,7 @@ def list_(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")
     ] = None,
-    form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.table,
+    form: Annotated[Format, option(Shape.TABLE, Shape.DOCUMENT, Shape.RECORDS, Shape.ROWS)] = Format.TABLE,
     store: Stores = None,
     projects: Projects = None,
     no_index: NoIndex = False,
@@ -53,8 +44,8 @@ def list_(
 
     HEALTH: lost (the desktop app does not list it, but should), damaged (bytes of its transcript are), or ok.
     """
-    from ..render.screen import progress
-    from ..render.sessions import print_listing
+    from ..render.screen import progress, remark
+    from ..render.sessions import print_listing, session_records, session_rows
     from ..sessions.listing import find_sessions
     from .options import fail, folders
 
@@ -76,6 +67,16 @@ def list_(
         )
     again = [argument for path in store or [] for argument in ("--store", str(path))]
     again += [argument for path in projects or [] for argument in ("--projects", str(path))]
-    print_listing(found, form.value, again)
+    write(
+        form,
+        {
+            Shape.TABLE: lambda: print_listing(found, again),
+            Shape.DOCUMENT: found.to_dict,
+            Shape.RECORDS: lambda: session_records(found),
+            Shape.ROWS: lambda: session_rows(found),
+        },
+    )
+    for path, message in found.errors:
+        remark(f"sessscan: {path}: {message}")
     if found.errors:
         raise typer.Exit(4)

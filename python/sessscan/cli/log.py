@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Form
+from .formats import Format, Shape, option, write
 
 
 @command("Show what was changed.", example="sessscan log")
 def log(
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
 ) -> None:
     """Show what was changed, and how to take it back.
 
@@ -22,9 +22,18 @@ def log(
     Exit status: 0 all runs are shown; 4 some journals cannot be read.
     """
     from ..changes import journal
-    from ..render.runs import print_log
+    from ..render.runs import log_document, print_log
+    from ..render.screen import remark
 
     runs, wrong = journal.runs()
-    print_log(runs, wrong, form.value)
+    write(
+        form,
+        {
+            Shape.TEXT: lambda: print_log(runs, unreadable=len(wrong)),
+            Shape.DOCUMENT: lambda: log_document(runs),
+        },
+    )
+    for error in wrong:
+        remark(f"sessscan: this journal cannot be read: {error}")
     if wrong:
         raise typer.Exit(4)

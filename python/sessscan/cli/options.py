@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -40,13 +39,6 @@ NoIndex = Annotated[
 ]
 
 Force = Annotated[bool, typer.Option("--force", help="Also while the desktop app is running.")]
-
-
-class Form(StrEnum):
-    """How a report is printed."""
-
-    text = "text"
-    json = "json"
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .command import command
-from .options import Force, Form, NoIndex, Projects, Stores
+from .formats import Format, Shape, option, write
+from .options import Force, NoIndex, Projects, Stores
 
 if TYPE_CHECKING:
     from ..changes.plan import Plan, Report
@@ -20,7 +21,7 @@ def reconcile(
     apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
     store: Stores = None,
     projects: Projects = None,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     match: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,7 +110,7 @@ def reconcile(
         again += [argument for word in match or [] for argument in ("--match", word)]
         again += [name for name in ("--adopt", "--rebuild-index") if making[name]]
         again += ["--no-snapshot"] if no_snapshot else []
-    print_outcome(outcome, form.value, again)
+    write(form, {Shape.TEXT: lambda: print_outcome(outcome, again), Shape.DOCUMENT: outcome.to_dict})
     raise typer.Exit(status)
 
 
@@ -199,7 +200,7 @@ def _save(plan: Plan, file: Path) -> None:
     remark(f"sessscan: the plan is in {file}; it holds the content of rows, so keep it to yourself")
 
 
-def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Form) -> None:
+def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Format) -> None:
     from ..reconciliation.backtest import backtest
     from ..render.backtest import print_backtest
     from ..render.screen import progress
@@ -208,4 +209,4 @@ def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Form)
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as reading, progress("trying") as trying:
         found = backtest(stores, roots, progress=reading, row_progress=trying)
-    print_backtest(found, form.value)
+    write(form, {Shape.TEXT: lambda: print_backtest(found), Shape.DOCUMENT: found.to_dict})

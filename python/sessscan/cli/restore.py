@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from .command import command
+from .formats import Format, Shape, option, write
 from .moments import TIMES, parsed
-from .options import Force, Form
+from .options import Force
 
 
 @command(
@@ -27,7 +28,7 @@ def restore(
         ),
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
 ) -> None:
     """Put one row back as a snapshot has it; `sessscan undo` takes that back."""
@@ -40,5 +41,11 @@ def restore(
         remark(f"sessscan: {text}")
     outcome = plan.apply(force=force) if apply else plan
     again = ["sessscan", "restore", row, *(["--at", at] if at is not None else [])]
-    print_restoration(plan.version, plan.before, outcome, form.value, again)
+    write(
+        form,
+        {
+            Shape.TEXT: lambda: print_restoration(plan.version, plan.before, outcome, again),
+            Shape.DOCUMENT: outcome.to_dict,
+        },
+    )
     raise typer.Exit(outcome.exit_status)

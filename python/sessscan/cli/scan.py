@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .command import command
+from .formats import Format, Shape, check, option, write
 from .options import NoIndex, Output, Projects
 
-
-class ScanForm(StrEnum):
-    """How transcripts are printed."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
-    arrow = "arrow"
+if TYPE_CHECKING:
+    from ..tables.arrow import Table
 
 
 @command(
@@ -35,7 +27,9 @@ def scan(
             help="Transcripts, and folders in which to look for them. Default: all sessions of this user.",
         ),
     ] = None,
-    form: Annotated[ScanForm, typer.Option("--format", help="How to print it.")] = ScanForm.table,
+    form: Annotated[
+        Format, option(Shape.TABLE, Shape.DOCUMENT, Shape.RECORDS, Shape.ROWS, Shape.COLUMNS)
+    ] = Format.TABLE,
     projects: Projects = None,
     strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
     output: Output = None,
@@ -53,22 +47,32 @@ def scan(
     """
     from .. import _core
     from ..render.screen import progress
-    from ..render.transcripts import print_transcripts
+    from ..render.transcripts import print_transcripts, transcript_records, transcript_rows
     from ..scan_cache import scan as index
-    from .output import is_columnar, write
     from .sources import Sources
 
-    columnar = is_columnar(form.value, output)
+    check(form, output)
     sources = Sources.of(paths, projects)
     with progress("scanning", of_bytes=True) as advance:
         scan_many = _core.scan_many if no_index else index.scan_many
         transcripts = scan_many(sources.files, strict=strict, progress=advance)
-    if columnar:
+
+    def columns() -> Table:
         from ..tables.arrow import table
 
-        write(table(transcripts), form.value, output)
-    else:
-        print_transcripts(transcripts, form.value)
+        return table(transcripts)
+
+    write(
+        form,
+        {
+            Shape.TABLE: lambda: print_transcripts(transcripts),
+            Shape.DOCUMENT: lambda: transcript_records(transcripts),
+            Shape.RECORDS: lambda: transcript_records(transcripts),
+            Shape.ROWS: lambda: transcript_rows(transcripts),
+            Shape.COLUMNS: columns,
+        },
+        output,
+    )
     for transcript in transcripts:
         if transcript.error is not None:
             sources.unreadable(transcript.error, transcript.path)

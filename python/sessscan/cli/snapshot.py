@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Form, Stores
+from .formats import Format, Shape, option, write
+from .options import Stores
 
 
 @command("Keep the rows that are healthy now.", example="sessscan snapshot")
@@ -19,7 +20,7 @@ def snapshot(
             metavar="N", min=1, help="How many versions of each row are kept, from now on. At first 20."
         ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
 ) -> None:
     """Keep the rows that are healthy now, so that a lost one can be put back byte for byte.
 
@@ -35,5 +36,9 @@ def snapshot(
     for text in report.remarks:
         remark(f"sessscan: {text}")
     given = [argument for path in store or [] for argument in ("--store", str(path))]
-    print_snapshot(report, form.value, given)
+    write(form, {Shape.TEXT: lambda: print_snapshot(report, given), Shape.DOCUMENT: report.to_dict})
+    for error in report.errors:
+        remark(f"sessscan: {error.filename}: {error.strerror or error}")
+    for path, reason in report.captured.failed:
+        remark(f"sessscan: {path}: {reason}")
     raise typer.Exit(report.exit_status)

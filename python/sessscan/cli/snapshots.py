@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Form
+from .formats import Format, Shape, option, write
 
 
 @command("Show what is kept of the rows.", example="sessscan snapshots")
@@ -26,12 +26,12 @@ def snapshots(
             help="You removed this row's file on purpose: do not report it as missing. What is kept stays.",
         ),
     ] = False,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
 ) -> None:
     """Show what is kept: all rows, or the versions of one and what differs between them."""
     from ..errors import UsageError
     from ..render.screen import remark
-    from ..render.snapshots import print_rows, print_versions
+    from ..render.snapshots import print_rows, print_versions, rows_document, versions_document
     from ..snapshots import select
     from .failure import usage
     from .options import fail
@@ -40,11 +40,19 @@ def snapshots(
         if row is None:
             if forget:
                 fail("--forget needs a ROW", 2)
-            print_rows(select.kept_rows(), form.value)
+            rows = select.kept_rows()
+            write(form, {Shape.TEXT: lambda: print_rows(rows), Shape.DOCUMENT: lambda: rows_document(rows)})
         elif forget:
             path = select.mark_removed(row).path
             remark(f"sessscan: {path} will not be reported as missing any more; its snapshots stay")
         else:
-            print_versions(select.kept_versions(row), form.value)
+            versions = select.kept_versions(row)
+            write(
+                form,
+                {
+                    Shape.TEXT: lambda: print_versions(versions),
+                    Shape.DOCUMENT: lambda: versions_document(versions),
+                },
+            )
     except UsageError as error:
         usage(error)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Force, Form
+from .formats import Format, Shape, option, write
+from .options import Force
 
 
 @command("Take a run back.", example="sessscan undo", writes=True)
@@ -16,7 +17,7 @@ def undo(
         str | None,
         typer.Argument(metavar="RUN", help="Which one; without it the newest that is not taken back."),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
 ) -> None:
     """Take a run back: every file is what it was before, byte for byte.
@@ -29,7 +30,7 @@ def undo(
     written; 4 some files could not be written; 5 written, but the disk would not confirm it.
     """
     from ..changes import undo as reversing
-    from ..render.runs import print_undone
+    from ..render.runs import print_undone, undone_document
     from ..render.screen import progress
     from .failure import usage
 
@@ -39,6 +40,6 @@ def undo(
         usage(error)
     with progress("taking back") as advance:
         undone = None if chosen is None else reversing.undo(chosen, force=force, progress=advance)
-    print_undone(undone, form.value)
+    write(form, {Shape.TEXT: lambda: print_undone(undone), Shape.DOCUMENT: lambda: undone_document(undone)})
     if undone is not None:
         raise typer.Exit(undone.exit_status)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .command import command
+from .formats import Format, Shape, option, write
 from .options import Projects, Stores
 
 if TYPE_CHECKING:
     from ..model import WatchEvent
-
-
-class Form(StrEnum):
-    """How events are printed."""
-
-    text = "text"
-    jsonl = "jsonl"
 
 
 @command(
@@ -44,7 +38,7 @@ def watch(
         bool,
         typer.Option("--repair", help="Put rows back once the desktop app is closed, as reconcile would."),
     ] = False,
-    form: Annotated[Form, typer.Option("--format", help="How to print what happens.")] = Form.text,
+    form: Annotated[Format, option(Shape.TEXT, Shape.RECORDS)] = Format.TEXT,
 ) -> None:
     """Watch the stores: keep each row as it is saved, and tell when one is damaged or gone."""
     from ..errors import UsageError
@@ -68,7 +62,9 @@ def watch(
             usage(UsageError(f"--notify {notify}: {error}"))
 
     def on_event(event: WatchEvent) -> None:
-        print_event(event, form.value)
+        content = {Shape.TEXT: lambda: print_event(event), Shape.RECORDS: lambda: [event_object(event)]}
+        write(form, content)
+        sys.stdout.flush()
         if notifier is not None and event.kind == "finding":
             notifier.send(dump(event_object(event), indent=None).encode() + b"\n")
 

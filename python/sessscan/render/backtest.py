@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from ..backtest_result import GROUPS, Backtest, FieldCounts, MatchCounts, Outcome
-from . import data
 from .screen import Page, console, on_terminal, width
 from .text import clean, counted
 from .transcripts import print_table
@@ -22,15 +21,8 @@ _OUTCOMES: tuple[tuple[Outcome, str], ...] = (
 )
 
 
-def print_backtest(found: Backtest, form: str) -> None:
-    """Print the result; `form`: text or json."""
-    if form == "json":
-        data.print_json(found.to_dict())
-    else:
-        _print(found)
-
-
-def _print(found: Backtest) -> None:
+def print_backtest(found: Backtest) -> None:
+    """Print how the healthy rows would have been put back, had they been lost."""
     page = Page()
     healthy = sum(rows for _, rows in found.stores)
     if not healthy:

@@ -1,27 +1,29 @@
-"""JSON and CSV: for scripts, and safe to look at."""
+"""Print JSON and CSV, for scripts, and safe to look at on a terminal."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 
 def dump(value: Any, *, indent: int | None = 2) -> str:
-    """JSON in ASCII: nothing in it is a control character, whatever the strings hold."""
+    """Return JSON in ASCII: it has no control character, whatever the strings contain."""
     separators = (",", ":") if indent is None else None
     return json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout."""
-    sys.stdout.write(dump(value) + "\n")
+    """Print one JSON value. An iterator is printed as an array, one element a line, as its elements come."""
+    if isinstance(value, Iterator):
+        _print_array(value)
+    else:
+        sys.stdout.write(dump(value) + "\n")
 
 
-def print_json_array(values: Iterable[Any]) -> None:
-    """A JSON array on stdout, a line each, written as the values come."""
+def _print_array(values: Iterator[Any]) -> None:
     separator = "[\n"
     for value in values:
         sys.stdout.write(separator + dump(value, indent=None))
@@ -30,13 +32,13 @@ def print_json_array(values: Iterable[Any]) -> None:
 
 
 def print_json_lines(values: Iterable[Any]) -> None:
-    """JSON on stdout, one value a line."""
+    """Print JSON, one value a line."""
     for value in values:
         sys.stdout.write(dump(value, indent=None) + "\n")
 
 
 def print_csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """CSV on stdout, with a header; None is an empty field."""
+    """Print CSV with a header. Texts are cleaned, and None is an empty field."""
     from .text import clean
 
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")

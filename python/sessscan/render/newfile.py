@@ -1,4 +1,4 @@
-"""Files that the user names with -o: each appears when it is whole, and takes nobody's name unasked."""
+"""Write the files that the user names with -o: whole or not at all, and over no other file by accident."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..errors import OutputFileError
 
 
 def check(output: Path, *, force: bool | None = None) -> None:
-    """Raises `OutputFileError` where nothing could be written, before anything is read.
+    """Raise `OutputFileError` if `output` cannot be written. To be called before anything is read.
 
-    `force`: whether a plain file that is there may be replaced; None where no option would allow it.
+    `force`: whether an existing regular file may be replaced; None if the command has no such option.
     """
     if not output.absolute().parent.is_dir():
         raise OutputFileError(f"-o {output}: there is no such folder")
     if not os.path.lexists(output):
         return
     if output.is_symlink() or not output.is_file():
-        raise OutputFileError(f"-o {output}: what is there is no plain file: name another")
+        raise OutputFileError(f"-o {output}: this is not a regular file: name another")
     if not force:
         other = "remove it, or name another" if force is None else "--force replaces it, or name another"
         raise OutputFileError(f"-o {output}: there is a file already: {other}")
@@ -31,9 +31,9 @@ def check(output: Path, *, force: bool | None = None) -> None:
 
 @contextmanager
 def create(output: Path, *, force: bool = False) -> Iterator[BinaryIO]:
-    """A file, mode 0600, that gets its name when it is whole; in the place of another only with `force`.
+    """Open a temporary file, mode 0600, that is renamed to `output` at the end of the context.
 
-    Raises OSError, also `FileExistsError` for a file that came meanwhile.
+    It replaces a file only with `force`. Raises OSError; `FileExistsError` if `output` was made meanwhile.
     """
     temporary = output.absolute().parent / f".sessscan-{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -45,19 +45,19 @@ def create(output: Path, *, force: bool = False) -> Iterator[BinaryIO]:
         if force:
             os.replace(temporary, output)  # noqa: PTH105
         else:
-            _name(temporary, output)
+            _rename_to_new(temporary, output)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)  # noqa: PTH108
 
 
-def _name(temporary: Path, output: Path) -> None:
+def _rename_to_new(temporary: Path, output: Path) -> None:
     try:
         os.link(temporary, output)
     except FileExistsError:
         raise
     except OSError:
-        # A file system without links. Whoever makes that name in this very moment is overwritten.
+        # A file system without links. A file that is made between the check and the rename is overwritten.
         if os.path.lexists(output):
             raise FileExistsError(17, "there is a file already", str(output)) from None
         os.rename(temporary, output)  # noqa: PTH104

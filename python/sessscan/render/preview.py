@@ -1,4 +1,4 @@
-"""The beginning and the end of a table, for a terminal and for a notebook."""
+"""Show the first and last rows of a table, on a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from .text import clean, folded, when
 Rows = Sequence[Mapping[str, Any]]
 
 _NARROWEST = 24
-"""Cells that a column of text may be cut to before another one is left out."""
+"""Cells to which a column of text may be cut, before columns are left out."""
 _LONGEST = 80
-"""Characters of a notebook's cell; the rest shows when the mouse is over it."""
+"""Characters of a cell in a notebook; its tooltip has the whole text."""
 
 
 def print_preview(head: Rows, tail: Rows, columns: Sequence[str], first: Sequence[str], size: str) -> None:
-    """On stdout: the columns that fit, `first` ones first, rows of the beginning and the end, and how much
-    there is. `tail` is not empty where rows between are left out."""
+    """Print the columns that fit, `first` ones first, and below them `size`: how large the table is.
+
+    `tail`: the last rows, if rows between are left out, else empty.
+    """
     import sys
 
     from rich.cells import cell_len
@@ -50,8 +52,7 @@ def print_preview(head: Rows, tail: Rows, columns: Sequence[str], first: Sequenc
 
 
 def html(head: Rows, tail: Rows, columns: Sequence[str], first: Sequence[str], size: str) -> str:
-    """All columns, `first` ones first, for a notebook. Whatever is in the rows, it is text: nothing of it is
-    markup, and it has no control characters."""
+    """Return the table with all columns, `first` ones first, as HTML. Texts are cleaned and escaped."""
     columns = _ordered(columns, first)
     lines = ["<div style='overflow-x:auto'>", "<table class='dataframe'>", "<thead>", "<tr>"]
     lines += [f"<th style='text-align:left'>{_text(name)}</th>" for name in columns]
@@ -65,7 +66,7 @@ def html(head: Rows, tail: Rows, columns: Sequence[str], first: Sequence[str], s
 
 
 def cell(name: str, value: Any) -> str:
-    """A value on one line, without control characters."""
+    """Format a value on one line, without control characters."""
     if value is None or value == [] or value is False:
         return ""
     if isinstance(value, bool):
@@ -89,11 +90,11 @@ def _line(row: Mapping[str, Any], columns: Sequence[str]) -> str:
     for name in columns:
         text = cell(name, row[name])
         align = "right" if _is_number(row[name]) else "left"
-        whole = ""
+        tooltip = ""
         if len(text) > _LONGEST:
-            whole = f" title='{escape(text, quote=True)}'"
+            tooltip = f" title='{escape(text, quote=True)}'"
             text = text[: _LONGEST - 1] + "…"
-        cells.append(f"<td style='text-align:{align}'{whole}>{escape(text, quote=True)}</td>")
+        cells.append(f"<td style='text-align:{align}'{tooltip}>{escape(text, quote=True)}</td>")
     return f"<tr>{''.join(cells)}</tr>"
 
 

@@ -14,7 +14,6 @@ from pathlib import PurePath
 from ..changes.plan import Plan, Report
 from ..model import Action, Candidate, Finding
 from ..rules import BY_NAME
-from . import data
 from .outline import ELIMINATION, Outline, certainty, folder_of, how, last_of, period_of, short, title_of
 from .screen import Page
 from .text import command, counted, folded, size, when
@@ -29,12 +28,9 @@ EXAMPLES = 3
 GOOD, BAD, DOUBT, FAINT, TYPE = "green", "bold red", "yellow", "dim", "cyan"
 
 
-def print_outcome(outcome: Plan | Report, form: str, given: Sequence[str]) -> None:
-    """`given`: the options the command was called with, for the commands that are suggested."""
-    if form == "json":
-        data.print_json(outcome.to_dict())
-    else:
-        _Text(outcome, given).write()
+def print_outcome(outcome: Plan | Report, given: Sequence[str]) -> None:
+    """Print a plan or a report. `given`: the command's options, for the commands that are suggested."""
+    _Text(outcome, given).write()
 
 
 class _Text(Outline):

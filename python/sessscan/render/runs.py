@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ..changes.journal import Entry, Run
 from ..changes.undo import Undone
-from ..errors import JournalError
-from . import data
 from .screen import Page
 from .text import counted, folded, when
 
@@ -26,21 +23,20 @@ _STATES = {
 }
 
 
-def print_log(runs: Sequence[Run], wrong: Sequence[JournalError], form: str) -> None:
-    """The runs, newest first; what is wrong with a journal goes to stderr."""
-    if form == "json":
-        data.print_json({"schema": SCHEMA_LOG, "runs": [_run(run) for run in runs]})
-    else:
-        page = Page()
-        if not runs and not wrong:
-            page.prose("sessscan has changed nothing here, or nothing that it knows of.")
-        for number, run in enumerate(runs):
-            if number:
-                page.gap()
-            _print_run(page, run)
-    notes = Page(sys.stderr)
-    for error in wrong:
-        notes.whole(f"sessscan: this journal cannot be read: {error}")
+def print_log(runs: Sequence[Run], *, unreadable: int = 0) -> None:
+    """Print the runs, newest first, as they are given. `unreadable`: how many could not be read."""
+    page = Page()
+    if not runs and not unreadable:
+        page.prose("sessscan has changed nothing here, or nothing that it knows of.")
+    for number, run in enumerate(runs):
+        if number:
+            page.gap()
+        _print_run(page, run)
+
+
+def log_document(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the runs as a JSON object, schema `sessscan.log/1`."""
+    return {"schema": SCHEMA_LOG, "runs": [_run(run) for run in runs]}
 
 
 def _print_run(page: Page, run: Run) -> None:
@@ -93,11 +89,8 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def print_undone(undone: Undone | None, form: str) -> None:
-    """What became of taking a run back; None: there was none to take back."""
-    if form == "json":
-        data.print_json(_undone(undone))
-        return
+def print_undone(undone: Undone | None) -> None:
+    """Print what `undo` did; None: there was no run to undo."""
     page = Page()
     if undone is None:
         page.prose("There is no run to take back.")
@@ -121,7 +114,8 @@ def print_undone(undone: Undone | None, form: str) -> None:
         page.whole(f"sessscan undo {undone.run}", indent=2, style="cyan")
 
 
-def _undone(undone: Undone | None) -> dict[str, Any]:
+def undone_document(undone: Undone | None) -> dict[str, Any]:
+    """Return what `undo` did as a JSON object, schema `sessscan.undo/1`."""
     return {
         "schema": SCHEMA_UNDO,
         "run": undone.run if undone else None,

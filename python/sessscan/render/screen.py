@@ -1,7 +1,7 @@
-"""Where text meets the terminal: its width, its colours, its streams.
+"""Print to the terminal: fit its width, use its colours, choose the stream.
 
-Results go to stdout, progress and remarks to stderr. Prose is wrapped; paths and commands are not, since what
-a terminal breaks itself can still be copied whole.
+Results go to stdout, progress and remarks to stderr. Prose is wrapped. Paths and commands are not: a line
+that the terminal breaks by itself can still be copied whole.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from rich.text import Text
 from .text import clean
 
 _WIDEST = 100  # longer lines of prose are hard to read
-_PATIENCE = 0.4  # seconds before a progress bar shows: what is done sooner needs none
+_PATIENCE = 0.4  # seconds before a progress bar appears: shorter work needs none
 
 
 class _Console(Console):
+    """A console that lets a broken pipe be handled where all errors are."""
+
     def on_broken_pipe(self) -> None:
-        """Rich's own ends with status 1, which here says that an error stands."""
+        """Raise the error. Rich would exit with status 1, which means that a session is lost."""
         raise
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """A console that writes colour only where it is wanted: on a terminal, and not under NO_COLOR."""
+    """Return a console that writes colours on a terminal only, and not if NO_COLOR is set."""
     stream = stream or sys.stdout
     plain = bool(os.environ.get("NO_COLOR"))
     return _Console(file=stream, markup=False, highlight=False, emoji=False, no_color=plain,
@@ -38,43 +40,43 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def width(target: Console) -> int:
-    """Cells of a line: what COLUMNS says, else the terminal's, else 80."""
+    """Return the cells of a line: those of COLUMNS, else of the terminal, else 80."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdigit() and int(columns) > 0:
         return int(columns)
-    try:  # before rich, which takes every dumb terminal for one of 80
+    try:  # before rich, which assumes that a dumb terminal has 80
         return os.get_terminal_size(target.file.fileno()).columns or target.width
     except (AttributeError, OSError, ValueError):
         return target.width
 
 
 def on_terminal() -> bool:
-    """Whether results go to a terminal. FORCE_COLOR makes none of a pipe: what goes there must not be cut."""
+    """Return whether stdout is a terminal. FORCE_COLOR does not count: in a pipe nothing must be cut."""
     return sys.stdout.isatty()
 
 
 class Page:
-    """A page of prose, headings, and lines that must stay whole. All text is cleaned on its way out."""
+    """Prints headings, paragraphs, and lines that stay whole. All text is cleaned (see `text.clean`)."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._console = console(stream)
         self.width = max(24, min(width(self._console), _WIDEST))
 
     def heading(self, text: str, style: str = "bold") -> None:
-        """A heading, with an empty line before it."""
+        """Print an empty line and a heading."""
         self.gap()
         self.prose(text, style=style)
 
     def gap(self) -> None:
-        """An empty line."""
+        """Print an empty line."""
         self._out(Text())
 
     def prose(
         self, text: str, *, indent: int = 0, lead: str = "", style: str = "", lead_style: str = ""
     ) -> None:
-        """A paragraph that begins with `lead`; further lines stand under its first word."""
+        """Print a paragraph that begins with `lead`, its other lines indented to the text after that."""
         hang = indent + cell_len(lead)
-        # On a narrow screen a deep indent would leave a column of single words.
+        # On a narrow screen, so deep an indent would leave a column of single words.
         under = hang if self.width - hang >= 24 else indent + 2
         lines = _wrapped(clean(text), self.width - hang, self.width - under)
         for number, line in enumerate(lines or [""]):
@@ -87,7 +89,7 @@ class Page:
     def whole(
         self, text: str, *, indent: int = 0, lead: str = "", style: str = "", lead_style: str = ""
     ) -> None:
-        """A line that is not broken: a path, a command."""
+        """Print a line without breaking it: a path, a command."""
         out = Text(" " * indent)
         out.append(lead, style=lead_style or style)
         out.append(clean(text), style=style)
@@ -99,7 +101,7 @@ class Page:
 
 
 def _wrapped(text: str, first: int, rest: int) -> list[str]:
-    """Words on lines of so many cells; a word that is wider has a line of its own."""
+    """Break a text into lines of so many cells. A word that is wider gets a line of its own."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
@@ -114,8 +116,10 @@ def _wrapped(text: str, first: int, rest: int) -> list[str]:
 
 @contextmanager
 def progress(label: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr, as something to be called with what is done and what there is in all; None
-    where stderr is no terminal. It is gone when it is done."""
+    """Show a progress bar on stderr until the end of the context.
+
+    Yields a function to be called with the amount done and the whole amount; None if stderr is no terminal.
+    """
     terminal = console(sys.stderr)
     if not sys.stderr.isatty() or not terminal.is_terminal or terminal.is_dumb_terminal:
         yield None
@@ -131,7 +135,7 @@ def progress(label: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, i
     def report(done: int, total: int) -> None:
         bars.update(task, completed=done, total=total)
         if done >= total:
-            bars.stop()  # what comes next may have a bar of its own
+            bars.stop()  # the next step may have its own bar
         elif time.monotonic() > due:
             bars.start()
 
@@ -142,5 +146,5 @@ def progress(label: str, *, of_bytes: bool = False) -> Iterator[Callable[[int, i
 
 
 def remark(text: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr, cleaned."""
     Page(sys.stderr).whole(text)

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..model import Session, SessionListing
-from . import data
 from .screen import console, on_terminal, remark, width
 from .text import clean, command, counted, folded, size
 from .transcripts import print_table
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-_FIELDS = [field.name for field in dataclasses.fields(Session)]
 
 
-def print_listing(found: SessionListing, form: str, given: Sequence[str] = ()) -> None:
-    """Print sessions. `form`: table, json, jsonl or csv. `given`: the options for the command to suggest."""
-    if form == "json":
-        data.print_json(found.to_dict())
-    elif form == "jsonl":
-        data.print_json_lines(map(dataclasses.asdict, found.sessions))
-    elif form == "csv":
-        data.print_csv(_FIELDS, map(dataclasses.asdict, found.sessions))
-    else:
-        _table(found)
-        _remarks(found, given)
-    for path, message in found.errors:
-        remark(f"sessscan: {path}: {message}")
+def print_listing(found: SessionListing, again: Sequence[str] = ()) -> None:
+    """Print the sessions as a table. `again`: the options that lead another command to the same stores."""
+    _table(found)
+    _remarks(found, again)
+
+
+def session_records(found: SessionListing) -> Iterator[dict[str, Any]]:
+    """Return one JSON object for each session."""
+    return map(dataclasses.asdict, found.sessions)
+
+
+def session_rows(found: SessionListing) -> tuple[list[str], Iterator[dict[str, Any]]]:
+    """Return the columns of a flat table, and one row for each session."""
+    return [field.name for field in dataclasses.fields(Session)], session_records(found)
 
 
 def _table(found: SessionListing) -> None:

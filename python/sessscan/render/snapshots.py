@@ -13,8 +13,7 @@ from ..errors import SnapshotError
 from ..snapshots.capture import SnapshotReport
 from ..snapshots.diff import Difference, differences
 from ..snapshots.store import KeptRow, RowVersion
-from . import data
-from .screen import Page, remark
+from .screen import Page
 from .text import command, counted, folded, moment, size, when
 
 SCHEMA = "sessscan.snapshots/1"
@@ -22,12 +21,10 @@ SCHEMA = "sessscan.snapshots/1"
 FAINT, TYPE = "dim", "cyan"
 
 
-def print_snapshot(report: SnapshotReport, form: str, given: Sequence[str]) -> None:
+def print_snapshot(report: SnapshotReport, given: Sequence[str]) -> None:
     """Print what `sessscan snapshot` did. `given`: the options for the command that is suggested."""
     captured = report.captured
-    if form == "json":
-        data.print_json(report.to_dict())
-    elif not report.stores:
+    if not report.stores:
         page = Page()
         page.prose("There is no session store of the desktop app here.", style="bold")
         page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
@@ -41,17 +38,15 @@ def print_snapshot(report: SnapshotReport, form: str, given: Sequence[str]) -> N
             many = counted(len(captured.passed_over), "row was", "rows were")
             page.prose(f"{many} not kept ({reasons}): older snapshots of them stay. To see what can be done:")
             page.whole(command(["sessscan", "reconcile", *given]), indent=2, style=TYPE)
-    for error in report.errors:
-        remark(f"sessscan: {error.filename}: {error.strerror or error}")
-    for path, reason in captured.failed:
-        remark(f"sessscan: {path}: {reason}")
 
 
-def print_rows(rows: Sequence[KeptRow], form: str) -> None:
-    """Print every row of which versions are kept."""
-    if form == "json":
-        data.print_json({"schema": SCHEMA, "rows": [_row(kept) for kept in rows]})
-        return
+def rows_document(rows: Sequence[KeptRow]) -> dict[str, Any]:
+    """Return the rows of which snapshots are kept as a JSON object, schema `sessscan.snapshots/1`."""
+    return {"schema": SCHEMA, "rows": [_row(kept) for kept in rows]}
+
+
+def print_rows(rows: Sequence[KeptRow]) -> None:
+    """Print every row of which snapshots are kept."""
     page = Page()
     if not rows:
         page.prose("There are no snapshots yet: `sessscan snapshot` and `sessscan reconcile` take them.")
@@ -74,27 +69,32 @@ def print_rows(rows: Sequence[KeptRow], form: str) -> None:
     page.whole(command(["sessscan", "snapshots", rows[0].session_id]), indent=2, style=TYPE)
 
 
-def print_versions(versions: Sequence[RowVersion], form: str) -> None:
-    """Print the versions of one row, newest first, each with how it differs from the one before it."""
-    contents = [_content(version) for version in versions]
-    changes = [
+def _changes(contents: Sequence[bytes | None]) -> list[list[Difference] | None]:
+    """Return what differs between each version and the one before; None if one of them cannot be read."""
+    return [
         None if old is None or new is None else differences(old, new)
         for new, old in itertools.pairwise([*contents, None])
     ]
-    if form == "json":
-        objects = [
-            {**_version(version), "changes": None if found is None else [_difference(one) for one in found]}
-            for version, found in zip(versions, changes, strict=True)
-        ]
-        first = versions[0]
-        data.print_json(
-            {"schema": SCHEMA, "path": first.path, "session_id": first.session_id, "versions": objects}
-        )
-        return
+
+
+def versions_document(versions: Sequence[RowVersion]) -> dict[str, Any]:
+    """Return the versions of one row, newest first, as a JSON object, schema `sessscan.snapshots/1`."""
+    changes = _changes([_content(version) for version in versions])
+    entries = [
+        {**_version(version), "changes": None if found is None else [_difference(one) for one in found]}
+        for version, found in zip(versions, changes, strict=True)
+    ]
+    first = versions[0]
+    return {"schema": SCHEMA, "path": first.path, "session_id": first.session_id, "versions": entries}
+
+
+def print_versions(versions: Sequence[RowVersion]) -> None:
+    """Print the versions of one row, newest first, each with what differs from the one before."""
+    contents = [_content(version) for version in versions]
     page = Page()
     page.prose(folded(versions[0].title or "") or "(no title)", style="bold")
     page.whole(versions[0].path, style=FAINT)
-    for version, content, found in zip(versions, contents, changes, strict=True):
+    for version, content, found in zip(versions, contents, _changes(contents), strict=True):
         page.gap()
         page.prose(f"{moment(version.taken_at)} UTC, {size(version.size)}", style="bold")
         page.prose(f"written {moment(version.modified_ns // 1_000_000)} UTC", indent=2, style=FAINT)
@@ -110,16 +110,13 @@ def print_versions(versions: Sequence[RowVersion], form: str) -> None:
 
 
 def print_restoration(
-    version: RowVersion, before: bytes | None, outcome: Plan | Report, form: str, again: Sequence[str]
+    version: RowVersion, before: bytes | None, outcome: Plan | Report, again: Sequence[str]
 ) -> None:
     """Print what would be, or was, done to one row.
 
     `version`: the snapshot it is put back from. `before`: the row's content before. `again`: the command that
     was called.
     """
-    if form == "json":
-        data.print_json(outcome.to_dict())
-        return
     page = Page()
     taken = f"{moment(version.taken_at)} UTC"
     path = version.path

@@ -1,7 +1,7 @@
-"""Text that may go to a terminal, whoever wrote it.
+"""Make any text safe to print on a terminal, and format times, sizes, numbers and commands.
 
-Titles and paths come from files that anybody may have written. A terminal obeys what it is shown; so whatever
-it could take for an order, or would show in another place than it stands, is spelled out instead.
+Titles and paths come from files that anybody may have written. A terminal obeys control characters, and
+reorders text at direction marks; so these characters are printed as escapes.
 """
 
 from __future__ import annotations
@@ -13,36 +13,39 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
-# Zero-width joiners make one emoji out of several, and Persian needs the other; neither hides or moves text.
+# Joiners, which emoji and Persian need. They neither hide nor move text.
 _HARMLESS = "\u200c\u200d"
 
 _LONGEST = 500
-"""Characters of a title that are shown. A file may hold one of a megabyte."""
+"""The most characters of a line. A title may have a megabyte."""
 
 
 def clean(text: str) -> str:
-    """`text` without anything a terminal might obey: control characters, direction overrides, separators of
-    lines, other invisible marks and half surrogate pairs are spelled out, as in `\\x1b`."""
-    return text if text.isprintable() else "".join(map(_spell, text))
+    """Return the text with every character that a terminal might obey as an escape, such as `\\x1b`.
+
+    These are control characters, direction overrides, line separators, other invisible marks, and lone
+    surrogates.
+    """
+    return text if text.isprintable() else "".join(map(_escape, text))
 
 
-def _spell(character: str) -> str:
+def _escape(character: str) -> str:
     if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _HARMLESS:
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte of a file name that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # Python's surrogateescape: a byte of a file name that is not UTF-8
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def folded(text: str) -> str:
-    """`text` on one line: white space folded, the rest cleaned, and no more of it than anybody would read."""
+    """Return the text on one line: white space folded, cleaned, and cut if it is very long."""
     line = " ".join(text.split())
     return clean(line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…")
 
 
 def command(arguments: Sequence[str]) -> str:
-    """A command line that can be typed as it stands, whatever is in the arguments."""
+    """Return a command line that can be typed as it is, whatever the arguments contain."""
     if sys.platform == "win32":
         import subprocess
 
@@ -53,29 +56,29 @@ def command(arguments: Sequence[str]) -> str:
 def _quote(argument: str) -> str:
     if clean(argument) == argument:
         return shlex.quote(argument)
-    spelled = (
+    escaped = (
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b"'\\" else f"\\x{byte:02x}"
         for byte in os.fsencode(argument)
     )
-    return f"$'{''.join(spelled)}'"
+    return f"$'{''.join(escaped)}'"
 
 
 def when(milliseconds: int | None) -> str:
-    """A time in UTC, to the minute; nothing for none."""
+    """Format a time (epoch ms) in UTC, to the minute; None as an empty text."""
     return "" if milliseconds is None else moment(milliseconds).rpartition(":")[0] or str(milliseconds)
 
 
 def moment(milliseconds: int) -> str:
-    """A time in UTC, to the millisecond."""
+    """Format a time (epoch ms) in UTC, to the millisecond."""
     try:
         time = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
     except (ValueError, OverflowError, OSError):
-        return str(milliseconds)  # a file may hold any number at all
+        return str(milliseconds)  # a file may hold any number
     return f"{time:%Y-%m-%d %H:%M:%S}.{milliseconds % 1000:03}"
 
 
 def size(count: int) -> str:
-    """A number of bytes, as short as three digits make it."""
+    """Format a number of bytes with three digits and a decimal unit: `12.3 kB`."""
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 999.5:
@@ -85,5 +88,5 @@ def size(count: int) -> str:
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 row`, `2 rows`, `12,345 rows`."""
+    """Format a number of things: `1 row`, `2 rows`, `12,345 rows`. `many`: the plural, if it is irregular."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,38 +1,35 @@
-"""Transcripts and events as tables, JSON and CSV."""
+"""Show transcripts and events: as tables, and as records for JSON and CSV."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
 from .._core import Event, Transcript
-from . import data
 from .screen import console, on_terminal, width
 from .text import clean, folded, moment, size, when
 
 PATHS = ("FOLDER", "PATH", "cwd", "path")
-"""Columns of paths: where one is cut its end stays."""
+"""Columns of paths. A path that is too long loses its beginning, not its end."""
 _WORKTREE = ("path", "name", "branch", "original_cwd", "original_branch")
 
 
-def print_transcripts(transcripts: Iterable[Transcript], form: str) -> None:
-    """One transcript a row. `form`: table, json, jsonl or csv; a table leaves out what could not be read."""
-    if form == "json":
-        data.print_json_array(transcript.to_dict() for transcript in transcripts)
-    elif form == "jsonl":
-        data.print_json_lines(transcript.to_dict() for transcript in transcripts)
-    elif form == "csv":
-        rows = [_flat(transcript.to_dict()) for transcript in transcripts]
-        data.print_csv(_columns(rows), rows)
-    else:
-        _table([transcript for transcript in transcripts if transcript.error is None])
+def transcript_records(transcripts: Iterable[Transcript]) -> Iterator[dict[str, Any]]:
+    """Return one JSON object for each transcript."""
+    return (transcript.to_dict() for transcript in transcripts)
+
+
+def transcript_rows(transcripts: Iterable[Transcript]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the columns of a flat table, and one row for each transcript."""
+    rows = [_flat(transcript.to_dict()) for transcript in transcripts]
+    return _columns(rows), rows
 
 
 def _flat(transcript: dict[str, Any]) -> dict[str, Any]:
-    """For CSV: the worktree's fields as columns, defects as their number."""
+    """Flatten a transcript for CSV: each field of its worktree, and the number of its defects."""
     flat: dict[str, Any] = {}
     for name, value in transcript.items():
         if name == "worktree":
@@ -48,7 +45,9 @@ def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
     return list(rows[0] if rows else _flat(scan_bytes(b"").to_dict()))
 
 
-def _table(transcripts: Sequence[Transcript]) -> None:
+def print_transcripts(transcripts: Iterable[Transcript]) -> None:
+    """Print a table with one row for each transcript that could be read."""
+    readable = [transcript for transcript in transcripts if transcript.error is None]
     room = width(console()) if on_terminal() else None
     columns = ["LAST ACTIVITY", "TURNS", "SIZE", "DEFECTS", "TITLE", "FOLDER"]
     if room is None:
@@ -68,7 +67,7 @@ def _table(transcripts: Sequence[Transcript]) -> None:
             "SESSION": clean(transcript.session_id or ""),
             "PATH": clean(transcript.path or ""),
         }
-        for transcript in transcripts
+        for transcript in readable
     ]
     print_table(columns, rows, right=("TURNS", "SIZE", "DEFECTS"), shrink=("FOLDER", "TITLE"), room=room)
 
@@ -81,10 +80,10 @@ def print_table(
     shrink: Sequence[str] = (),
     room: int | None = None,
 ) -> None:
-    """A table on stdout. The cells are clean already.
+    """Print a table, the cells of which are cleaned already.
 
-    `right`: columns of numbers; `shrink`: columns that are cut where there is no `room` for all, the first of
-    them first. Without `room` nothing is cut.
+    `right`: columns that are aligned to the right. `room`: cells of a line, None for any number. `shrink`:
+    the columns that are cut if there is too little room, in this order.
     """
     widths = {name: max([cell_len(name), *(cell_len(row[name]) for row in rows)]) for name in columns}
     if room is not None:
@@ -105,7 +104,7 @@ def print_table(
 
 
 def _fit(text: str, cells: int, right: bool, path: bool) -> str:
-    """`text` in so many cells. Of a path that is too long the end stays, of other text the beginning."""
+    """Pad or cut a text to so many cells. A path loses its beginning, any other text its end."""
     length = cell_len(text)
     if length <= cells:
         return " " * (cells - length) + text if right else text + " " * (cells - length)
@@ -116,11 +115,11 @@ def _fit(text: str, cells: int, right: bool, path: bool) -> str:
     return set_cell_size(text, cells - 1) + "…"
 
 
-def print_events(path: str, events: Iterable[Event], form: str, *, named: bool) -> None:
-    """The events of one transcript. `form`: table or jsonl; `named`: whether a table begins with the path."""
-    if form == "jsonl":
-        data.print_json_lines(
-            {
+def event_records(streams: Iterable[tuple[str, Iterable[Event]]]) -> Iterator[dict[str, Any]]:
+    """Yield one JSON object for each event. `streams`: the path of each transcript, and its events."""
+    for path, events in streams:
+        for event in events:
+            yield {
                 "path": path,
                 "line": event.line,
                 "offset": event.offset,
@@ -128,20 +127,22 @@ def print_events(path: str, events: Iterable[Event], form: str, *, named: bool) 
                 "value": event.value,
                 "source": event.source,
             }
-            for event in events
-        )
-        return
+
+
+def print_events(streams: Iterable[tuple[str, Iterable[Event]]], *, named: bool) -> None:
+    """Print events, one a line; with `named`, those of each transcript after a line with its path."""
     write = sys.stdout.write
-    # On a terminal an event has one line. The offset is for programs: the narrow do without it.
+    # On a terminal each event has one line, on a narrow one without its offset.
     room = width(console()) if on_terminal() else None
     narrow = room is not None and room < 60
-    if named:
-        write(f"{clean(path)}\n")
-    for event in events:
-        value = moment(event.value) if isinstance(event.value, int) else folded(str(event.value))
-        source = f" ({event.source})" if event.source else ""
-        place = f"{event.line:>8}" if narrow else f"{event.line:>8}  {event.offset:>12}"
-        line = f"{place}  {event.kind:<9}  {value}{source}"
-        if room is not None and cell_len(line) > room:
-            line = _fit(line, room, False, False)
-        write(f"{line}\n")
+    for path, events in streams:
+        if named:
+            write(f"{clean(path)}\n")
+        for event in events:
+            value = moment(event.value) if isinstance(event.value, int) else folded(str(event.value))
+            source = f" ({event.source})" if event.source else ""
+            place = f"{event.line:>8}" if narrow else f"{event.line:>8}  {event.offset:>12}"
+            line = f"{place}  {event.kind:<9}  {value}{source}"
+            if room is not None and cell_len(line) > room:
+                line = _fit(line, room, False, False)
+            write(f"{line}\n")

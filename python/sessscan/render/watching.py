@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from rich.text import Text
 
 from ..changes.outcome import finding_object
 from ..model import WatchEvent
-from . import data
 from .screen import console
 from .text import clean, moment
 
@@ -21,16 +19,10 @@ def event_object(event: WatchEvent) -> dict[str, Any]:
     return {"event": event.kind, "time": event.time, **finding_object(event.finding), "run": event.run}
 
 
-def print_event(event: WatchEvent, form: str) -> None:
-    """Print an event as one line on stdout, and flush it."""
-    if form == "jsonl":
-        data.print_json_lines([event_object(event)])
-    else:
-        finding = event.finding
-        line = Text(f"{moment(event.time)} UTC  ")
-        line.append(
-            finding.rule if event.kind == "finding" else event.kind, style=_STYLES.get(event.kind, "")
-        )
-        line.append(f"  {clean(finding.path)}: {clean(finding.message)}")
-        console().print(line, soft_wrap=True)
-    sys.stdout.flush()
+def print_event(event: WatchEvent) -> None:
+    """Print one event on one line."""
+    finding = event.finding
+    line = Text(f"{moment(event.time)} UTC  ")
+    line.append(finding.rule if event.kind == "finding" else event.kind, style=_STYLES.get(event.kind, ""))
+    line.append(f"  {clean(finding.path)}: {clean(finding.message)}")
+    console().print(line, soft_wrap=True)

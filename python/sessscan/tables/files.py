@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,21 +25,35 @@ def check(output: Path | None) -> None:
         newfile.check(output)
 
 
-def write(table: Table | EventsTable, form: str, output: Path | None) -> None:
-    """Write a table to a new file, or to stdout. `form`: parquet, or arrow, the Arrow (IPC) file format.
+def write_parquet(table: Table | EventsTable, output: Path | None) -> None:
+    """Write a table as Parquet to a new file, or to stdout. The file appears when it is whole.
 
-    The file appears when it is whole. Raises OSError, and `FileExistsError` if a file of that name has
-    appeared meanwhile.
+    Raises OSError; `FileExistsError` if a file of that name was made meanwhile.
     """
+    from pyarrow.parquet import ParquetWriter
+
+    _write(table, output, lambda stream, schema: ParquetWriter(stream, schema, compression="zstd"))
+
+
+def write_arrow(table: Table | EventsTable, output: Path | None) -> None:
+    """Write a table as an Arrow IPC file, in the way of `write_parquet`."""
+    from pyarrow.ipc import new_file
+
+    _write(table, output, new_file)
+
+
+def _write(table: Table | EventsTable, output: Path | None, writer: Callable[[BinaryIO, Any], Any]) -> None:
     if output is None:
-        _write(table, form, sys.stdout.buffer)
+        _write_batches(table, sys.stdout.buffer, writer)
         sys.stdout.buffer.flush()
     else:
         with newfile.create(output) as stream:
-            _write(table, form, stream)
+            _write_batches(table, stream, writer)
 
 
-def _write(table: Table | EventsTable, form: str, stream: BinaryIO) -> None:
+def _write_batches(
+    table: Table | EventsTable, stream: BinaryIO, writer: Callable[[BinaryIO, Any], Any]
+) -> None:
     import pyarrow
 
     if isinstance(table, EventsTable):
@@ -46,21 +61,11 @@ def _write(table: Table | EventsTable, form: str, stream: BinaryIO) -> None:
     else:
         # An Arrow file can have only one dictionary for each column.
         batches = pyarrow.table(table).unify_dictionaries().to_reader()
-    with _writer(form, stream, batches.schema) as writer:
+    with writer(stream, batches.schema) as file:
         try:
             for batch in batches:
-                writer.write_batch(batch)
+                file.write_batch(batch)
         except OSError as error:
             if "interrupted (KeyboardInterrupt)" in str(error):
                 raise KeyboardInterrupt from None
             raise
-
-
-def _writer(form: str, stream: BinaryIO, schema: Any) -> Any:
-    if form == "parquet":
-        from pyarrow.parquet import ParquetWriter
-
-        return ParquetWriter(stream, schema, compression="zstd")
-    from pyarrow.ipc import new_file
-
-    return new_file(stream, schema)
