@@ -106,9 +106,9 @@ def _version(value: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit status: 0 no error stands; 1 an error stands; 2 usage; 3 refused, nothing written; "
-    "4 some files could not be read or written; 5 written, but the disk would not confirm it; 70 an internal "
-    "error, a bug in sessscan.\n\n"
+    epilog="Exit status: 0 no errors, or all of them are fixed; 1 errors remain: not applied yet, or held; "
+    "2 wrong usage; 3 refused, nothing was written; 4 some files could not be read or written, the rest was "
+    "done; 5 written, but the disk did not confirm it; 70 a bug in sessscan.\n\n"
     "Example: sessscan reconcile"
 )
 def _root(
@@ -116,7 +116,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Finds Claude Code sessions that vanished from the desktop app, and puts them back."""
+    """Find Claude Code sessions that vanished from the desktop app, and put them back."""
 
 
 for _command in COMMANDS:

@@ -1,4 +1,4 @@
-"""`sessscan demo`: a damaged sample store."""
+"""`sessscan demo`: make a damaged sample store."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typer
 from .command import command
 
 
-@command("Make a damaged sample store to try.", example="sessscan demo sample")
+@command("Make a damaged sample store to try sessscan on.", example="sessscan demo sample")
 def demo(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that is empty or not there yet.")
+        Path, typer.Argument(metavar="DIR", help="An empty folder, or one that does not exist yet.")
     ],
 ) -> None:
     """Make a damaged sample store to try sessscan on.
 
-    Invented sessions of the last weeks, damaged in every way there is, the same each time. Nothing outside of
-    DIR is written. The command to look at them is printed.
+    It has invented sessions of the last weeks, with many kinds of damage, the same each time. Nothing outside
+    DIR is written. The command that shows what is wrong with them is printed.
 
-    Exit status: 0 made; 2 there is something in DIR already; 4 it could not be written.
+    Exit status: 0 made; 2 DIR is not empty; 4 it could not be written.
     """
     from ..demo import make
     from ..render.screen import remark
@@ -31,7 +31,7 @@ def demo(
     try:
         user_data, projects = make(directory)
     except FileExistsError:
-        fail(f"{directory} is not empty: give a folder that is empty or not there yet", 2)
+        fail(f"{directory} is not empty: give an empty folder, or one that does not exist yet", 2)
     except NotADirectoryError:
         fail(f"{directory} is not a folder", 2)
     remark(f"Made a sample store in {directory}. See what is wrong with it:")

@@ -1,4 +1,4 @@
-"""`sessscan events`: the stream of events."""
+"""`sessscan events`: show the events of transcripts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 )
 def events(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Transcripts, and folders in which to look for them.")
+        list[Path], typer.Argument(metavar="PATH", help="Transcripts, or folders to search for them.")
     ],
     form: Annotated[Format, option(Shape.TABLE, Shape.RECORDS, Shape.COLUMNS)] = Format.TABLE,
     output: Output = None,
 ) -> None:
     """Show the titles, folders and times of transcripts, line by line.
 
-    One event a line: the line of the transcript, counted from 1, its offset in bytes, the kind (title, cwd,
-    timestamp), and the value. A folder is shown whenever it differs from the one before. Times are UTC; the
-    other formats have milliseconds since 1970. Memory does not grow with the file.
+    Each event is one line: the line in the transcript, counted from 1, its offset in bytes, the kind (title,
+    cwd, timestamp), and the value. A folder is shown whenever it differs from the one before. Times are UTC;
+    the other formats have milliseconds since 1970. Memory use does not grow with the file.
 
-    Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
+    Exit status: 0 all were read; 2 wrong usage; 4 some could not be read, the rest is shown.
     """
     from .. import _core
     from ..render.transcripts import event_records, print_events

@@ -1,4 +1,4 @@
-"""`sessscan explain`: what a finding means."""
+"""`sessscan explain`: explain what a finding means."""
 
 from __future__ import annotations
 
@@ -15,33 +15,27 @@ def _names() -> list[str]:
     return list(BY_NAME)
 
 
-@command("Say what a finding means.", example="sessscan explain zero-filled")
+@command("Explain what a finding means.", example="sessscan explain zero-filled")
 def explain(
     rule: Annotated[
         str | None,
         typer.Argument(
             metavar="RULE",
-            help="The name of a finding, such as zero-filled; without it all are listed.",
+            help="The name of a finding, such as zero-filled. Default: list all.",
             autocompletion=_names,
         ),
     ] = None,
 ) -> None:
-    """Say what a finding means, how it comes about, what sessscan does, and what you can do.
+    """Explain what a finding means, what causes it, what sessscan does, and what you can do.
 
-    Without RULE all are listed, the worst first. No store is looked at.
+    Without RULE all rules are listed, the most severe first. No store is read.
 
-    Exit status: 0 explained; 2 there is no such rule, and the nearest is named.
+    Exit status: 0 explained; 2 there is no such rule; the nearest one is named.
     """
-    from ..errors import UnknownRuleError
     from ..render.explanation import print_rule, print_rules
     from ..rules import find_rule
-    from .failure import usage
 
     if rule is None:
         print_rules()
-        return
-    try:
-        found = find_rule(rule)
-    except UnknownRuleError as error:
-        usage(error)
-    print_rule(found)
+    else:
+        print_rule(find_rule(rule))

@@ -51,8 +51,3 @@ def _report_bug(error: Exception) -> NoReturn:
         "lines above",
         INTERNAL_ERROR,
     )
-
-
-def usage(error: Exception) -> NoReturn:
-    """Print that the request makes no sense, and exit with status 2."""
-    fail(str(error), 2)

@@ -1,4 +1,4 @@
-"""`sessscan list`: all sessions, newest first, with what has become of each."""
+"""`sessscan list`: list all sessions, newest first, with the state of each."""
 
 from __future__ import annotations
 
@@ -16,38 +16,47 @@ from .options import NoIndex, Projects, Stores
 def list_(
     folder: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Only those of this folder and the folders in it, worktrees too."),
+        typer.Option(
+            metavar="DIR", help="Only sessions in this folder and the folders in it, worktrees included."
+        ),
     ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(
             metavar="WORDS",
-            help="Only those with each of these words in title, prompt, folder or branch; may be repeated.",
+            help="Only sessions with each of these words in title, prompt, folder or branch; may be "
+            "repeated.",
         ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help=f"Only those active at this time or later: {TIMES}")
+        str | None, typer.Option(metavar="TIME", help=f"Only sessions active at this time or later: {TIMES}")
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only those active last at this time, day or minute, or before."),
+        typer.Option(
+            metavar="TIME",
+            help="Only sessions last active at this time (or during this day or minute) or earlier.",
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most so many.")
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most this number of sessions.")
     ] = None,
     form: Annotated[Format, option(Shape.TABLE, Shape.DOCUMENT, Shape.RECORDS, Shape.ROWS)] = Format.TABLE,
     store: Stores = None,
     projects: Projects = None,
     no_index: NoIndex = False,
 ) -> None:
-    """List all sessions, newest first, also those that the desktop app has lost. Opens and changes nothing.
+    """List all sessions, newest first, including those that the desktop app has lost. Changes no file.
 
-    HEALTH: lost (the desktop app does not list it, but should), damaged (bytes of its transcript are), or ok.
+    HEALTH is lost (the desktop app does not list the session, but should), damaged (its transcript has
+    damaged places), or ok. Times in the table are local; the other formats have milliseconds since 1970, UTC.
+
+    Exit status: 0 all was read; 2 wrong usage; 4 some files could not be read, the rest is shown.
     """
     from ..render.screen import progress, remark
     from ..render.sessions import print_listing, session_records, session_rows
     from ..sessions.listing import find_sessions
-    from .options import fail, folders
+    from .options import fail, folders, repeated
 
     after, before = parsed("--since", since), parsed("--until", until, end=True)
     if after is not None and before is not None and after > before:
@@ -65,12 +74,10 @@ def list_(
             index=not no_index,
             progress=advance,
         )
-    again = [argument for path in store or [] for argument in ("--store", str(path))]
-    again += [argument for path in projects or [] for argument in ("--projects", str(path))]
     write(
         form,
         {
-            Shape.TABLE: lambda: print_listing(found, again),
+            Shape.TABLE: lambda: print_listing(found, repeated(store, projects)),
             Shape.DOCUMENT: found.to_dict,
             Shape.RECORDS: lambda: session_records(found),
             Shape.ROWS: lambda: session_rows(found),

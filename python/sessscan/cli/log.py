@@ -1,4 +1,4 @@
-"""`sessscan log`: the runs that changed something."""
+"""`sessscan log`: show the runs that changed files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .command import command
 from .formats import Format, Shape, option, write
 
 
-@command("Show what was changed.", example="sessscan log")
+@command("Show the runs that changed files.", example="sessscan log")
 def log(
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
 ) -> None:
-    """Show what was changed, and how to take it back.
+    """Show the runs that changed files, and how to take each one back.
 
-    All runs that changed a file. They are read from sessscan's own state, which SESSSCAN_HOME moves; no store
-    is looked at. Times are UTC.
+    The runs are read from sessscan's own state folder, which SESSSCAN_HOME moves; no store is read. Times are
+    UTC.
 
     Exit status: 0 all runs are shown; 4 some journals cannot be read.
     """

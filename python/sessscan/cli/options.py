@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they are checked for."""
+"""Define and check the options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Stores = Annotated[
     typer.Option(
         "--store",
         metavar="DIR",
-        help="A userData folder of the desktop app, its claude-code-sessions, or one account/organisation "
-        "folder; may be repeated. Default: where this platform keeps them.",
+        help="A userData folder of the desktop app, its claude-code-sessions folder, or one "
+        "account/organisation folder in it; may be repeated. Default: the usual places on this platform.",
     ),
 ]
 
@@ -23,26 +23,28 @@ Projects = Annotated[
     typer.Option(
         "--projects",
         metavar="DIR",
-        help="The folder of the transcripts; may be repeated. Default: $CLAUDE_CONFIG_DIR/projects, else "
-        "~/.claude/projects.",
+        help="The folder with the transcripts; may be repeated. Default: $CLAUDE_CONFIG_DIR/projects, or "
+        "else ~/.claude/projects.",
     ),
 ]
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The new file for parquet or arrow; else stdout."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The new file for parquet or arrow. Default: stdout."
+    ),
 ]
 
 NoIndex = Annotated[
     bool,
-    typer.Option("--no-index", help="Read every transcript whole, and keep nothing for the next time."),
+    typer.Option("--no-index", help="Read every transcript in full, and cache nothing for the next time."),
 ]
 
-Force = Annotated[bool, typer.Option("--force", help="Also while the desktop app is running.")]
+Force = Annotated[bool, typer.Option("--force", help="Proceed even if the desktop app is running.")]
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """One line on stderr, and out."""
+    """Print a message on stderr, and exit with `status`."""
     from ..render.screen import remark
 
     remark(f"sessscan: {message}")
@@ -50,9 +52,9 @@ def fail(message: str, status: int) -> NoReturn:
 
 
 def folders(given: list[Path] | None, option: str) -> list[Path] | None:
-    """The folders an option names, absolute, links in them not resolved; None where it was not given.
+    """Return the folders that an option names, made absolute; None if it was not given.
 
-    Ends with status 2 where one is no folder.
+    Exits with status 2 if one is not a folder. Links are not resolved.
     """
     if not given:
         return None
@@ -64,6 +66,12 @@ def folders(given: list[Path] | None, option: str) -> list[Path] | None:
     return [absolute(path) for path in given]
 
 
+def repeated(store: list[Path] | None, projects: list[Path] | None) -> list[str]:
+    """Return the options that lead another command to the same stores and transcripts."""
+    options = [argument for path in store or [] for argument in ("--store", str(path))]
+    return options + [argument for path in projects or [] for argument in ("--projects", str(path))]
+
+
 def absolute(path: Path) -> Path:
-    """The path from the root on, without `..`; links in it are not resolved."""
+    """Make a path absolute and remove `..` from it, without resolving links."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # `resolve` would follow links

@@ -1,4 +1,4 @@
-"""`sessscan report`: one page that shows how the sessions are."""
+"""`sessscan report`: make an HTML page about the sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .command import command
 from .options import NoIndex, Projects, Stores
 
 
-@command("Make a page to look at.", example="sessscan report -o report.html")
+@command("Make an HTML page about the sessions.", example="sessscan report -o report.html")
 def report(
     output: Annotated[
         Path,
@@ -20,20 +20,26 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="The new file for the page; - for stdout.",
+            help="The new file for the page, or - for stdout.",
         ),
     ],
     store: Stores = None,
     projects: Projects = None,
     no_index: NoIndex = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Make one self-contained page of HTML: what is wrong, what to do, sessions, sizes, folders, damage, and
-    what will soon be deleted."""
+    """Make an HTML page: what is wrong, what to do, sessions, sizes, folders, damage, and which transcripts
+    will soon be deleted.
+
+    The page is one file that loads nothing and runs no script. It contains your titles and paths. No row is
+    changed. Times are local.
+
+    Exit status: 0 made; 2 wrong usage, or the file exists; 4 made, but some files could not be read.
+    """
     from ..errors import OutputFileError
     from ..render import newfile
     from ..render.screen import progress, remark
-    from .options import fail, folders
+    from .options import fail, folders, repeated
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     to_stdout = str(output) == "-"
@@ -49,10 +55,10 @@ def report(
         fail(f"the report needs {error.name}: pip install 'sessscan[report]'", 2)
     from .. import report as page
 
-    given = [argument for path in store or [] for argument in ("--store", str(path))]
-    given += [argument for path in projects or [] for argument in ("--projects", str(path))]
     with progress("reading", of_bytes=True) as advance:
-        text, unread = page.make(stores, roots, given=given, index=not no_index, progress=advance)
+        text, unread = page.make(
+            stores, roots, given=repeated(store, projects), index=not no_index, progress=advance
+        )
     if to_stdout:
         sys.stdout.buffer.write(text.encode("utf-8"))
     else:
@@ -62,7 +68,7 @@ def report(
             fail(str(error), 2)
         except FileExistsError:
             fail(f"-o {output}: there is a file already", 2)
-        remark(f"sessscan: the report is in {output}; it holds titles and paths of yours")
+        remark(f"sessscan: the report is in {output}; it contains your titles and paths")
     if unread:
         remark("sessscan: some files could not be read; the page says how many")
         raise typer.Exit(4)

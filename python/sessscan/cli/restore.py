@@ -1,4 +1,4 @@
-"""`sessscan restore`: one row as it was."""
+"""`sessscan restore`: put one row back from a snapshot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .options import Force
 
 
 @command(
-    "Put one row back as it was.", example="sessscan restore local_0f8e2c11 --at 2026-11-20", writes=True
+    "Put one row back from a snapshot.",
+    example="sessscan restore local_0f8e2c11 --at 2026-11-20",
+    writes=True,
 )
 def restore(
     row: Annotated[
@@ -24,14 +26,26 @@ def restore(
         str | None,
         typer.Option(
             metavar="TIME",
-            help=f"As it was at the end of this time, day or minute: {TIMES} Default: the newest snapshot.",
+            help=f"The row as it was at this time, or at the end of this day or minute: {TIMES} Default: the "
+            "newest snapshot.",
         ),
     ] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this nothing is written.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Put the row back. Without this it is not written.")
+    ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
 ) -> None:
-    """Put one row back as a snapshot has it; `sessscan undo` takes that back."""
+    """Put one row back, byte for byte, as it was in a snapshot.
+
+    Without --apply it only shows what would change. With it, sessscan first takes a snapshot of the present
+    row, and `sessscan undo` takes the change back. Quit the desktop app first. `sessscan snapshots ROW` lists
+    the versions of a row.
+
+    Exit status: 0 put back, or nothing to put back; 1 not applied yet; 2 there is no such row or no snapshot
+    that old; 3 refused, nothing was written; 4 the row could not be read or written; 5 written, but the disk
+    did not confirm it.
+    """
     from ..reconciliation.restore import restore as plan_restore
     from ..render.screen import remark
     from ..render.snapshots import print_restoration

@@ -1,4 +1,4 @@
-"""`sessscan scan`: metadata, one transcript a row."""
+"""`sessscan scan`: show the metadata of transcripts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scan(
         list[Path] | None,
         typer.Argument(
             metavar="PATH",
-            help="Transcripts, and folders in which to look for them. Default: all sessions of this user.",
+            help="Transcripts, or folders to search for them. Default: all sessions of this user.",
         ),
     ] = None,
     form: Annotated[
@@ -37,13 +37,13 @@ def scan(
 ) -> None:
     """Show the metadata of transcripts: title, folder, times, turns, damage.
 
-    Every line counts, so titles and times are exact, however large the file. Of a folder only session
-    transcripts are taken; name other files to scan them. No transcript is changed.
+    Every line is read, so titles and times are exact, however large the file. In folders only session
+    transcripts are scanned; to scan another file, name it. No transcript is changed.
 
-    On a terminal the table is cut to its width; in a pipe it has all of each value. There times are UTC and
-    1 kB is 1000 bytes; other formats have milliseconds since 1970, UTC, and bytes.
+    On a terminal the table is cut to its width; in a pipe nothing is cut. In the table times are UTC and 1 kB
+    is 1000 bytes; the other formats have milliseconds since 1970, UTC, and bytes.
 
-    Exit status: 0 all were read; 2 usage; 4 some could not be read, the rest is shown.
+    Exit status: 0 all were read; 2 wrong usage; 4 some could not be read, the rest is shown.
     """
     from .. import _core
     from ..render.screen import progress

@@ -1,4 +1,4 @@
-"""Which transcripts a command was asked for."""
+"""Find the transcripts that a command is to read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .options import absolute, folders
 
 
 class Sources:
-    """The transcripts under what was named, and what could not be read of it."""
+    """The transcripts under the given paths, and whether something could not be read."""
 
     def __init__(self) -> None:
         self.files: list[str] = []
@@ -23,10 +23,10 @@ class Sources:
 
     @classmethod
     def of(cls, paths: list[Path] | None, projects: list[Path] | None) -> Sources:
-        """The files that were named, whatever they are called, and the sessions in the folders.
+        """Return the given files, whatever their names, and the session transcripts in the given folders.
 
-        Without `paths`: the sessions under `projects`, or of this user. What is not there fails when it is
-        to be read, as any file that cannot be. Paths are absolute, with links in them not resolved.
+        Without `paths`: the sessions under `projects`, or all of this user. A file that does not exist fails
+        later, when it is read. The paths are absolute; links in them are not resolved.
         """
         sources = cls()
         if not paths:
@@ -46,7 +46,7 @@ class Sources:
         for error in listing.errors:
             self.unreadable(error, None)
         if not places.projects:
-            remark("sessscan: there are no transcripts where this user's are kept: name files or folders")
+            remark("sessscan: there are no transcripts in this user's usual folder: name files or folders")
 
     def _folder(self, folder: str) -> None:
         before, others = len(self.files), 0
@@ -60,8 +60,10 @@ class Sources:
             remark(f"sessscan: {folder}: no session transcripts here{more}")
 
     def _walk(self, folder: str) -> Iterator[str]:
-        """The .jsonl files under a folder, in order of their names. What lies under a folder that is called
-        as a session belongs to that session and is none itself."""
+        """Yield the .jsonl files under a folder, in order of their names.
+
+        Folders with the name of a session are left out: their files belong to that session.
+        """
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
@@ -75,11 +77,11 @@ class Sources:
                 yield entry.path
 
     def unreadable(self, error: OSError, path: str | None) -> None:
-        """Says so and goes on; `close` ends with status 4 then."""
+        """Report what could not be read. `close` will exit with status 4."""
         self._failed = True
         remark(f"sessscan: {error.filename or path}: {error.strerror or error}")
 
     def close(self) -> None:
-        """Ends with status 4 if something could not be read."""
+        """Exit with status 4 if something could not be read."""
         if self._failed:
             raise typer.Exit(4)

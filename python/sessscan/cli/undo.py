@@ -15,29 +15,26 @@ from .options import Force
 def undo(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="Which one; without it the newest that is not taken back."),
+        typer.Argument(metavar="RUN", help="The run's id. Default: the newest run that is not taken back."),
     ] = None,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
 ) -> None:
-    """Take a run back: every file is what it was before, byte for byte.
+    """Take a run back: make every file what it was before, byte for byte.
 
-    A run is one `reconcile --apply` or `restore --apply` that changed something; `sessscan log` lists them.
-    A row that was made is removed, one that was replaced has its old content and time again. Where a file has
-    changed since, nothing at all is written, and it is named. Quit the desktop app before.
+    A run is one `reconcile --apply`, `restore --apply`, or repair by `watch --repair` that changed something;
+    `sessscan log` lists them. Rows that the run made are removed. Rows that it replaced get their old content
+    and time back. If one of the files has changed since, nothing is written, and that file is named. Quit the
+    desktop app first.
 
-    Exit status: 0 taken back, or there was nothing to take back; 2 there is no such run; 3 refused, nothing
-    written; 4 some files could not be written; 5 written, but the disk would not confirm it.
+    Exit status: 0 taken back, or nothing to take back; 2 there is no such run; 3 refused, nothing was
+    written; 4 some files could not be written, the rest was done; 5 written, but the disk did not confirm it.
     """
     from ..changes import undo as reversing
     from ..render.runs import print_undone, undone_document
     from ..render.screen import progress
-    from .failure import usage
 
-    try:
-        chosen = reversing.choose(run)
-    except ValueError as error:
-        usage(error)
+    chosen = reversing.choose(run)
     with progress("taking back") as advance:
         undone = None if chosen is None else reversing.undo(chosen, force=force, progress=advance)
     write(form, {Shape.TEXT: lambda: print_undone(undone), Shape.DOCUMENT: lambda: undone_document(undone)})

@@ -1,4 +1,4 @@
-"""`sessscan watch`: keeps rows as they are saved, and tells when one is lost."""
+"""`sessscan watch`: take snapshots of rows as they are saved, and report lost ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    "Keep rows as they are saved; tell when one is lost.",
+    "Take snapshots as rows are saved; report lost ones.",
     example="sessscan watch --repair --notify 'tee -a lost.jsonl'",
 )
 def watch(
@@ -30,25 +30,32 @@ def watch(
         str | None,
         typer.Option(
             metavar="COMMAND",
-            help="Run this for each finding, with the finding as one JSON object on its input. No shell "
-            "takes part: for one, say sh -c '...'.",
+            help="Run this command for each finding, with the finding as a JSON object on its stdin. It is "
+            "not run by a shell: if you need one, give sh -c '...'.",
         ),
     ] = None,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Put rows back once the desktop app is closed, as reconcile would."),
+        typer.Option(
+            "--repair", help="Put lost rows back when the desktop app is closed, as reconcile would."
+        ),
     ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.RECORDS)] = Format.TEXT,
 ) -> None:
-    """Watch the stores: keep each row as it is saved, and tell when one is damaged or gone."""
+    """Watch the stores: take a snapshot of each row when it is saved, and report damaged and removed rows.
+
+    It runs until it is ended with Ctrl-C or a signal. Each event is one line. Times are UTC.
+
+    Exit status: 0 ended by a signal; 2 wrong usage; 3 refused: another watch uses the same state folder, or
+    that folder cannot be written; 4 the snapshots cannot be opened; 130 ended with Ctrl-C.
+    """
     from ..errors import UsageError
     from ..render.data import dump
     from ..render.screen import remark
     from ..render.watching import event_object, print_event
     from ..watching.notify import Notifier
     from ..watching.watch import watch as run
-    from .failure import usage
-    from .options import folders
+    from .options import fail, folders
 
     def on_remark(text: str) -> None:
         remark(f"sessscan: {text}")
@@ -59,7 +66,7 @@ def watch(
         try:
             notifier = Notifier(notify, on_remark)
         except UsageError as error:
-            usage(UsageError(f"--notify {notify}: {error}"))
+            fail(f"--notify {notify}: {error}", 2)
 
     def on_event(event: WatchEvent) -> None:
         content = {Shape.TEXT: lambda: print_event(event), Shape.RECORDS: lambda: [event_object(event)]}
@@ -81,7 +88,7 @@ def watch(
 
 @contextmanager
 def _ended_by_signals(stop: threading.Event) -> Iterator[list[int]]:
-    """Sets `stop` at a signal to end, and collects the signals. A second Ctrl-C ends at once."""
+    """Set `stop` when a signal to end arrives, and yield the signals. A second Ctrl-C ends at once."""
     received: list[int] = []
 
     def end(number: int, frame: Any) -> None:
@@ -93,7 +100,7 @@ def _ended_by_signals(stop: threading.Event) -> Iterator[list[int]]:
     before: dict[int, Any] = {}
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
-        # Who is started with a signal ignored (nohup, a shell's background) is to ignore it.
+        # A signal that is ignored from the start (by nohup, in a shell's background) stays ignored.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, end)
     try:
