@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what it prints where, and how it ends."""
+"""Test the command line: what it prints where, and its exit status."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_version(env: dict[str, str]) -> None:
     assert result.stdout.startswith("sessscan 0.")
 
 
-def test_start_imports_nothing_that_is_slow(env: dict[str, str]) -> None:
+def test_the_command_line_starts_without_slow_imports(env: dict[str, str]) -> None:
     slow = "{'rich', 'psutil', 'simdjson', 'platformdirs', 'msgspec'}"
     code = f"import sys, sessscan.cli; print(sorted({slow} & {{*sys.modules}}))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=env) == "[]\n"
@@ -94,7 +94,7 @@ main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGPIPE")
-def test_a_reader_that_goes_away_is_no_error(env: dict[str, str], sample: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(env: dict[str, str], sample: Path) -> None:
     line = f"'{sys.executable}' -m sessscan events --format jsonl '{sample}' | head -n 1"
     result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=env, check=True)
     assert result.stdout.count("\n") == 1
@@ -138,7 +138,7 @@ def test_scan_formats_agree(env: dict[str, str], sample: Path) -> None:
     assert all(line["path"] == str(Path(line["path"]).absolute()) for line in lines)
 
 
-def test_scan_takes_sessions_from_folders_and_whatever_is_named(env: dict[str, str], sample: Path) -> None:
+def test_scan_takes_sessions_in_folders_and_any_named_file(env: dict[str, str], sample: Path) -> None:
     subagent = next(sample.rglob("agent-*.jsonl"))
     result = run(env, "scan", sample, "--format", "jsonl")
     assert "agent-" not in result.stdout
@@ -149,7 +149,7 @@ def test_scan_takes_sessions_from_folders_and_whatever_is_named(env: dict[str, s
     assert "1 other .jsonl file" in result.stderr
 
 
-def test_scan_without_a_path_takes_the_users_own(env: dict[str, str], sample: Path) -> None:
+def test_scan_without_a_path_takes_the_users_sessions(env: dict[str, str], sample: Path) -> None:
     whole = run(env, "scan", sample, "--format", "csv").stdout
     assert run(env, "scan", "--projects", sample / "projects", "--format", "csv").stdout == whole
     assert run(env, "scan", "--format", "jsonl").stdout == ""
@@ -168,7 +168,7 @@ def test_scan_links_are_not_resolved(env: dict[str, str], sample: Path, tmp_path
 
 
 @pytest.mark.parametrize("command", ["scan", "events"])
-def test_what_cannot_be_read_is_said_and_the_rest_done(
+def test_unreadable_files_are_reported_and_the_rest_is_done(
     env: dict[str, str], sample: Path, tmp_path: Path, command: str
 ) -> None:
     good = next((sample / "projects").glob("*/*.jsonl"))
@@ -193,7 +193,7 @@ def test_a_folder_without_permission(env: dict[str, str], sample: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["scan", "events"])
-def test_a_path_that_is_not_there(env: dict[str, str], command: str) -> None:
+def test_a_path_that_does_not_exist(env: dict[str, str], command: str) -> None:
     result = run(env, command, "/no/such/place")
     assert result.returncode == 4
     assert result.stderr == "sessscan: /no/such/place: No such file or directory\n"
@@ -228,7 +228,7 @@ def test_events_keys(env: dict[str, str], sample: Path) -> None:
 # reconcile, undo, log
 
 
-def test_the_main_job_from_end_to_end(env: dict[str, str], sample: Path) -> None:
+def test_reconcile_apply_and_undo_from_end_to_end(env: dict[str, str], sample: Path) -> None:
     before = picture(sample)
     dry = run(env, "reconcile", *places(sample))
     assert dry.returncode == 1
@@ -238,7 +238,7 @@ def test_the_main_job_from_end_to_end(env: dict[str, str], sample: Path) -> None
 
     applied = run(env, "reconcile", *places(sample), "--apply", "--format", "json")
     report = json.loads(applied.stdout)
-    assert applied.returncode == 1  # the twins are still held
+    assert applied.returncode == 1  # two sessions of the same time are held
     statuses = {action["status"] for action in report["actions"]}
     assert statuses == {"applied", "held"}
     for action in report["actions"]:
@@ -265,7 +265,7 @@ def test_the_main_job_from_end_to_end(env: dict[str, str], sample: Path) -> None
     assert json.loads(run(env, "log", "--format", "json").stdout)["runs"][0]["state"] == "taken-back"
 
 
-def test_json_is_the_contract(env: dict[str, str], sample: Path) -> None:
+def test_the_json_keys_of_reconcile(env: dict[str, str], sample: Path) -> None:
     plan = json.loads(run(env, "reconcile", *places(sample), "--format", "json").stdout)
     assert list(plan) == ["schema", "run", "stores", "summary", "findings", "actions"]
     assert plan["schema"] == "sessscan.reconcile/1"
@@ -284,14 +284,14 @@ def test_every_planted_damage_is_found(env: dict[str, str], sample: Path) -> Non
     assert {rule: found.get(rule) for rule in planted} == dict.fromkeys(planted, 1) | {"leftover-tmp": 2}
     assert "orphan" in found and "lost-lease" in found
     assert plan["summary"]["actions"] == {"restore": 9, "hold": 2}
-    # Deleted by the user, and born in a terminal: nobody's business.
+    # Sessions that the user deleted, or that were begun in a terminal, have no action.
     titles = [action["row"].get("title") for action in plan["actions"]]
     assert not any(
         title and ("SQLite" in title or "postcodes" in title or "zsh" in title) for title in titles
     )
 
 
-def test_the_word_of_the_user_decides_a_hold(env: dict[str, str], sample: Path) -> None:
+def test_match_decides_a_hold(env: dict[str, str], sample: Path) -> None:
     plan = json.loads(run(env, "reconcile", *places(sample), "--format", "json").stdout)
     holds = [action for action in plan["actions"] if action["kind"] == "hold"]
     choice = [(hold["session_id"], hold["candidates"][index]) for index, hold in enumerate(holds)]
@@ -321,7 +321,7 @@ def test_adopt_makes_rows_and_undo_removes_them(env: dict[str, str], sample: Pat
 
 
 @pytest.mark.parametrize(("option", "what"), [("--store", "missing"), ("--projects", "file")])
-def test_a_place_that_is_none(env: dict[str, str], tmp_path: Path, option: str, what: str) -> None:
+def test_a_store_that_is_not_a_folder(env: dict[str, str], tmp_path: Path, option: str, what: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     result = run(env, "reconcile", option, tmp_path / what)
     assert result.returncode == 2
@@ -331,7 +331,7 @@ def test_a_place_that_is_none(env: dict[str, str], tmp_path: Path, option: str, 
     )
 
 
-def test_nothing_there_and_nothing_wrong(env: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_store_and_with_an_empty_one(env: dict[str, str], tmp_path: Path) -> None:
     result = run(env, "reconcile")
     assert result.returncode == 0
     assert "no session store" in result.stdout
@@ -354,7 +354,7 @@ def test_a_held_lock_is_status_3(env: dict[str, str], sample: Path) -> None:
     assert picture(sample) == before
 
 
-def test_undo_of_what_has_changed_is_status_3(env: dict[str, str], sample: Path) -> None:
+def test_undo_of_a_changed_file_is_status_3(env: dict[str, str], sample: Path) -> None:
     run(env, "reconcile", *places(sample), "--apply")
     changed = next(sample.rglob("*.corrupted-bak"))
     row = changed.with_name(changed.name.removesuffix(".corrupted-bak"))
@@ -367,7 +367,7 @@ def test_undo_of_what_has_changed_is_status_3(env: dict[str, str], sample: Path)
     assert run(env, "undo", "20200101T000000Z-0000").returncode == 2
 
 
-def test_a_damaged_journal_is_said_and_the_others_shown(env: dict[str, str], sample: Path) -> None:
+def test_a_damaged_journal_is_reported_and_the_others_are_shown(env: dict[str, str], sample: Path) -> None:
     run(env, "reconcile", *places(sample), "--apply")
     [journal] = Path(env["SESSSCAN_HOME"]).rglob("journal.jsonl")
     journal.write_bytes(b"rubbish\n" + journal.read_bytes())
@@ -380,8 +380,8 @@ def test_a_damaged_journal_is_said_and_the_others_shown(env: dict[str, str], sam
 # The terminal
 
 
-def hostile(sample: Path) -> None:
-    """Puts orders to the terminal into every title and path of a store."""
+def add_control_characters(sample: Path) -> None:
+    """Put control characters into every title and path of a store."""
     for path in (sample / "projects").glob("*/*.jsonl"):
         time = path.stat().st_mtime_ns
         content = path.read_bytes().replace(
@@ -393,8 +393,8 @@ def hostile(sample: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals")
 @pytest.mark.parametrize("columns", [50, 80, 120])
-def test_on_a_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
-    hostile(sample)
+def test_colours_and_width_on_a_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
+    add_control_characters(sample)
     for name in ("COLUMNS", "NO_COLOR"):
         del env[name]
     env["TERM"] = "xterm-256color"

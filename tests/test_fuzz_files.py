@@ -1,8 +1,7 @@
-"""Every file that sessscan reads besides transcripts, in every state of damage: nobody falls over.
+"""Fuzz the readers of every file that sessscan reads besides transcripts.
 
-A valid file is damaged, in its bytes or in its values, and read by whoever reads it. What it makes of it
-is its own tests' business; here it must say so in its own words, or go on, and never anything else.
-`pytest -m thorough` tries many more.
+A valid file is damaged, in its bytes or in its values, and read. The reader must raise the error that it
+declares, or go on; what it makes of the file is tested elsewhere. `pytest -m thorough` tries many more.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ ODD = (
     "\x00", "\ud800", "\x1b[2J", "../../x", "/", "a" * 5_000, "2026-13-45T99:99:99Z", [], {}, [[]], {"": {}},
     VICTIM.format(0), f"local_{VICTIM.format(0)}",
 )  # fmt: skip
-"""Values that are never meant."""
+"""Values that no program writes there."""
 
 fuzzed = partial(examples, 60, thorough=500, ignore=(HealthCheck.too_slow, HealthCheck.data_too_large))
 
 
 def places_in(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value of a document."""
+    """Yield the path to every value of a document."""
     yield path
     if isinstance(document, dict | list):
         for key, value in list(document.items() if isinstance(document, dict) else enumerate(document)):
@@ -53,7 +52,7 @@ def places_in(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, 
 
 
 def change(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """The document with another value in one place; without the place, where the value is `...`."""
+    """Return the document with another value in one place; with `...` without that place."""
     if not path:
         return None if value is ... else value
     inner = document
@@ -68,7 +67,7 @@ def change(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 @st.composite
 def documents(draw: st.DrawFn, whole: Any) -> Any:
-    """A document with one to three values that are not what they should be."""
+    """Generate a document with one to three wrong values."""
     document = copy.deepcopy(whole)
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(places_in(document))))
@@ -78,7 +77,7 @@ def documents(draw: st.DrawFn, whole: Any) -> Any:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """Bytes that were cut, zeroed, overwritten, doubled or interrupted."""
+    """Generate bytes that were cut, zeroed, overwritten, doubled or interrupted."""
     data = whole
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
@@ -94,16 +93,16 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 @st.composite
 def either(draw: st.DrawFn, whole: Any) -> bytes:
-    """A file whose bytes or whose values are damaged."""
+    """Generate a file whose bytes or whose values are damaged."""
     if draw(st.booleans()):
         return draw(damaged(compact(whole)))
     return json.dumps(draw(documents(whole))).encode()
 
 
-class Ground(ExitStack):
-    """A place of its own for each file that is tried."""
+class NewPlace(ExitStack):
+    """A new `Place` and a new state folder for each file that is tried."""
 
-    def __enter__(self) -> Ground:
+    def __enter__(self) -> NewPlace:
         super().__enter__()
         folder = Path(self.enter_context(tempfile.TemporaryDirectory()))
         self.enter_context(mock.patch.dict(os.environ, SESSSCAN_HOME=str(folder / "state")))
@@ -140,41 +139,41 @@ INDEX = {
 
 
 @fuzzed(either(ROW))
-def test_rows_and_what_lies_beside_them(content: bytes) -> None:
-    with Ground() as ground:
+def test_rows_and_the_files_beside_them(content: bytes) -> None:
+    with NewPlace() as new:
         for suffix in (".json", ".json.tmp", ".json.bak"):
-            ground.place.put(name(1) + suffix, content)
-        ground.place.put(name(2) + ".json", content)
-        # A damaged row may come to name the lost one's transcript: what is held then stays as it was.
-        before = {path: path.read_bytes() for path in ground.place.store.iterdir()}
-        ground.place.plan().apply(force=True)
+            new.place.put(name(1) + suffix, content)
+        new.place.put(name(2) + ".json", content)
+        # A damaged row may come to name the lost one's transcript. Then that is held and stays as it was.
+        before = {path: path.read_bytes() for path in new.place.store.iterdir()}
+        new.place.plan().apply(force=True)
         while (run := choose(None)) is not None:
             assert undo(run, force=True).exit_status == 0
-        assert {path: path.read_bytes() for path in ground.place.store.iterdir()} == before
+        assert {path: path.read_bytes() for path in new.place.store.iterdir()} == before
 
 
 @fuzzed(either(WORKTREES))
 def test_worktree_files(content: bytes) -> None:
-    with Ground() as ground:
-        (ground.place.user_data / "git-worktrees.json").write_bytes(content)
-        ground.place.plan()
+    with NewPlace() as new:
+        (new.place.user_data / "git-worktrees.json").write_bytes(content)
+        new.place.plan()
 
 
 @fuzzed(either(INDEX))
 def test_index_files(content: bytes) -> None:
-    with Ground() as ground:
-        index = ground.place.project / "sessions-index.json"
+    with NewPlace() as new:
+        index = new.place.project / "sessions-index.json"
         index.write_bytes(content)
-        plan = ground.place.plan(rebuild_index=True)
+        plan = new.place.plan(rebuild_index=True)
         for action in plan.actions:
             if action.path == str(index) and action.status == "planned":
                 json.loads(action.content)
 
 
 def a_plan() -> Any:
-    with Ground() as ground:
-        path = ground.place.outside / "plan"
-        ground.place.plan().save(path)
+    with NewPlace() as new:
+        path = new.place.outside / "plan"
+        new.place.plan().save(path)
         return json.loads(path.read_bytes())
 
 
@@ -196,16 +195,16 @@ def test_plans_whose_bytes_are_damaged(content: bytes) -> None:
 
 
 def read_plan(content: bytes) -> None:
-    with Ground() as ground:
-        path = ground.place.outside / "plan"
+    with NewPlace() as new:
+        path = new.place.outside / "plan"
         path.write_bytes(content)
         with suppress(PlanFileError):
             Plan.load(path)
 
 
 def a_journal() -> list[Any]:
-    with Ground() as ground:
-        ground.place.mended()
+    with NewPlace() as new:
+        new.place.apply_and_undo()
         [run] = journal.runs()[0]
         return [json.loads(line) for line in run.journal.read_bytes().splitlines()]
 
@@ -225,7 +224,7 @@ def test_journals_whose_bytes_are_damaged(content: bytes) -> None:
 
 
 def read_journal(content: bytes) -> None:
-    with Ground():
+    with NewPlace():
         folder = home() / "runs" / str(JOURNAL[0]["run"])
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").write_bytes(content)

@@ -1,4 +1,4 @@
-"""What each command says of itself: whole, within the terminal, with an example that works."""
+"""Test `--help`: complete, within the terminal, with an example that works."""
 
 from __future__ import annotations
 
@@ -32,47 +32,48 @@ NOT_RUN = {
 
 @pytest.fixture
 def help_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What `sessscan COMMAND --help` prints on a terminal of so many columns."""
+    """A function that returns what `sessscan COMMAND --help` prints on a terminal of so many columns."""
 
-    def ask(command: str, columns: int = 80) -> str:
+    def help_text(command: str, columns: int = 80) -> str:
         monkeypatch.setenv("COLUMNS", str(columns))
         context = ROOT.context_class(ROOT, info_name="sessscan")
         if not command:
             return ROOT.get_help(context) + "\n"
-        asked = ROOT.commands[command]
-        return asked.get_help(asked.context_class(asked, info_name=command, parent=context)) + "\n"
+        chosen = ROOT.commands[command]
+        return chosen.get_help(chosen.context_class(chosen, info_name=command, parent=context)) + "\n"
 
-    return ask
+    return help_text
 
 
 def example(text: str) -> str:
-    """The command line at the end."""
+    """Return the example, the command line at the end of a help text."""
     last = text.rstrip("\n").rsplit("\n", 1)[-1]
     assert last.startswith("  Example: sessscan"), last
     return last.removeprefix("  Example: ")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_it_says_what_there_is_to_know(help_of: Callable[..., str], command: str) -> None:
+def test_help_describes_the_command_and_every_option(help_of: Callable[..., str], command: str) -> None:
     text = help_of(command)
     usage, summary = text.split("\n\n")[:2]
     assert (usage.startswith("Usage: ") and usage.endswith(("[OPTIONS]", "..."))) or "[" in usage
     assert re.match(r"  [A-Z].*\.", summary, re.DOTALL), "a sentence that says what it does"
     assert example(text)
+    assert "Exit status: 0 " in " ".join(text.split())
     described = ROOT.commands[command] if command else ROOT
     for param in described.params:
-        assert getattr(param, "help", None), f"{command} {param.name}: nothing is said of it"
+        assert getattr(param, "help", None), f"{command} {param.name}: it has no description"
     for option in (name for param in described.params for name in param.opts if name.startswith("-")):
         assert re.search(rf"(^|\s){re.escape(option)}[\s,]", text), option
 
 
-def test_the_list_of_commands_is_whole(help_of: Callable[..., str]) -> None:
+def test_the_list_of_commands_is_complete(help_of: Callable[..., str]) -> None:
     listed = re.findall(r"^  ([a-z-]+) +[A-Z].*\.$", help_of("").split("Commands:")[1], re.MULTILINE)
     assert listed == COMMANDS[1:]
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
-def test_it_keeps_to_the_terminal(help_of: Callable[..., str], columns: int) -> None:
+def test_help_keeps_to_the_width_of_the_terminal(help_of: Callable[..., str], columns: int) -> None:
     wide = {command: " ".join(help_of(command).split()) for command in COMMANDS}
     for command, words in wide.items():
         text = help_of(command, columns)
@@ -84,20 +85,20 @@ def test_it_keeps_to_the_terminal(help_of: Callable[..., str], columns: int) -> 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_its_example_parses(help_of: Callable[..., str], command: str) -> None:
+def test_the_example_of_each_command_parses(help_of: Callable[..., str], command: str) -> None:
     words = shlex.split(example(help_of(command)), comments=True)
     words = words[: next((at for at, word in enumerate(words) if word in (">", "|")), len(words))]
     assert words[0] == "sessscan"
     name, given = words[1], words[2:]
     assert not command or name == command
-    # Raises where an option or a value is none.
+    # Raises for an unknown option or value.
     ROOT.commands[name].make_context(name, list(given))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no shell")
 def test_each_example_runs(someone: dict[str, str], help_of: Callable[..., str], tmp_path: Path) -> None:
-    """At home with somebody whose sessions are the sample's, one after the other."""
+    """Run them one after the other, for a user whose sessions are those of the sample."""
     place = tmp_path / "here"
     place.mkdir()
     transcript = next((Path(someone["HOME"]) / ".claude" / "projects").glob("*/*.jsonl"))
@@ -116,7 +117,7 @@ def test_each_example_runs(someone: dict[str, str], help_of: Callable[..., str],
             check=False,
             timeout=120,
         )
-        # 1: errors stand, for the sample is damaged.
+        # 1: the sample has errors.
         assert result.returncode in (0, 1), f"{line}: {result.stderr}"
         assert "Traceback" not in result.stderr
         done += 1
@@ -125,21 +126,36 @@ def test_each_example_runs(someone: dict[str, str], help_of: Callable[..., str],
     assert (place / "sample" / "Claude").is_dir()
 
 
-def test_reasons_are_of_commands_that_there_are() -> None:
-    # `watch` may not be built into every version.
-    assert set(NOT_RUN) - {"watch"} <= set(COMMANDS)
+def test_the_examples_that_are_not_run_belong_to_commands() -> None:
+    assert set(NOT_RUN) <= set(COMMANDS)
+
+
+def test_the_formats_of_each_command() -> None:
+    offered = {
+        name: param.metavar
+        for name, command in ROOT.commands.items()
+        for param in command.params
+        if "--format" in param.opts
+    }
+    assert offered == {
+        **dict.fromkeys(("reconcile", "undo", "log", "snapshot", "snapshots", "restore"), "<text|json>"),
+        "watch": "<text|jsonl>",
+        "list": "<table|json|jsonl|csv>",
+        "scan": "<table|json|jsonl|csv|parquet|arrow>",
+        "events": "<table|jsonl|parquet|arrow>",
+    }
 
 
 @pytest.mark.parametrize(
     ("wrong", "meant"), [("reconsile", "reconcile"), ("sacn", "scan"), ("undoo", "undo")]
 )
-def test_a_command_that_is_none_is_told_its_nearest(env: dict[str, str], wrong: str, meant: str) -> None:
+def test_an_unknown_command_is_answered_with_the_nearest(env: dict[str, str], wrong: str, meant: str) -> None:
     result = run(env, wrong)
     assert (result.returncode, result.stdout) == (2, "")
     assert f"Did you mean '{meant}'?" in result.stderr or meant in result.stderr.split("Error:")[1]
 
 
-def test_alone_it_shows_its_help(env: dict[str, str]) -> None:
+def test_without_arguments_it_shows_its_help(env: dict[str, str]) -> None:
     result = run(env)
     assert result.returncode == 2
     assert "Commands:" in result.stderr and "Example: " in result.stderr
@@ -148,7 +164,7 @@ def test_alone_it_shows_its_help(env: dict[str, str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="shells of other platforms")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_installed(env: dict[str, str], shell: str) -> None:
-    # The shell is told by who started the program; the test tells it.
+    # Typer takes the shell from the parent process; here the test names it.
     code = (
         "import shellingham, sys; shellingham.detect_shell = lambda *a, **k: (sys.argv.pop(), '');"
         "sys.argv[0] = 'sessscan'; from sessscan.cli import main; main()"

@@ -1,6 +1,8 @@
-"""Attacks on whoever reads a store that somebody else may have written: each by its name, with the smallest
-input that makes it. Nothing hangs, nothing falls over, nothing outside the store is read through a name
-from inside it, or written; and a lost session next to the attack is put back all the same."""
+"""Attack the readers of a store that somebody else may have written, each time with the smallest input.
+
+Nothing hangs or crashes, nothing outside the store is written, or read through a name inside it, and a lost
+session beside the attack is put back all the same.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no such thi
 
 
 @pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Whatever waits for a FIFO's other end waits for ever: half a minute is enough for any of these."""
+def time_limit() -> Iterator[None]:
+    """Fail a test after half a minute: a read of a FIFO could wait for ever."""
     if sys.platform == "win32":
         yield
         return
@@ -51,7 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def picture(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """Everything in a folder: links as they are, contents, times, modes."""
+    """Return everything in a folder: links as they are, contents, times, modes."""
     found = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
@@ -61,21 +63,21 @@ def picture(folder: Path) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-# --- what is shown
+# --- output
 
-ORDERS = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\x08\u202egnp.exe\u2066\u2028\u200f\ufeff\x00\ud800[link=x]{0}%s"
+CONTROL = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\x08\u202egnp.exe\u2066\u2028\u200f\ufeff\x00\ud800[link=x]{0}%s"
 
 
-def test_orders_to_the_terminal_and_reversed_text_in_titles_and_names(place: Place) -> None:
-    place.talk(VICTIM.format(0), ORDERS)
+def test_control_characters_in_titles_and_names_do_not_reach_the_terminal(place: Place) -> None:
+    place.add_transcript(VICTIM.format(0), CONTROL)
     place.put(
-        f"local_{VICTIM.format(1)}.json", row(f"local_{VICTIM.format(1)}", "gone", title=ORDERS, cwd=ORDERS)
+        f"local_{VICTIM.format(1)}.json", row(f"local_{VICTIM.format(1)}", "gone", title=CONTROL, cwd=CONTROL)
     )
     if sys.platform != "win32":
         place.put("local_\x1b]2;x\x07\u202e.json", b"")
         (place.projects / "-\x1b[31m").mkdir()
         (place.projects / "-\x1b[31m" / f"{VICTIM.format(2)}.jsonl").write_bytes(
-            transcript(VICTIM.format(2), ORDERS)
+            transcript(VICTIM.format(2), CONTROL)
         )
     outputs = [place.command("reconcile"), place.command("reconcile", "--apply", "--force")]
     for arguments in (
@@ -95,22 +97,22 @@ def test_orders_to_the_terminal_and_reversed_text_in_titles_and_names(place: Pla
     assert b"owned" in outputs[0].stdout + outputs[1].stdout
 
 
-def test_json_output_of_the_same_is_json(place: Place) -> None:
-    place.talk(VICTIM.format(0), ORDERS)
+def test_json_output_with_such_a_title_is_valid(place: Place) -> None:
+    place.add_transcript(VICTIM.format(0), CONTROL)
     done = place.command("reconcile", "--format", "json")
     [action] = json.loads(done.stdout)["actions"]
-    assert action["row"]["title"] == ORDERS.replace("\ud800", "\ufffd")
+    assert action["row"]["title"] == CONTROL.replace("\ud800", "\ufffd")
     assert done.stdout.isascii() or not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", done.stdout)
 
 
-# --- names from inside that lead outside
+# --- names that lead out of the store
 
 TRAVERSALS = ("../../x", "..", "/etc/passwd", "..\\..\\x", "x\x00y", "", "a/b", "C:x", ".", "~")
 
 
 @pytest.mark.parametrize("cli", TRAVERSALS)
-def test_a_cli_session_id_that_leads_elsewhere(place: Place, cli: str) -> None:
-    # What it would lead to is a transcript that fits perfectly.
+def test_a_cli_session_id_that_is_a_path(place: Place, cli: str) -> None:
+    # A transcript that would match perfectly lies where the path leads.
     for target in (place.outside / "x.jsonl", place.projects / "x.jsonl", place.projects.parent / "x.jsonl"):
         target.write_bytes(transcript("x"))
     name = f"local_{VICTIM.format(1)}"
@@ -119,32 +121,32 @@ def test_a_cli_session_id_that_leads_elsewhere(place: Place, cli: str) -> None:
         f"local_{VICTIM.format(2)}.json", row(f"local_{VICTIM.format(2)}", cli, priorCliSessionIds=[cli])
     )
     before = picture(place.outside)
-    report = place.mended()
+    report = place.apply_and_undo()
     for action in report.actions:
         assert action.transcript is None or Path(action.transcript).parent == place.project, action
     assert picture(place.outside) == before
 
 
 @pytest.mark.parametrize("path", ["../../outside", "/", "", "/home/ada\x00", "\ud800", "/home/ada/../../etc"])
-def test_leases_and_worktrees_that_lead_elsewhere(place: Place, path: str) -> None:
+def test_leases_with_paths_that_lead_elsewhere(place: Place, path: str) -> None:
     lease = {"path": path, "leasedBy": f"local_{VICTIM.format(0)}", "createdAt": NOW, "branch": path}
     (place.user_data / "git-worktrees.json").write_bytes(
         compact({"worktrees": {"a": lease, "b": [lease], "c": 1}})
     )
     before = picture(place.outside)
-    place.mended()
+    place.apply_and_undo()
     assert picture(place.outside) == before
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 99, b"[" * 100_000, b'{"worktrees":' * 9, b"\xff\xfe{}", b"[1]"]
 )
-def test_a_worktree_file_that_is_none(place: Place, content: bytes) -> None:
+def test_a_malformed_worktree_file(place: Place, content: bytes) -> None:
     (place.user_data / "git-worktrees.json").write_bytes(content)
-    place.mended()
+    place.apply_and_undo()
 
 
-# --- something else where a file should be
+# --- other things in place of files
 
 
 @posix
@@ -157,7 +159,7 @@ def test_links_in_place_of_rows(place: Place) -> None:
     (place.store / f"local_{VICTIM.format(2)}.json").symlink_to(whole)
     (place.store / f"local_{VICTIM.format(3)}.json").symlink_to(place.outside / "nowhere")
     before = picture(place.outside)
-    report = place.mended()
+    report = place.apply_and_undo()
     linked = [finding.path for finding in report.findings if finding.rule == "linked"]
     assert len(linked) == 3
     assert not {action.path for action in report.actions if action.status == "applied"} & set(linked)
@@ -166,7 +168,7 @@ def test_links_in_place_of_rows(place: Place) -> None:
 
 @posix
 def test_links_in_place_of_temporaries_copies_and_backups(place: Place) -> None:
-    # A whole row, lying outside, offered as the app's own unfinished save, as a copy, and as a backup.
+    # A whole row outside the store, offered as the app's unfinished save, as a copy, and as a backup.
     lost = place.put(f"local_{VICTIM.format(1)}.json", bytes(100))
     bait = place.outside / "bait"
     bait.write_bytes(row(lost.stem, VICTIM.format(1), title="Bait"))
@@ -175,7 +177,7 @@ def test_links_in_place_of_temporaries_copies_and_backups(place: Place) -> None:
         Path(str(place.lost) + suffix).symlink_to(bait)
     (place.store / ".sessscan-1-ff").symlink_to(bait)
     before = picture(place.outside)
-    report = place.mended()
+    report = place.apply_and_undo()
     assert all("Bait" not in (action.row.get("title") or "") for action in report.actions)
     assert picture(place.outside) == before
     assert Path(str(place.lost) + ".corrupted-bak").is_symlink()
@@ -190,10 +192,10 @@ def test_links_in_place_of_folders(place: Place) -> None:
     (place.projects / "-linked").symlink_to(other.project)
     (place.projects / "-loop").symlink_to(place.projects)
     before = picture(place.outside)
-    report = place.mended()
+    report = place.apply_and_undo()
     assert all(action.path.startswith(str(place.user_data)) for action in report.actions)
     assert len({Path(action.path).resolve() for action in report.actions}) == len(report.actions)
-    assert picture(place.outside) == before, "and taken back behind the links too"
+    assert picture(place.outside) == before, "undone behind the links too"
 
 
 @posix
@@ -220,7 +222,7 @@ def test_fifos_and_devices_in_place_of_files(place: Place) -> None:
     assert sessscan.classify(place.store / names[0]).kind == "not-a-row"
     command = [sys.executable, "-m", "sessscan", "scan", str(place.projects)]
     assert subprocess.run(command, capture_output=True, timeout=20).returncode == 4
-    place.mended()
+    place.apply_and_undo()
 
 
 def test_folders_in_place_of_files(place: Place) -> None:
@@ -229,10 +231,10 @@ def test_folders_in_place_of_files(place: Place) -> None:
     (place.project / f"{VICTIM.format(3)}.jsonl").mkdir()
     (place.user_data / "git-worktrees.json").mkdir()
     Path(str(place.lost) + ".corrupted-bak").mkdir()
-    place.mended()
+    place.apply_and_undo()
 
 
-# --- too much of it
+# --- huge input
 
 
 def sparse(path: Path, size: int) -> Path:
@@ -248,7 +250,7 @@ def test_ten_gigabytes_of_zeros_for_a_row(place: Place) -> None:
     huge = sparse(place.store / f"local_{VICTIM.format(1)}.json", 10 << 30)
     begin = time.monotonic()
     assert sessscan.classify(huge).kind == "zero-filled"
-    report = place.mended()
+    report = place.apply_and_undo()
     assert time.monotonic() - begin < 25
     assert huge.stat().st_size == 10 << 30
     assert str(huge) in {finding.path for finding in report.findings}
@@ -266,18 +268,18 @@ def test_a_transcript_of_nothing_but_zeros(place: Place) -> None:
     long_ago(huge)
     scanned = sessscan.scan(huge)
     assert [(defect.kind, defect.length) for defect in scanned.defects] == [("nul-run", 256 << 20)]
-    place.mended()
+    place.apply_and_undo()
 
 
 def test_a_row_of_fifty_megabytes(place: Place) -> None:
     name = f"local_{VICTIM.format(1)}"
     place.put(f"{name}.json", row(name, VICTIM.format(5), title="x" * (50 << 20)))
-    report = place.mended()
+    report = place.apply_and_undo()
     assert "oversize" in {finding.rule for finding in report.findings}
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"sessionId":"x","a":['])
-def test_a_million_levels(place: Place, opening: bytes) -> None:
+def test_json_nested_a_million_levels_deep(place: Place, opening: bytes) -> None:
     deep = opening * 1_000_000
     name = f"local_{VICTIM.format(1)}"
     place.put(f"{name}.json", deep)
@@ -292,7 +294,7 @@ def test_a_million_levels(place: Place, opening: bytes) -> None:
     (place.project / f"{VICTIM.format(5)}.jsonl").write_bytes(nested)
     for number in (4, 5):
         long_ago(place.project / f"{VICTIM.format(number)}.jsonl")
-    place.mended()
+    place.apply_and_undo()
 
 
 def test_every_row_is_damaged(place: Place) -> None:
@@ -301,23 +303,23 @@ def test_every_row_is_damaged(place: Place) -> None:
         place.put(f"local_{number:08}-0000-4000-8000-000000000000.json", damages[number % 8])
         for number in range(400)
     ]
-    report = place.mended()
+    report = place.apply_and_undo()
     assert report.rows == len(rows) + 1
     assert {str(path) for path in rows} <= {finding.path for finding in report.findings}
 
 
 def test_a_title_of_a_megabyte_and_very_many_titles(place: Place) -> None:
-    place.talk(VICTIM.format(0), "x" * (1 << 20))
+    place.add_transcript(VICTIM.format(0), "x" * (1 << 20))
     with (place.project / f"{VICTIM.format(3)}.jsonl").open("wb") as file:
         file.write(compact({"type": "custom-title", "customTitle": "t", "sessionId": "s"}) + b"\n")
         file.write(b'{"type":"custom-title","customTitle":"t"}\n' * 100_000)
     done = place.command("reconcile")
     assert done.returncode == 1
     assert len(done.stdout) < 20_000
-    place.mended()
+    place.apply_and_undo()
 
 
-# --- whose it is, and what it is called
+# --- owners and names
 
 
 @posix
@@ -338,7 +340,7 @@ def test_files_of_other_owners_keep_their_owner_and_mode(place: Place) -> None:
 def test_files_that_may_not_be_read(tmp_path: Path, place: Place) -> None:
     theirs = place.put(f"local_{VICTIM.format(1)}.json", bytes(100))
     theirs.chmod(0)
-    secret = place.talk(VICTIM.format(2))
+    secret = place.add_transcript(VICTIM.format(2))
     secret.chmod(0)
     code = (
         "import json, os, sys\n"
@@ -372,18 +374,18 @@ def test_names_that_are_not_utf8(place: Place) -> None:
     folder.mkdir()
     (folder / f"{VICTIM.format(3)}.jsonl").write_bytes(transcript(VICTIM.format(3)))
     (folder / os.fsdecode(b"\xfe.jsonl")).write_bytes(transcript("x"))
-    place.mended()
+    place.apply_and_undo()
     for form in ("text", "json"):
         done = place.command("reconcile", "--format", form)
         assert done.returncode == 1 and b"Traceback" not in done.stderr
         done.stdout.decode("utf-8")
 
 
-# --- sessscan's own journal, as somebody may have left it
+# --- a damaged journal of sessscan
 
 
-def test_a_journal_of_nonsense(place: Place, tmp_path: Path) -> None:
-    place.mended()
+def test_a_journal_with_nonsense_in_it(place: Place, tmp_path: Path) -> None:
+    place.apply_and_undo()
     [run] = journal.runs()[0]
     lines = run.journal.read_bytes().splitlines(keepends=True)
     for path in ("/x\0y", "\ud800", "relative", "", "/"):
@@ -401,7 +403,7 @@ def test_a_journal_of_nonsense(place: Place, tmp_path: Path) -> None:
         assert journal.runs()[1]
 
 
-def test_buffers_of_every_damage_are_read_without_harm() -> None:
+def test_a_row_cut_anywhere_is_classified() -> None:
     whole = row(f"local_{VICTIM.format(0)}", VICTIM.format(0), title="é\ud83d\ude00\\u0000")
     for cut in range(len(whole)):
         for tail in (b"", b"\0" * 7, b"\xff", b"}", b'"', b"\\u"):

@@ -185,10 +185,10 @@ def test_indexes_are_rebuilt_only_if_asked_to(env: dict[str, str], sample: Path)
     assert "rebuild-index" not in {action["kind"] for action in json.loads(applied.stdout)["actions"]}
     assert index.read_text() == "{}"
     asked = run(env, "reconcile", *places(sample), "--rebuild-index", "--apply")
-    assert "written anew" in asked.stdout and "sessscan undo" in asked.stdout
+    assert "rebuilt" in asked.stdout and "sessscan undo" in asked.stdout
     assert asked.stdout.startswith("2 sessions are missing from the app: 2 held until you decide.")
     assert json.loads(index.read_bytes())["version"] == 1
-    assert "1 index written anew" in run(env, "log").stdout
+    assert "1 index rebuilt" in run(env, "log").stdout
     assert run(env, "undo").returncode == 0
     assert index.read_text() == "{}"
 
@@ -199,7 +199,7 @@ def test_indexes_are_rebuilt_without_any_store(env: dict[str, str], sample: Path
     arguments = ["--projects", sample / "projects", "--rebuild-index"]
     planned = run(env, "reconcile", *arguments)
     assert planned.returncode == 0
-    assert "no session store" in planned.stdout and "Write the old indexes anew" in planned.stdout
+    assert "no session store" in planned.stdout and "Rebuild the old indexes" in planned.stdout
     applied = run(env, "reconcile", *arguments, "--apply", "--format", "json")
     assert applied.returncode == 0
     assert [action["status"] for action in json.loads(applied.stdout)["actions"]] == ["applied"]

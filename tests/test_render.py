@@ -1,4 +1,4 @@
-"""What reaches a terminal: clean, within its width, in colour only where that is wanted."""
+"""Test what is printed: cleaned, within the width, and in colour only on a terminal."""
 
 import io
 import json
@@ -31,20 +31,20 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("text", "spelled"), HOSTILE.items())
-def test_hostile_text_is_spelled_out(text: str, spelled: str) -> None:
-    assert clean(text) == spelled
+@pytest.mark.parametrize(("text", "escaped"), HOSTILE.items())
+def test_control_characters_are_escaped(text: str, escaped: str) -> None:
+    assert clean(text) == escaped
 
 
 @pytest.mark.parametrize(
     "text", ["plain", "Résumé, 日本語 …", "👩‍👩‍👧 and 🏳️‍🌈", "می‌خواهم", "[bold]x[/y]", "a\xa0b"]
 )
-def test_honest_text_stays_as_it_is(text: str) -> None:
+def test_other_text_stays_as_it_is(text: str) -> None:
     assert clean(text) == text
 
 
 @given(st.text(st.characters()))
-def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
+def test_no_control_character_is_printed(text: str) -> None:
     stream = io.StringIO()
     page = Page(stream)
     page.prose(text, lead="* ", indent=2)
@@ -66,7 +66,7 @@ def test_folded_is_one_line() -> None:
 @pytest.mark.parametrize(
     "argument", ["plain", "it's", "a b", "$(x)", "", "a\x1b\x07'\\n", "caf\udce9", "日本", "\u202e", "-\n-"]
 )
-def test_a_command_can_be_typed_as_it_stands(argument: str) -> None:
+def test_a_suggested_command_can_be_typed_as_it_is(argument: str) -> None:
     line = command(
         [sys.executable, "-c", "import os,sys; sys.stdout.buffer.write(os.fsencode(sys.argv[1]))", argument]
     )
@@ -116,7 +116,7 @@ def test_paths_are_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue() == f"    path  {path}\nsee\n{'y' * 90}\nthere\n"
 
 
-def test_json_is_ascii_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_ascii_and_has_the_same_value(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"title": "\x1b\x7f\x9b\u202e\ud83d日"}
     data.print_json(value)
     shown = capsys.readouterr().out
@@ -132,8 +132,7 @@ def test_csv_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == 'a,b\n"x\\x1b,\\x0ay",\n'
 
 
-def test_the_source_of_the_project_says_nothing_of_colour_elsewhere() -> None:
-    """Only `render` knows of rich."""
+def test_only_render_uses_rich() -> None:
     import sessscan
 
     root = Path(sessscan.__file__).parent

@@ -1,4 +1,4 @@
-"""Pipes, colours, encodings and narrow terminals: the whole program, as shells and terminals use it."""
+"""Test the whole program in pipes and on terminals: colours, encodings, and widths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = {
     "json": ["scan", "SAMPLE", "--format", "json"],
     "text": ["reconcile", "--store", "SAMPLE/Claude", "--projects", "SAMPLE/projects"],
 }
-"""What prints, by a name."""
+"""Command lines that print something, by a name for each."""
 
 
 def program(name: str, sample: Path) -> list[str]:
@@ -40,7 +40,7 @@ def program(name: str, sample: Path) -> list[str]:
 
 @POSIX
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_pipe_that_nobody_reads(env: dict[str, str], sample: Path, name: str) -> None:
+def test_a_pipe_that_is_closed_at_once(env: dict[str, str], sample: Path, name: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -54,7 +54,7 @@ def test_a_pipe_that_nobody_reads(env: dict[str, str], sample: Path, name: str) 
 
 @POSIX
 @pytest.mark.parametrize("name", ["version", "rules", "text"])
-def test_no_stdout_at_all(env: dict[str, str], sample: Path, name: str) -> None:
+def test_without_stdout(env: dict[str, str], sample: Path, name: str) -> None:
     command = ["bash", "-c", '"$@" >&-', "bash", *program(name, sample)]
     ended = subprocess.run(command, stderr=subprocess.PIPE, env=env, check=False)
     assert (ended.returncode, ended.stderr) == (1 if name == "text" else 0, b"")
@@ -78,7 +78,7 @@ def test_colour_can_be_forced_but_a_pipe_is_never_cut(env: dict[str, str], sampl
     coloured = run(forced, "scan", sample)
     assert "\x1b[1m" in coloured.stdout
     assert coloured.stdout.replace("\x1b[1m", "").replace("\x1b[0m", "") == plain
-    assert coloured.stderr == "", "no progress where nobody looks"
+    assert coloured.stderr == "", "no progress in a pipe"
     assert run(forced | {"NO_COLOR": "1"}, "scan", sample).stdout == plain
 
 
@@ -92,14 +92,14 @@ def test_colour_can_be_forced_but_a_pipe_is_never_cut(env: dict[str, str], sampl
     ],
     ids=" ".join,
 )
-def test_what_an_encoding_lacks_is_spelled_out(
+def test_characters_that_the_encoding_lacks_are_escaped(
     env: dict[str, str], sample: Path, given: dict[str, str]
 ) -> None:
     path = next((sample / "projects").glob("*/*.jsonl"))
     title = '{"type":"custom-title","customTitle":"caf\\u00e9 \\u65e5 \\u2026"}\n'
     with path.open("a", encoding="ascii") as file:
         file.write(title)
-    # `run` would take the output for UTF-8.
+    # `run` would decode the output as UTF-8.
     for arguments in (["scan", str(path)], ["scan", str(path), "--format", "csv"], ["events", str(path)]):
         command = [sys.executable, "-m", "sessscan", *arguments]
         ended = subprocess.run(command, capture_output=True, env=env | given, check=False)
@@ -114,7 +114,7 @@ def test_what_an_encoding_lacks_is_spelled_out(
 
 @POSIX
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
-def test_tables_keep_to_the_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
+def test_tables_keep_to_the_width_of_the_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
     del env["COLUMNS"]
     path = next((sample / "projects").glob("*/*.jsonl"))
     with path.open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""A small store with one lost row that is easily put back, for those who attack it."""
+"""A small store with one lost row that is easy to put back, and helpers to attack it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def transcript(cli: str, title: str = "A title") -> bytes:
 
 
 class Place:
-    """A store with one lost row that is easily put back, the transcripts, and a house next door."""
+    """A store with one lost row that is easy to put back, its transcripts, and a folder outside of both."""
 
     def __init__(self, folder: Path) -> None:
         self.user_data, self.projects = folder / "Claude", folder / "projects"
@@ -55,14 +55,14 @@ class Place:
         for made in (self.store, self.project, self.outside):
             made.mkdir(parents=True)
         self.lost = self.put(f"local_{VICTIM.format(0)}.json", bytes(500))
-        self.talk(VICTIM.format(0))
+        self.add_transcript(VICTIM.format(0))
 
     def put(self, name: str, content: bytes) -> Path:
         path = self.store / name
         path.write_bytes(content)
         return path
 
-    def talk(self, cli: str, title: str = "A title") -> Path:
+    def add_transcript(self, cli: str, title: str = "A title") -> Path:
         path = self.project / f"{cli}.jsonl"
         path.write_bytes(transcript(cli, title))
         return path
@@ -70,8 +70,8 @@ class Place:
     def plan(self, **more: Any) -> Any:
         return reconcile(self.user_data, self.projects, now=NOW, **more)
 
-    def mended(self) -> Any:
-        """Puts back what can be; the lost row is among it. Takes it back again, and gives the report."""
+    def apply_and_undo(self) -> Any:
+        """Apply a plan, check that the lost row is put back, undo the run, and return its report."""
         before = self.lost.read_bytes()
         report = self.plan().apply(force=True)
         action = next(action for action in report.actions if action.path == str(self.lost))

@@ -1,4 +1,4 @@
-"""The program as a user starts it, and what a folder looks like before and after."""
+"""Run the program as a user does, and compare folders before and after."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 
 def run(env: dict[str, str], *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `sessscan` with the arguments, in a pipe."""
     command = [sys.executable, "-m", "sessscan", *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=cwd, check=False, timeout=60
@@ -16,7 +17,7 @@ def run(env: dict[str, str], *arguments: object, cwd: Path | None = None) -> sub
 
 
 def picture(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file's content and time."""
+    """Return the content and the time of every file in a folder."""
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -25,12 +26,12 @@ def picture(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def places(sample: Path) -> list[str]:
-    """The options for a sample store."""
+    """Return the options for a sample store."""
     return ["--store", str(sample / "Claude"), "--projects", str(sample / "projects")]
 
 
 def on_a_terminal(env: dict[str, str], columns: int, *arguments: str) -> str:
-    """What the program sends to a real terminal of that width."""
+    """Return what the program sends to a real terminal of that width."""
     import fcntl
     import pty
     import struct

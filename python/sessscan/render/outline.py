@@ -1,4 +1,4 @@
-"""What there is to say of a plan or a report, whether on a terminal or on a page."""
+"""Sort a plan or a report into the parts that are shown, on a terminal and on the report's page."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..rules import BY_NAME
 from .text import counted, folded, when
 
 ELIMINATION = "by elimination"
-"""How sure a match is that rests on times alone: nothing else fits."""
+"""How certain a match is that rests on times alone."""
 
 
 class Outline:
-    """What belongs together, in the order in which it is told."""
+    """The parts of a plan or a report, each in the order in which it is shown."""
 
     def __init__(self, outcome: Plan | Report) -> None:
         self.outcome = outcome
@@ -32,25 +32,26 @@ class Outline:
             finding
             for finding in outcome.findings
             if finding.path not in handled
-            # What belongs to a session that is shown above says nothing new.
+            # These say nothing new about a session that is already shown.
             and not (finding.rule in ("leftover-tmp", "lost-lease") and finding.session_id in sessions)
             and not (finding.rule == "orphan" and finding.transcript in offered)
         ]
 
     def count(self, status: str) -> int:
+        """Return the number of actions with a status, those on indexes aside."""
         return sum(action.status == status for action in self.actions)
 
     def verdict(self) -> str:
-        """How it stands, in a sentence."""
+        """Say in one sentence what is wrong and what can be done."""
         planned = sum(action.kind == "restore" for action in self.actions if action.status == "planned")
-        stuck = sum(finding.severity == "error" for finding in self.others)
-        lost = sum(action.kind in ("restore", "hold") for action in self.outcome.actions) + stuck
+        beyond_repair = sum(finding.severity == "error" for finding in self.others)
+        lost = sum(action.kind in ("restore", "hold") for action in self.outcome.actions) + beyond_repair
         parts = [f"{planned:,} can be put back"] if planned else []
-        choice = sum(bool(action.candidates) for action in self.holds)
-        parts += [f"{choice:,} held until you decide"] if choice else []
-        if len(self.holds) > choice:
-            parts.append(f"{len(self.holds) - choice:,} held with nothing to go by")
-        parts += [f"{stuck:,} beyond repair"] if stuck else []
+        to_choose = sum(bool(action.candidates) for action in self.holds)
+        parts += [f"{to_choose:,} held until you decide"] if to_choose else []
+        if len(self.holds) > to_choose:
+            parts.append(f"{len(self.holds) - to_choose:,} held without candidates")
+        parts += [f"{beyond_repair:,} beyond repair"] if beyond_repair else []
         parts += [f"{count:,} {name}" for name in ("refused", "failed") if (count := self.count(name))]
         if self.count("applied"):
             text = f"{counted(self.count('applied'), 'session is', 'sessions are')} back"
@@ -64,7 +65,7 @@ class Outline:
         return f"{text}."
 
     def state(self, action: Action) -> str:
-        """What is wrong with the row, in a few words."""
+        """Say in a few words what is wrong with the row."""
         finding = self.states.get(action.path)
         if finding is None:
             return "not there"
@@ -73,56 +74,58 @@ class Outline:
 
 
 def certainty(action: Action) -> str:
-    """How sure the match is."""
+    """Say how certain the match is."""
     kinds = {evidence.kind for evidence in action.evidence}
     if "match" in kinds:
-        return "your word"
+        return "your choice"
     return ELIMINATION if kinds <= {"time"} else "certain"
 
 
-def how(action: Action) -> str:
-    """What the new row is made of."""
+def origin(action: Action) -> str:
+    """Say where the content of the new row comes from."""
     if any(evidence.kind == "own" for evidence in action.evidence):
         return "put back with its own content"
     if action.source == "tmp":
-        return "put back as the app's own unfinished save has it"
+        return "put back from the app's unfinished save"
     if action.source == "copy":
-        return "put back from a copy of it, brought up to date from its transcript"
+        return "put back from a copy, updated from its transcript"
     if action.source == "prefix":
-        return "put back from what is left of it, the rest from its transcript"
+        return "put back from what is left of it, with the rest from its transcript"
     if action.source == "snapshot":
-        return "put back as sessscan has seen it last"
-    return "made anew from its transcript"
+        return "put back from its snapshot"
+    return "rebuilt from its transcript"
 
 
 def short(text: str, action: Action) -> str:
-    """`text`, with files beside the row by their names alone."""
+    """Shorten the paths of files beside the row to their names."""
     return text.replace(f"{PurePath(action.path).parent}{os.sep}", "")
 
 
 def title_of(action: Action) -> str:
-    """The session's title, on one line."""
+    """Return the session's title, on one line."""
     title = action.row.get("title")
     return (folded(title) if isinstance(title, str) else "") or "(no title)"
 
 
 def folder_of(action: Action) -> str:
+    """Return the session's folder, or an empty text."""
     folder = action.row.get("cwd")
     return folder if isinstance(folder, str) else ""
 
 
 def time_of(action: Action, key: str) -> int | None:
-    """A time of the row to be written; rows that were put back whole may hold anything."""
+    """Return a time of the new row, in epoch ms. A row that is put back unchanged may hold anything there."""
     value = action.row.get(key)
     return int(value) if isinstance(value, int | float) and abs(value) < 1e15 else None
 
 
 def last_of(action: Action) -> int | None:
+    """Return when the session was last active, in epoch ms."""
     return time_of(action, "lastActivityAt")
 
 
 def period_of(action: Action) -> str:
-    """When the session was, and how long."""
+    """Say when the session took place, and with how many turns."""
     first, last = when(time_of(action, "createdAt")), when(last_of(action))
     if first and first[:10] == last[:10]:
         last = last[11:]

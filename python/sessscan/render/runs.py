@@ -1,4 +1,4 @@
-"""What was done and taken back, for people and scripts."""
+"""Show the runs, and what taking one back did: as text, and as documents for JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA_LOG = "sessscan.log/1"
 SCHEMA_UNDO = "sessscan.undo/1"
 
 _SHOWN = 20
-"""Files of a run that are named; of more, the number."""
+"""The most files of a run that are listed; of the others the number is shown."""
 
 _STATES = {
     "complete": "complete",
@@ -27,7 +27,7 @@ def print_log(runs: Sequence[Run], *, unreadable: int = 0) -> None:
     """Print the runs, newest first, as they are given. `unreadable`: how many could not be read."""
     page = Page()
     if not runs and not unreadable:
-        page.prose("sessscan has changed nothing here, or nothing that it knows of.")
+        page.prose("sessscan has changed nothing here, as far as it knows.")
     for number, run in enumerate(runs):
         if number:
             page.gap()
@@ -42,7 +42,7 @@ def log_document(runs: Sequence[Run]) -> dict[str, Any]:
 def _print_run(page: Page, run: Run) -> None:
     page.prose(f"{run.id}  {when(run.started_at)} UTC, {_STATES[run.state]}", style="bold")
     entries = run.in_effect or run.entries
-    page.prose(f"{_done(entries)}.", indent=2)
+    page.prose(f"{_changes(entries)}.", indent=2)
     for entry in entries[:_SHOWN]:
         page.prose(_label(entry), indent=2, lead="- ")
     if len(entries) > _SHOWN:
@@ -53,13 +53,13 @@ def _print_run(page: Page, run: Run) -> None:
         )
 
 
-def _done(entries: Sequence[Entry]) -> str:
+def _changes(entries: Sequence[Entry]) -> str:
     made = sum(entry.before is None for entry in entries)
     indexes = sum(entry.kind == "rebuild-index" for entry in entries)
-    mended = len(entries) - made - indexes
-    parts = [counted(mended, "row put back", "rows put back")] if mended else []
+    restored = len(entries) - made - indexes
+    parts = [counted(restored, "row put back", "rows put back")] if restored else []
     parts += [counted(made, "row made", "rows made")] if made else []
-    parts += [counted(indexes, "index written anew", "indexes written anew")] if indexes else []
+    parts += [counted(indexes, "index rebuilt", "indexes rebuilt")] if indexes else []
     return ", ".join(parts)
 
 
@@ -99,18 +99,18 @@ def print_undone(undone: Undone | None) -> None:
         page.prose(f"There is nothing to take back in run {undone.run}: it is taken back already.")
         return
     failed = [reversal for reversal in undone.reversals if reversal.status == "failed"]
-    done = len(undone.reversals) - len(failed)
+    restored = len(undone.reversals) - len(failed)
     if failed:
-        text = f"is taken back in part: {done:,} of {len(undone.reversals):,} files"
+        text = f"is taken back in part: {restored:,} of {len(undone.reversals):,} files"
     else:
-        text = f"is taken back: {counted(done, 'file is what it was', 'files are what they were')} before"
+        text = f"is taken back: {counted(restored, 'file is what it was', 'files are what they were')} before"
     page.prose(f"Run {undone.run} {text}.", style="bold")
     for reversal in undone.reversals:
         if reversal.error is not None:
             page.prose(f"{reversal.path}: {reversal.error}", indent=2, lead="! ", lead_style="red")
     if failed:
         page.gap()
-        page.prose("When the reason is gone, take the rest back with:")
+        page.prose("When the cause is fixed, take the rest back with:")
         page.whole(f"sessscan undo {undone.run}", indent=2, style="cyan")
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from .._core import __version__
 from ..model import Finding
-from ..render.outline import Outline, certainty, folder_of, how, last_of, short, title_of
+from ..render.outline import Outline, certainty, folder_of, last_of, origin, short, title_of
 from ..render.text import clean, command, counted, folded, size
 from ..rules import BY_NAME
 from .charts import charts
@@ -71,7 +71,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         charts=charts(facts),
         retry=lambda *more: _uncut(command(["sessscan", "reconcile", *given, *more])),
         certainty=certainty,
-        how=how,
+        origin=origin,
         short=short,
         title_of=title_of,
         folder_of=folder_of,
