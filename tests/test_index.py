@@ -88,6 +88,7 @@ def check(histories: list[History], home: Path, strict: bool, dice: Random) -> t
         home=home,
     )
     expected = sessscan.scan_many(paths, strict=strict)
+    assert [one.modified_at for one in found] == [one.modified_at for one in expected]
     if found != expected or [str(t.error) for t in found] != [str(t.error) for t in expected]:
         owners = [history for history in histories for _ in history.paths]
         for history, one, other in zip(owners, found, expected, strict=True):

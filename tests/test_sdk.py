@@ -221,7 +221,7 @@ def test_with_a_limit_no_more_files_are_read_than_needed(
     assert len(sessscan.list_sessions(limit=3, offset=1, index=True)) == 3
     assert [Path(path).stem for path in read] == [session_id(number) for number in (40, 39, 38, 37, 36)]
     read.clear()
-    assert sessscan.get_session_info(session_id(7)) is not None
+    assert sessscan.get_session_info(session_id(7), index=True) is not None
     assert len(read) == 1
 
 

@@ -158,7 +158,8 @@ class Transcript:
         """The timestamp of that record. Not in `to_dict`."""
     @property
     def modified_at(self) -> int | None:
-        """The file's mtime when it was opened for the scan; None for bytes and streams. Not in `to_dict`."""
+        """The file's mtime when it was opened for the scan; None for bytes and streams. Not in `to_dict`, and
+        not compared by `==`: it is of the file, not of its content."""
     @property
     def error(self) -> OSError | None:
         """Why the file could not be read (`scan_many`); all else is then empty."""
