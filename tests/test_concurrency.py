@@ -1,4 +1,4 @@
-"""Threads, forks, Ctrl-C, progress, memory: that a scan is a good citizen of the process it runs in."""
+"""Test scans with threads, forks, Ctrl-C and progress callbacks, of unreadable files, and their memory."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def lines(name: str, count: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Not pytest's own, which is kept for a while: what is in here is big."""
+    """Make a folder that is removed at once, unlike pytest's own: the files in it are big."""
     with tempfile.TemporaryDirectory(prefix="sessscan-test-") as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="module")
 def big(folder: Path) -> Path:
-    """A transcript of 300 MB."""
+    """Make a transcript of 300 MB."""
     path = folder / "big.jsonl"
     block = lines("big", 2_000)
     with path.open("wb") as file:
@@ -58,7 +58,7 @@ def big(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def middling(folder: Path) -> Path:
-    """One that takes some tenths of a second to scan strictly."""
+    """Make a transcript that takes some tenths of a second to scan strictly."""
     path = folder / "middling.jsonl"
     path.write_bytes(lines("middling", 2_000) * 160)
     return path
@@ -66,7 +66,7 @@ def middling(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def zeros(folder: Path) -> Path:
-    """One of 1 GB that a crash has left full of zeros."""
+    """Make a transcript of 1 GB of zeros, as a crash leaves it."""
     path = folder / "zeros.jsonl"
     with path.open("wb") as file:
         file.truncate(1_000_000_000)
@@ -75,7 +75,7 @@ def zeros(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long_lines(folder: Path) -> Path:
-    """Some lines as long as the longest ever seen."""
+    """Make a transcript with lines as long as the longest ever seen."""
     path = folder / "line.jsonl"
     with path.open("wb") as file:
         for _ in range(16):
@@ -85,7 +85,7 @@ def long_lines(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def torn_line(folder: Path) -> Path:
-    """One line of 300 MB that does not end."""
+    """Make a transcript of one line of 300 MB that does not end."""
     path = folder / "torn.jsonl"
     with path.open("wb") as file:
         file.write(b'{"type":"user","filler":"')
@@ -102,7 +102,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.p
 
 
 def run(script: str, *arguments: object, timeout: float = 60) -> str:
-    """What a script of its own process printed."""
+    """Return what a script printed that runs in a process of its own."""
     done = subprocess.run(
         child(script, *arguments), env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout
     )
@@ -113,7 +113,7 @@ def run(script: str, *arguments: object, timeout: float = 60) -> str:
 # --- Threads ----------------------------------------------------------------------------------------------
 
 
-def test_ten_threads_at_once(tmp_path: Path) -> None:
+def test_ten_threads_scan_at_once(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.jsonl" for number in range(5)]
     for path, count in zip(paths, (0, 1, 40, 3_000, 9_000), strict=True):
         path.write_bytes(lines(path.stem, count))
@@ -134,7 +134,7 @@ def test_ten_threads_at_once(tmp_path: Path) -> None:
             done.result()
 
 
-def test_one_stream_read_by_many_threads(tmp_path: Path) -> None:
+def test_many_threads_read_one_stream(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines("a", 5_000))
     expected = [event.offset for event in sessscan.events(path, ("timestamp",))]
@@ -145,7 +145,7 @@ def test_one_stream_read_by_many_threads(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-def test_other_threads_go_on_meanwhile(middling: Path) -> None:
+def test_other_threads_run_during_a_scan(middling: Path) -> None:
     ticks: list[float] = []
     over = threading.Event()
 
@@ -164,13 +164,13 @@ def test_other_threads_go_on_meanwhile(middling: Path) -> None:
     meanwhile = [began, *(moment for moment in ticks if began < moment < began + took), began + took]
     longest = max(after - before for before, after in itertools.pairwise(meanwhile))
     assert took > 0.05, "it was over too soon to tell"
-    # Were the lock held, nothing would have ticked from the beginning to the end.
+    # If the scan held the interpreter lock, the other thread would not have run meanwhile.
     assert longest < took / 2
     assert len(meanwhile) > 10
 
 
 @linux
-def test_no_more_threads_than_were_asked_for(middling: Path) -> None:
+def test_a_scan_starts_no_more_threads_than_requested(middling: Path) -> None:
     script = """
         import os, sys, sessscan
         for threads in (1, 3):
@@ -189,7 +189,7 @@ def test_no_more_threads_than_were_asked_for(middling: Path) -> None:
     assert int(after) == 1, "threads that outlive their scan would be lost in a fork"
 
 
-def test_more_threads_than_there_can_be(tmp_path: Path) -> None:
+def test_a_scan_gets_by_with_fewer_threads(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.jsonl" for number in range(200)]
     for path in paths:
         path.write_bytes(lines("a", 300))
@@ -201,13 +201,13 @@ def test_more_threads_than_there_can_be(tmp_path: Path) -> None:
 
 
 @unix
-def test_a_forked_child_scans_too(tmp_path: Path) -> None:
+def test_a_forked_child_can_scan(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.jsonl").write_bytes(lines("a", 100 if number else 9_000))
     script = """
         import os, pathlib, signal, sys, threading, warnings
         import sessscan
-        warnings.simplefilter("ignore")  # of forks among threads, which is what is tried here
+        warnings.simplefilter("ignore")  # it warns of forks with threads, which is what this tests
         paths = sorted(pathlib.Path(sys.argv[1]).iterdir())
         expected = sessscan.scan_many(paths, threads=4)
         over = threading.Event()
@@ -235,7 +235,7 @@ def records_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("how", multiprocessing.get_all_start_methods())
-def test_multiprocessing(tmp_path: Path, how: str) -> None:
+def test_pools_of_processes_can_scan(tmp_path: Path, how: str) -> None:
     paths = [tmp_path / f"{number}.jsonl" for number in range(6)]
     for path in paths:
         path.write_bytes(lines("a", 3_000))
@@ -260,10 +260,10 @@ SCANS = {
 @pytest.mark.alone
 @unix
 @pytest.mark.parametrize("how", SCANS)
-def test_ctrl_c(big: Path, how: str) -> None:
+def test_ctrl_c_ends_a_scan(big: Path, how: str) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_AS, (now(), now()))" if how.startswith("no map") else ""
     latency = interrupted(SCANS[how], big, limit)
-    assert latency < 0.4  # 0.1 on a machine that has nothing else to do
+    assert latency < 0.4  # 0.1 on an idle machine
 
 
 @pytest.mark.alone
@@ -294,7 +294,7 @@ def test_ctrl_c_in_a_line_that_does_not_end(torn_line: Path, strict: bool) -> No
 
 
 def interrupted(scan: str, path: Path, setup: str = "") -> float:
-    """How long a scan goes on after Ctrl-C, in seconds; of three tries the best: machines are busy."""
+    """Return how many seconds a scan goes on after Ctrl-C, the best of three tries: machines are busy."""
     script = f"""
         import resource, sys, time
         import sessscan
@@ -331,7 +331,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_progress(middling: Path, tmp_path: Path, threads: int) -> None:
+def test_progress_is_reported(middling: Path, tmp_path: Path, threads: int) -> None:
     small = tmp_path / "small.jsonl"
     small.write_bytes(lines("small", 10))
     paths = [middling, small, middling]
@@ -373,7 +373,7 @@ def test_progress_ends_at_its_total(tmp_path: Path, contents: list[bytes | None]
 
 @pytest.mark.alone
 @pytest.mark.parametrize("threads", [1, 3])
-def test_what_progress_raises_ends_the_scan(big: Path, threads: int) -> None:
+def test_an_exception_of_progress_ends_the_scan(big: Path, threads: int) -> None:
     calls = []
 
     def progress(done: int, total: int) -> None:
@@ -384,13 +384,13 @@ def test_what_progress_raises_ends_the_scan(big: Path, threads: int) -> None:
     with pytest.raises(Stop):
         sessscan.scan_many([big] * 50, threads=threads, strict=True, progress=progress)
     assert len(calls) == 1
-    assert time.perf_counter() - began < 5  # all of it takes minutes
+    assert time.perf_counter() - began < 5  # the whole scan takes minutes
 
 
 # --- What is no transcript --------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_scanned_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_scanned_has_an_error_and_does_not_stop_the_rest(tmp_path: Path) -> None:
     good = tmp_path / "good.jsonl"
     good.write_bytes(lines("good", 3))
     plain = tmp_path / "plain"
@@ -431,7 +431,7 @@ def test_what_cannot_be_scanned_is_told_and_does_not_stop_the_rest(tmp_path: Pat
 
 
 @unix
-def test_what_may_not_be_read(folder: Path) -> None:
+def test_a_file_without_permission_has_an_error(folder: Path) -> None:
     shut = folder / "shut.jsonl"
     shut.write_bytes(b"{}\n")
     shut.chmod(0)
@@ -451,7 +451,7 @@ def test_what_may_not_be_read(folder: Path) -> None:
 
 @unix
 @pytest.mark.parametrize("kind", ["fifo", "socket", "/dev/zero", "/proc/self/mem"])
-def test_what_is_no_regular_file_neither_blocks_nor_goes_on_for_ever(tmp_path: Path, kind: str) -> None:
+def test_other_than_regular_files_neither_block_nor_read_for_ever(tmp_path: Path, kind: str) -> None:
     path = Path(kind)
     if kind == "fifo":
         path = tmp_path / "fifo.jsonl"

@@ -1,4 +1,4 @@
-"""The index: whatever happens to the files and to itself, what it answers is what a full scan answers."""
+"""Test that scans with the index give what full scans give, whatever happens to files and index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ STEPS_EACH = 8
 
 
 @rounds(300, thorough=3_000)
-def test_every_history_ends_with_what_a_full_scan_says(tmp_path: Path, seed: int, rounds: int) -> None:
+def test_after_every_history_the_index_gives_what_a_full_scan_gives(
+    tmp_path: Path, seed: int, rounds: int
+) -> None:
     read, whole, happened = 0, 0, Counter[str]()
     for first in range(0, rounds, SIDE_BY_SIDE):
         batch = tmp_path / str(first)
@@ -48,7 +50,7 @@ def test_every_history_ends_with_what_a_full_scan_says(tmp_path: Path, seed: int
                 for history in histories:
                     history.step()
             if dice.random() < 0.8:
-                time.sleep(TICK)  # else the index must see that it cannot tell
+                time.sleep(TICK)  # otherwise the index must notice that the stamps are not conclusive
             hurt(tmp_path / "home" / "index.db", dice)
             more, bytes_there = check(histories, tmp_path / "home", strict, dice)
             read, whole = read + more, whole + bytes_there
@@ -56,12 +58,12 @@ def test_every_history_ends_with_what_a_full_scan_says(tmp_path: Path, seed: int
             happened.update(said.split()[0] for said in history.said)
         shutil.rmtree(batch)
     assert set(happened) == {name for name, _ in STEPS}
-    # It is an index that answered, not scans of everything.
+    # The index was used: not everything was read.
     assert read < 0.75 * whole, f"{read} bytes read of {whole}"
 
 
 def hurt(database: Path, dice: Random) -> None:
-    """Now and then the index is lost, cut, or full of something else."""
+    """Remove, cut or damage the index now and then."""
     kind = dice.random()
     if kind > 0.05 or not database.exists():
         return
@@ -77,7 +79,7 @@ def hurt(database: Path, dice: Random) -> None:
 
 
 def check(histories: list[History], home: Path, strict: bool, dice: Random) -> tuple[int, int]:
-    """Both answers are the same; how many bytes the index read, and how many there are."""
+    """Check that both scans give the same. Return how many bytes the index read, and how many there are."""
     told: list[int] = []
     paths = [path for history in histories for path in history.paths]
     found = index.scan_many(
@@ -110,7 +112,7 @@ def record(number: int, words: int = 40) -> bytes:
 
 @pytest.fixture
 def transcripts(tmp_path: Path) -> list[Path]:
-    """Of 4 MB in all, one of them of 3 MB."""
+    """Make transcripts of 4 MB in all, one of them of 3 MB."""
     (tmp_path / "t").mkdir()
     paths = [tmp_path / "t" / f"{number}.jsonl" for number in range(20)]
     for number, path in enumerate(paths):
@@ -131,7 +133,7 @@ CALLS = "open,openat,read,pread64,readv,preadv,preadv2,mmap"
 
 
 def read_by_another_process(home: Path, paths: list[Path], log: Path) -> tuple[list[dict[str, Any]], int]:
-    """What the index says there, and how many bytes of these files were read or mapped."""
+    """Return what a scan with the index gives in another process, and how many bytes it read or mapped."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("no strace: it tells what is read")
@@ -187,9 +189,9 @@ def test_only_what_is_new_is_read(transcripts: list[Path], tmp_path: Path) -> No
     said, count = read_by_another_process(home, transcripts, log)
     assert said == [sessscan.scan(path).to_dict() for path in transcripts]
     assert said[7]["custom_title"] == "End"
-    # The new part, the pages that tell that it is the same file, and those that will tell it the next time.
+    # The new part, the pages of the old fingerprint, and those of the new one.
     pages = 2 * 8 * 4096
-    assert len(more) <= count <= len(more) + pages + 64 * 1024  # where a map begins is a multiple of that
+    assert len(more) <= count <= len(more) + pages + 64 * 1024  # maps begin at multiples of that
 
 
 def test_an_unfinished_line_is_read_again_with_its_end(transcripts: list[Path], tmp_path: Path) -> None:
@@ -202,8 +204,8 @@ def test_an_unfinished_line_is_read_again_with_its_end(transcripts: list[Path], 
     assert found.custom_title == "A" and found.records == 152 and not found.defects
 
 
-def test_changes_faster_than_the_clock_ticks(tmp_path: Path) -> None:
-    """Where the clock of the file system is coarse neither size nor times tell of them."""
+def test_changes_within_a_tick_of_the_clock_are_seen(tmp_path: Path) -> None:
+    """Where the clock of the file system is coarse, neither size nor times show these changes."""
     path, home = tmp_path / "s.jsonl", tmp_path / "home"
     path.write_bytes(b'{"type":"custom-title","customTitle":"0000"}\n')
     for number in range(500):
@@ -213,8 +215,8 @@ def test_changes_faster_than_the_clock_ticks(tmp_path: Path) -> None:
         assert index.scan(path, home=home).custom_title == f"{number:04}"
 
 
-def test_what_was_written_just_before_is_read_again(tmp_path: Path) -> None:
-    """Once: a change in the same tick would not show."""
+def test_a_file_written_just_before_is_read_again(tmp_path: Path) -> None:
+    """It is read again once, since a change in the same tick would not show."""
     path, home = tmp_path / "s.jsonl", tmp_path / "home"
     for _ in range(200):  # a busy machine may need longer than a tick from one line to the next
         path.write_bytes(record(1))
@@ -228,7 +230,7 @@ def test_what_was_written_just_before_is_read_again(tmp_path: Path) -> None:
     assert bytes_read([path], home) == 0
 
 
-def test_an_index_that_can_only_be_read(
+def test_a_read_only_index_is_used(
     transcripts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -243,11 +245,11 @@ def test_an_index_that_can_only_be_read(
     with transcripts[0].open("ab") as file:
         file.write(record(7))
     for _ in range(2):
-        assert 0 < bytes_read(transcripts, home) < 1000  # known as far as it was, and not kept
+        assert 0 < bytes_read(transcripts, home) < 1000  # what was known is used, what is new is not kept
 
 
-def test_a_leaf_in_what_is_not_read_again(tmp_path: Path) -> None:
-    """An old `summary` that is appended may name a record of the part that was read long ago."""
+def test_a_leaf_in_the_part_that_is_not_read_again_is_found(tmp_path: Path) -> None:
+    """An appended `summary` may name a record of the part that was read before."""
     path = tmp_path / "s.jsonl"
     path.write_bytes(b"".join(record(line) for line in range(300)))
     for leaf in ("u7", "foreign", "late", "u299"):
@@ -262,8 +264,8 @@ def test_a_leaf_in_what_is_not_read_again(tmp_path: Path) -> None:
     assert index.scan(path, home=tmp_path / "home") == sessscan.scan(path)
 
 
-def test_a_file_in_ranges(tmp_path: Path) -> None:
-    """One that several threads share, and then grows: the state is that of all its parts."""
+def test_a_file_scanned_in_ranges_goes_on_from_its_state(tmp_path: Path) -> None:
+    """A file that several threads scanned has the state of all its parts: it grows afterwards."""
     path = tmp_path / "s.jsonl"
     block = b"".join(record(line, 2000) for line in range(500))
     with path.open("wb") as file:
@@ -285,7 +287,7 @@ def test_a_file_in_ranges(tmp_path: Path) -> None:
 
 
 def bytes_read(paths: list[Path], home: Path, threads: int | None = None) -> int:
-    """How many bytes the index reads; what it answers is right."""
+    """Return how many bytes a scan with the index reads, and check what it gives."""
     told: list[int] = []
     found = index.scan_many(paths, threads=threads, home=home, progress=lambda done, total: told.append(done))
     assert found == sessscan.scan_many(paths)
@@ -295,7 +297,7 @@ def bytes_read(paths: list[Path], home: Path, threads: int | None = None) -> int
 OTHER_BUILD = "substr(entries, 1, 8) || randomblob(8) || substr(entries, 17)"
 
 
-def test_what_is_no_index_is_replaced(transcripts: list[Path], tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_index_is_replaced(transcripts: list[Path], tmp_path: Path) -> None:
     home = tmp_path / "home"
     database = home / "index.db"
     size = bytes_read(transcripts, home)
@@ -320,12 +322,12 @@ def test_what_is_no_index_is_replaced(transcripts: list[Path], tmp_path: Path) -
         lambda: database.write_bytes(b"no database at all" * 1000),
         lambda: database.write_bytes(whole[:100] + bytes(len(whole) - 100)),
         lambda: os.truncate(database, len(whole) // 2),
-        execute("PRAGMA user_version = 99"),  # of a newer sessscan
+        execute("PRAGMA user_version = 99"),  # written by a newer sessscan
         execute("DROP TABLE shard", "CREATE TABLE shard (id TEXT)"),
         execute("UPDATE shard SET entries = 7, states = 'text'"),
         execute("UPDATE shard SET entries = states, states = entries"),
         execute("UPDATE shard SET entries = substr(entries, 1, length(entries) - 1)"),
-        # As another build would have left it: what it found may be what this one does not find.
+        # As if another build had written it: its scans may have found something else.
         execute(f"UPDATE shard SET entries = CAST({OTHER_BUILD} AS BLOB)"),
     ):
         damage()
@@ -333,11 +335,11 @@ def test_what_is_no_index_is_replaced(transcripts: list[Path], tmp_path: Path) -
         assert bytes_read(transcripts, home) == 0
 
 
-def test_damaged_anywhere(transcripts: list[Path], tmp_path: Path) -> None:
+def test_an_index_damaged_anywhere_changes_no_result(transcripts: list[Path], tmp_path: Path) -> None:
     home, dice = tmp_path / "home", Random(3)
     database = home / "index.db"
     for _ in range(60):
-        if not database.exists():  # it was seen to be damaged when it was to be written
+        if not database.exists():  # the damage was noticed when it was written
             bytes_read(transcripts, home)
         data = bytearray(database.read_bytes())
         for _ in range(dice.choice((1, 3, 100))):
@@ -352,11 +354,11 @@ def test_damaged_anywhere(transcripts: list[Path], tmp_path: Path) -> None:
     assert bytes_read(transcripts, home) == 0
 
 
-def test_where_nothing_can_be_kept(transcripts: list[Path], tmp_path: Path) -> None:
+def test_without_a_usable_state_folder_all_is_read(transcripts: list[Path], tmp_path: Path) -> None:
     size = bytes_read(transcripts, tmp_path / "home")
     file = tmp_path / "file"
     file.write_bytes(b"")
-    assert bytes_read(transcripts, file) == size  # the state folder is none
+    assert bytes_read(transcripts, file) == size  # the state folder is a file
     assert bytes_read(transcripts, file / "in it") == size
     (tmp_path / "other" / "index.db").mkdir(parents=True)
     assert bytes_read(transcripts, tmp_path / "other") == size
@@ -364,7 +366,7 @@ def test_where_nothing_can_be_kept(transcripts: list[Path], tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="for this user nothing is read-only")
-def test_read_only(transcripts: list[Path], tmp_path: Path) -> None:
+def test_a_read_only_state_folder_stays_empty(transcripts: list[Path], tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     try:
@@ -375,8 +377,8 @@ def test_read_only(transcripts: list[Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="links")
-def test_a_link_in_the_place_of_the_index(transcripts: list[Path], tmp_path: Path) -> None:
-    """What it leads to is not ours."""
+def test_a_link_in_place_of_the_index_is_not_followed(transcripts: list[Path], tmp_path: Path) -> None:
+    """The file that the link leads to is not touched."""
     other = tmp_path / "other"
     other.write_bytes(b"precious")
     (tmp_path / "home").mkdir()
@@ -385,7 +387,9 @@ def test_a_link_in_the_place_of_the_index(transcripts: list[Path], tmp_path: Pat
     assert other.read_bytes() == b"precious"
 
 
-def test_locked_for_long(transcripts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_locked_for_long_is_not_used(
+    transcripts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cache, "TIMEOUT", 0.2)
     home = tmp_path / "home"
     size = bytes_read(transcripts, home)
@@ -395,8 +399,8 @@ def test_locked_for_long(transcripts: list[Path], tmp_path: Path, monkeypatch: p
     assert bytes_read(transcripts, home) == 0
 
 
-def test_several_processes_at_once(transcripts: list[Path], tmp_path: Path) -> None:
-    """Each scans others of the files, again and again, while they grow and the index is lost twice."""
+def test_several_processes_share_the_index(transcripts: list[Path], tmp_path: Path) -> None:
+    """Each process scans some files again and again, while they grow and the index is removed twice."""
     home = tmp_path / "home"
     script = (
         "import sys\nfrom pathlib import Path\nfrom sessscan.scan_cache import scan as index\n"
@@ -428,7 +432,7 @@ def bytes_of_answer_are_right(paths: list[Path], home: Path) -> None:
     assert index.scan_many(paths, home=home) == sessscan.scan_many(paths)
 
 
-def test_threads_of_one_process(transcripts: list[Path], tmp_path: Path) -> None:
+def test_threads_of_one_process_share_the_index(transcripts: list[Path], tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         work = [threads.submit(bytes_of_answer_are_right, transcripts, tmp_path / "home") for _ in range(40)]
         for done in work:
@@ -439,7 +443,7 @@ def test_threads_of_one_process(transcripts: list[Path], tmp_path: Path) -> None
 # --- The rest of the contract ---------------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_is_told_as_by_the_scan(transcripts: list[Path], tmp_path: Path) -> None:
+def test_unreadable_files_have_the_error_of_a_scan(transcripts: list[Path], tmp_path: Path) -> None:
     home = tmp_path / "home"
     paths = [transcripts[0], tmp_path / "gone.jsonl", tmp_path, tmp_path / "empty.jsonl", transcripts[0]]
     paths[3].write_bytes(b"")
@@ -453,7 +457,7 @@ def test_what_cannot_be_read_is_told_as_by_the_scan(transcripts: list[Path], tmp
     assert index.scan(str(transcripts[0]), home=home) == sessscan.scan(str(transcripts[0]))
 
 
-def test_strict_is_kept_apart(tmp_path: Path) -> None:
+def test_strict_scans_are_kept_apart(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(record(1) + b'{"type":"x","deep":{"value":01}}\n')
     time.sleep(TICK)
@@ -464,7 +468,7 @@ def test_strict_is_kept_apart(tmp_path: Path) -> None:
             assert len(found.defects) == strict
 
 
-def test_progress_raises(transcripts: list[Path], tmp_path: Path) -> None:
+def test_an_exception_of_progress_ends_the_scan(transcripts: list[Path], tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -473,8 +477,8 @@ def test_progress_raises(transcripts: list[Path], tmp_path: Path) -> None:
     assert bytes_read(transcripts, tmp_path / "home") > 0
 
 
-def test_too_much_to_keep(tmp_path: Path) -> None:
-    """What is damaged in so many places that the index would be as large as the file."""
+def test_a_file_with_too_many_defects_is_not_kept(tmp_path: Path) -> None:
+    """A file damaged in so many places that the index would be as large as the file is not kept."""
     path = tmp_path / "s.jsonl"
     path.write_bytes(b"x\n" * 100_000)
     time.sleep(TICK)
@@ -482,13 +486,13 @@ def test_too_much_to_keep(tmp_path: Path) -> None:
     assert bytes_read([path], tmp_path / "home") == size == 200_000
 
 
-def test_nothing_is_made_for_nothing(tmp_path: Path) -> None:
+def test_a_scan_of_no_files_makes_no_index(tmp_path: Path) -> None:
     assert index.scan_many([], home=tmp_path / "home") == []
     assert not (tmp_path / "home").exists()
 
 
-def test_the_commands(sample: Path, env: dict[str, str], tmp_path: Path) -> None:
-    """`scan` and `reconcile` use it unless told otherwise, and say the same."""
+def test_commands_use_the_index_by_default(sample: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """`scan` and `reconcile` use the index unless told otherwise, and print the same."""
     state = tmp_path / "state"
     projects = ["--projects", str(sample / "projects")]
     stores = ["--store", str(sample / "Claude")]

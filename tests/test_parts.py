@@ -1,4 +1,4 @@
-"""`RangeScanner` and `PartJoiner`: a file scanned in ranges is the file scanned whole, wherever it is cut."""
+"""Test that a file scanned in ranges gives the same as the file scanned whole, wherever it is cut."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def joined(data: bytes, cuts: Sequence[int], *, strict: bool = False, piece: int
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_a_cut_at_every_byte(strict: bool) -> None:
+def test_two_ranges_cut_at_every_byte(strict: bool) -> None:
     whole = sessscan.scan_bytes(NASTY, session_id="s", strict=strict)
     assert (whole.summary, whole.custom_title, whole.ai_title) == (
         "Of this session",
@@ -68,7 +68,7 @@ def test_a_cut_at_every_byte(strict: bool) -> None:
         assert joined(NASTY, [cut], strict=strict) == whole, cut
 
 
-def test_a_cut_at_every_two_bytes() -> None:
+def test_three_ranges_cut_at_every_two_bytes() -> None:
     data = NASTY[:60] + NASTY[-90:]
     whole = sessscan.scan_bytes(data, session_id="s")
     for first in range(1, len(data)):
@@ -78,7 +78,7 @@ def test_a_cut_at_every_two_bytes() -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_ranges_of_few_bytes(length: int) -> None:
-    """Nearly all of them lie within a line, and each line reaches over many of them."""
+    """Most ranges lie within a line, and each line covers many of them."""
     whole = sessscan.scan_bytes(NASTY, session_id="s")
     assert joined(NASTY, range(length, len(NASTY), length), piece=50) == whole
 
@@ -90,7 +90,7 @@ def test_ranges_of_few_bytes(length: int) -> None:
     piece=st.integers(20, 5_000),
     strict=st.booleans(),
 )
-def test_cut_anywhere(data: bytes, cuts: set[float], piece: int, strict: bool) -> None:
+def test_generated_transcripts_cut_anywhere(data: bytes, cuts: set[float], piece: int, strict: bool) -> None:
     edges = sorted({int(cut * len(data)) for cut in cuts} - {0})
     assert joined(data, edges, strict=strict, piece=piece) == sessscan.scan_bytes(
         data, session_id="s", strict=strict
@@ -113,12 +113,12 @@ def test_a_part_is_small_however_much_was_read() -> None:
         ([(0, 100), (90, len(NASTY))], "not of one file"),
     ],
 )
-def test_parts_that_are_not_all(parts: list[tuple[int, int]], text: str) -> None:
+def test_missing_parts_are_refused(parts: list[tuple[int, int]], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         _core.PartJoiner([part(NASTY, *edges) for edges in parts])
 
 
-def test_parts_of_something_else() -> None:
+def test_parts_of_other_files_are_refused() -> None:
     first, rest = part(NASTY, 0, 99), part(NASTY, 99, len(NASTY))
     assert _core.PartJoiner([rest, first, rest, first]).finish is not None
     for other in (
@@ -137,7 +137,7 @@ def test_parts_of_something_else() -> None:
             _core.PartJoiner([first, damaged])
 
 
-def test_bytes_that_are_missing() -> None:
+def test_missing_bytes_are_refused() -> None:
     scanner = _core.RangeScanner("s", version="", size=100, start=10, end=20)
     assert scanner.feed(b"\n{}")
     with pytest.raises(ValueError, match="ended at 12 of the 100"):
@@ -152,7 +152,7 @@ def test_bytes_that_are_missing() -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 11), (5, 5), (7, 6), (10, 10)])
-def test_ranges_that_cannot_be(start: int, end: int) -> None:
+def test_impossible_ranges_are_refused(start: int, end: int) -> None:
     with pytest.raises(ValueError, match="no range of a file of 10 bytes"):
         _core.RangeScanner("s", version="", size=10, start=start, end=end)
 

@@ -1,4 +1,4 @@
-"""Files to which things happen, one after the other: what a live store does to an index, and worse.
+"""Change files step by step, as a live store does and worse, to test the index.
 
 Many histories go on side by side, each in a folder of its own, so that the pause which lets the clock of the
 file system tick is taken once for all of them.
@@ -16,12 +16,12 @@ from pathlib import Path
 from random import Random
 
 TICK = 0.03
-"""Seconds after which a change shows in a file's times, and the index knows that it does."""
+"""Seconds after which another change shows in a file's times, so that the index relies on them."""
 
 FILES = 3
 PAGE = 4096
 WHOLLY_CHECKED = 8 * PAGE
-"""Up to this size all of what was read before is compared when a file has grown."""
+"""Up to this size in bytes, all that was read before is compared when a file has grown."""
 
 Step = Callable[["History", Path], None]
 
@@ -32,17 +32,17 @@ class History:
     dice: Random
     number: int
     paths: list[Path] = field(default_factory=list)
-    """All names that were ever used in it: some may be gone."""
+    """All paths that were ever used: some files may be gone."""
     uuids: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-    """What happened, for whoever has to find out why it failed."""
+    """What happened so far, for the message of a failure."""
 
     @classmethod
     def begin(cls, folder: Path, seed: int, number: int) -> History:
         history = cls(folder, Random(f"{seed} {number}"), number)
         folder.mkdir()
         for _ in range(FILES):
-            # One in forty is large enough to be mapped, some are too large to be compared as a whole.
+            # Some are too large to be compared as a whole.
             lines = history.dice.choice((0, 1, 3, 10, 30, *([150] * 2)))
             history.write(history.new_path(), history.lines(lines))
         return history
@@ -55,13 +55,13 @@ class History:
         path.write_bytes(data)
 
     def step(self) -> None:
-        """Something happens to one of its files, or two things to a small one."""
+        """Change one of the files, or a small one twice."""
         there = [number for number, path in enumerate(self.paths) if path.is_file()]
         number = self.dice.choice(there or range(len(self.paths)))
         steps = 2 if self.dice.random() < 0.2 else 1
         for _ in range(steps):
             path = self.paths[number]
-            # What is rewritten far from its ends and grows besides is taken for what it was: documented so.
+            # A rewrite far from the ends, with growth besides, may go unnoticed, as documented.
             if steps == 2 and path.is_file() and path.stat().st_size > WHOLLY_CHECKED - 4 * PAGE:
                 break
             name, happens = self.dice.choice(STEPS)
@@ -82,7 +82,7 @@ class History:
         return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode() + end
 
     def identity(self) -> str:
-        """A new uuid, or one that was there before."""
+        """Return a new uuid or an earlier one."""
         if self.uuids and self.dice.random() < 0.3:
             return self.dice.choice(self.uuids)
         self.uuids.append(str(uuid.UUID(int=self.dice.getrandbits(128))))
@@ -140,7 +140,7 @@ def append(history: History, path: Path) -> None:
 
 
 def append_cut(history: History, path: Path) -> None:
-    """A line that is still being written."""
+    """Append a line that is still being written."""
     line = history.line()
     with path.open("ab") as file:
         file.write(line[: history.dice.randrange(len(line) + 1)])
@@ -160,12 +160,12 @@ def truncate(history: History, path: Path) -> None:
 
 
 def rewrite(history: History, path: Path) -> None:
-    """Other content of any size, in the same file."""
+    """Write other content of any size into the same file."""
     history.write(path, history.lines(history.dice.randint(0, 12)))
 
 
 def rewrite_in_place(history: History, path: Path) -> None:
-    """Other bytes somewhere, the size as before."""
+    """Write other bytes somewhere, and keep the size."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         for _ in range(history.dice.randint(1, 3)):
@@ -174,7 +174,7 @@ def rewrite_in_place(history: History, path: Path) -> None:
 
 
 def other_end(history: History, path: Path) -> None:
-    """Another last line of the same length, and the time as before."""
+    """Write another last line of the same length, and keep the mtime."""
     before = path.stat()
     data = path.read_bytes()
     start = data.rstrip(b"\n").rfind(b"\n") + 1
@@ -184,7 +184,7 @@ def other_end(history: History, path: Path) -> None:
 
 
 def replace(history: History, path: Path) -> None:
-    """Another file under the same name, larger or smaller."""
+    """Put another file in its place, larger or smaller."""
     beside = path.with_suffix(".new")
     data = path.read_bytes()
     beside.write_bytes(history.dice.choice((history.lines(5), data + history.line(), data[: len(data) // 2])))
@@ -192,7 +192,7 @@ def replace(history: History, path: Path) -> None:
 
 
 def replace_by_its_like(history: History, path: Path) -> None:
-    """Another file under the same name, of the same size and time."""
+    """Put another file in its place, of the same size and mtime."""
     before = path.stat()
     beside = path.with_suffix(".new")
     beside.write_bytes((history.lines(3) * (before.st_size // 100 + 1))[: before.st_size])
@@ -201,12 +201,12 @@ def replace_by_its_like(history: History, path: Path) -> None:
 
 
 def rename(history: History, path: Path) -> None:
-    """Another name, so another session."""
+    """Give the file another name, and so another session."""
     path.rename(history.new_path())
 
 
 def exchange(history: History, path: Path) -> None:
-    """Two files have each other's names."""
+    """Exchange the names of two files."""
     other = history.dice.choice([other for other in history.paths if other.is_file()])
     between = path.with_suffix(".between")
     for old, new in ((path, between), (other, path), (between, other)):
@@ -215,7 +215,7 @@ def exchange(history: History, path: Path) -> None:
 
 
 def another_folder(history: History, path: Path) -> None:
-    """The folder has another name, the files in it are what they were."""
+    """Rename the folder with all its files."""
     folder = history.folder.with_name(f"{history.folder.name}x")
     history.folder.rename(folder)
     history.folder = folder
@@ -227,12 +227,12 @@ def touch(history: History, path: Path) -> None:
 
 
 def set_time(history: History, path: Path) -> None:
-    """Any time at all."""
+    """Set the mtime to any time."""
     os.utime(path, (0, history.dice.choice((0, 1, 1_700_000_000, 1_900_000_000, 4_000_000_000))))
 
 
 def set_time_back(history: History, path: Path) -> None:
-    """Something is appended, and the time is as before."""
+    """Append something, and keep the mtime."""
     before = path.stat()
     append(history, path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -247,14 +247,14 @@ def remove(history: History, path: Path) -> None:
 
 
 def recreate(history: History, path: Path) -> None:
-    """Gone and there again: often with the inode's number of before."""
+    """Remove the file and create it again, often with the same inode."""
     data = path.read_bytes() if path.is_file() else b""
     path.unlink(missing_ok=True)
     history.write(path, history.dice.choice((data, data + history.line(), history.lines(4))))
 
 
 def link(history: History, path: Path) -> None:
-    """One file under two names."""
+    """Give a file a second name."""
     try:
         os.link(path, history.new_path())
     except OSError:
@@ -262,7 +262,7 @@ def link(history: History, path: Path) -> None:
 
 
 def nothing(history: History, path: Path) -> None:
-    """As it mostly is."""
+    """Change nothing, as is most common."""
 
 
 STEPS: tuple[tuple[str, Step], ...] = tuple(
