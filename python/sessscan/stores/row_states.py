@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .. import _core
+
 LEFTOVER_TMP = "leftover-tmp"
 MISSING = "missing"
 
@@ -22,44 +24,51 @@ class LostState:
     """What is wrong with the row, as the second half of a sentence."""
     amount: str = ""
     """How much of it is, to be formatted with the row's `size` and `offset`."""
-    from_crash: bool = False
-    """Whether a crash makes it. Only then is the file's time that of the app's last write of the row: a row
-    that reads as JSON was brought into its state by something else, at another time."""
-    content: Literal["none", "beginning", "whole"] = "none"
-    """What of the row can be read, by everyone but the app."""
     untouchable: str | None = None
     """Why no row can be written in its place."""
     has_file: bool = True
 
+    @property
+    def from_crash(self) -> bool:
+        """Whether a crash makes it.
+
+        Only then is the file's time that of the app's last write of the row: a row that reads as JSON was
+        brought into its state by something else, at another time.
+        """
+        return self.name in _KINDS and _KINDS[self.name].from_crash
+
+    @property
+    def content(self) -> Literal["none", "beginning", "whole"]:
+        """What of the row can be read, by everyone but the app."""
+        return _KINDS[self.name].content if self.name in _KINDS else "none"
+
+
+_KINDS = {kind.kind: kind for kind in _core.ROW_STATES}
+"""What the core knows of the states that the bytes of a file decide."""
 
 _STATES = (
     LostState(
         "zero-filled",
         "every byte of it is zero: a crash or power cut came before its content reached the disk",
         amount="{size:,} bytes were meant to be there",
-        from_crash=True,
     ),
-    LostState("empty", "it is empty: its content never reached the disk", from_crash=True),
+    LostState("empty", "it is empty: its content never reached the disk"),
     LostState(
         "truncated",
         "it ends in the middle: the rest of its content never reached the disk",
         amount="{offset:,} of its bytes are still there",
-        from_crash=True,
-        content="beginning",
     ),
-    LostState("not-json", "its content is damaged", from_crash=True, content="beginning"),
+    LostState("not-json", "its content is damaged"),
     LostState(
         "not-a-row",
         "it lacks what the app needs (sessionId, createdAt, lastActivityAt)",
-        content="whole",
     ),
-    LostState("id-mismatch", "it names another session id than its file name does", content="whole"),
+    LostState("id-mismatch", "it names another session id than its file name does"),
     LostState(
         "bom",
         "it begins with a byte order mark, which editors on Windows add and the app does not accept",
-        content="whole",
     ),
-    LostState("oversize", "it is larger than the 10 MiB that the app reads", content="whole"),
+    LostState("oversize", "it is larger than the 10 MiB that the app reads"),
     LostState(
         "linked",
         "it is a link, which the app does not follow",
