@@ -422,7 +422,7 @@ def test_a_reconciliation_goes_on_without_it(world: World, tmp_path: Path, how: 
 
 def rows_of(sample: Path) -> list[Path]:
     found = sorted((sample / "Claude").rglob("local_*.json"))
-    return [path for path in found if sessscan.classify(path) == "ok"]
+    return [path for path in found if sessscan.classify(path).kind == "ok"]
 
 
 def test_from_the_command_line(env: dict[str, str], sample: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def store(sample: Path) -> Path:
 @pytest.fixture
 def rows(store: Path) -> list[Path]:
     """Return the paths of the healthy rows."""
-    return [path for path in sorted(store.glob("local_*.json")) if classify(path) == "ok"]
+    return [path for path in sorted(store.glob("local_*.json")) if classify(path).kind == "ok"]
 
 
 def save(path: Path, title: str) -> bytes:
@@ -270,7 +270,7 @@ def test_rows_are_put_back_once_the_app_is_closed_and_held_rows_stay_held(
                 watch.event("finding", path)
             if linux:
                 watch.remark("the desktop app is running")
-                assert classify(rows[0]) == "zero-filled" and not rows[1].exists()
+                assert classify(rows[0]).kind == "zero-filled" and not rows[1].exists()
         finally:
             running.kill()
             running.wait()
@@ -283,7 +283,7 @@ def test_rows_are_put_back_once_the_app_is_closed_and_held_rows_stay_held(
             assert run(env, "undo", name).returncode == 0
         watch.until(lambda: len(watch.events_of("finding", rows[0])) == 2)
         assert "taken that back" in watch.event("held", rows[0])["message"]
-        assert classify(rows[0]) == "zero-filled"
+        assert classify(rows[0]).kind == "zero-filled"
         assert watch.end(signal.SIGTERM) == 0
 
 
