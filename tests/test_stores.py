@@ -99,14 +99,14 @@ def test_an_empty_user_data_folder_has_no_stores(tmp_path: Path) -> None:
     assert found(tmp_path) == []
 
 
-def test_links_are_not_followed(user_data: Path, tmp_path: Path) -> None:
+def test_linked_accounts_and_organisations_are_listed_once(user_data: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (outside / "o9").mkdir(parents=True)
     (user_data / "claude-code-sessions/a9").symlink_to(outside)
     (user_data / "claude-code-sessions/a1/o9").symlink_to(outside / "o9")
-    assert len(found(user_data)) == 4
+    assert len(found(user_data)) == 5
     (tmp_path / "named").symlink_to(user_data)
-    assert len(found(tmp_path / "named")) == 4, "a folder that is named may itself be a link"
+    assert len(found(tmp_path / "named")) == 5, "a folder that is named may itself be a link"
 
 
 @pytest.mark.parametrize("which", ["stores", "projects"])

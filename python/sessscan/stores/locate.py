@@ -1,7 +1,8 @@
 """Find the stores and transcripts: in the folders the user names, or where this platform has them.
 
-Links inside a store are not followed. A folder that vanishes meanwhile counts as empty. For a folder that
-cannot be listed the error is collected, not raised, unless the user named that folder.
+Links to accounts, organisations and project folders are followed, and each real folder is listed once; links
+to files are not followed. A folder that vanishes meanwhile counts as empty. For a folder that cannot be
+listed the error is collected, not raised, unless the user named that folder.
 """
 
 from __future__ import annotations
