@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sessscan.cli.moments import moment
+from sessscan.errors import TimeFormatError
 from support.program import places, run
 
 NOW = 1_790_000_000_000
@@ -86,7 +87,7 @@ def test_a_time_without_a_zone_is_local(text: str, start: str, length: int) -> N
     ],
 )
 def test_what_is_not_a_time(text: str) -> None:
-    with pytest.raises(ValueError, match="this is not a time: give 2026-03-01, "):
+    with pytest.raises(TimeFormatError, match="this is not a time: give 2026-03-01, "):
         moment(text, NOW, end=True)
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from ..errors import TimeFormatError
 from .options import fail
 
 TIMES = (
@@ -32,7 +33,7 @@ def parsed(option: str, text: str | None, *, end: bool = False) -> int | None:
         return None
     try:
         return moment(text, time.time_ns() // 1_000_000, end=end)
-    except ValueError as error:
+    except TimeFormatError as error:
         fail(f"{option} {text}: {error}", 2)
 
 
@@ -42,7 +43,7 @@ def moment(text: str, now: int, *, end: bool = False) -> int:
     `text` is an RFC 3339 time, a date, a time to the hour, minute or second, epoch ms, or how long before
     `now` (epoch ms): 90min, 12h, 3d, 2w. A time without a zone is local; one that ends in ` UTC`, as sessscan
     prints times, is UTC. With `end` a date means the end of that day, `12:00` the end of that minute, and so
-    on. Raises `ValueError` for anything else.
+    on. Raises `TimeFormatError` for anything else.
     """
     text = text.strip()
     if ago := _AGO.fullmatch(text):
@@ -52,7 +53,7 @@ def moment(text: str, now: int, *, end: bool = False) -> int:
     try:
         return _parse(text, end)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(
+        raise TimeFormatError(
             "this is not a time: give 2026-03-01, 2026-03-01T12:00:00Z, or 90min, 12h, 3d, 2w ago"
         ) from None
 

@@ -1,1 +1,1 @@
-"""Text and JSON for people and scripts: the only place that knows colour and width."""
+"""Print results: text for people, JSON and CSV for scripts. No other package uses rich."""

@@ -233,7 +233,9 @@ class _Printer(Outline):
         if self.from_file:
             self.page.prose(f"{text} Then make a new plan, with one --match for each.", indent=2)
             return
-        self.page.prose(f"{text} Then quit the app and decide it, with one --match for each:", indent=2)
+        self.page.prose(
+            f"{text} Then quit the app and choose its transcript, with one --match for each:", indent=2
+        )
         self.page.whole(self.retry("--match", "ROW=TRANSCRIPT", "--apply"), indent=5, style=TYPE)
 
     def has_backups(self) -> bool:
