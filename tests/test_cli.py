@@ -294,7 +294,10 @@ def test_every_planted_damage_is_found(env: dict[str, str], sample: Path) -> Non
 def test_match_decides_a_hold(env: dict[str, str], sample: Path) -> None:
     plan = json.loads(run(env, "reconcile", *places(sample), "--format", "json").stdout)
     holds = [action for action in plan["actions"] if action["kind"] == "hold"]
-    choice = [(hold["session_id"], hold["candidates"][index]) for index, hold in enumerate(holds)]
+    first, second = holds
+    one = first["candidates"][0]
+    [other] = [each for each in second["candidates"] if each["cli_session_id"] != one["cli_session_id"]]
+    choice = [(first["session_id"], one), (second["session_id"], other)]
     given = [f"--match={row}={candidate['cli_session_id']}" for row, candidate in choice]
     text = run(env, "reconcile", *places(sample)).stdout
     for row, candidate in choice:
