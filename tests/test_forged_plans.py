@@ -276,7 +276,7 @@ def test_a_forged_plan_does_no_harm(
         return
     json.dumps(forged.to_dict())
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        print_outcome(forged, "text", [])
+        print_outcome(forged, [])
     assert all(character == "\n" or character.isprintable() for character in shown.getvalue())
     forged.changes()
     try:
