@@ -274,6 +274,7 @@ class Living:
 
     def go_on(self, row: LivedRow, time: int) -> int:
         end = max(time, row.current.ended + SECOND)
+        row.current.entrypoint = DESKTOP  # also where it was imported from a terminal
         for _ in range(self.dice.randrange(1, 4)):
             end = row.current.turn(self.dice, end) + self.dice.randrange(SECOND, 2 * MINUTE)
         return self.save(row, row.current.ended)

@@ -133,14 +133,18 @@ def _verdict(
     since = max(one.stated_until for one in naming)
     decision = state.rivals.decide(lost, transcript, since)
     newer = None if transcript is None else state.lineage.newer_copy(transcript)
-    if transcript is not None and newer is not None and _is_outlived(naming, newer):
+    is_last = isinstance(decision, Stands) and decision.rule == "last write"
+    if (
+        transcript is not None
+        and newer is not None
+        and (_is_outlived(naming, newer) or (not is_last and (newer.last_activity_at or 0) > since))
+    ):
         went_on = _successor(state, lost, agreeing, transcript, newer)
         if went_on is not None:
             return went_on
-        what = "copy" if all(one.kind == "copy" for one in naming) else "snapshot"
         return state.hold(
             lost,
-            f"a {what} of it names a transcript whose conversation went on in another",
+            f"{_name_of(naming[0])} names a transcript whose conversation went on in another",
             candidate(newer, transcript_id(newer), "the conversation went on in this one"),
             *state.named(lost),
         )
