@@ -39,7 +39,8 @@ def picture(folder: Path) -> dict[str, tuple[object, ...]]:
 def judge(world: World, plan: Plan) -> int:
     """Hold a plan to the truth; return how many rows that can be proved it holds all the same.
 
-    Where scenarios are mixed, a session of one may explain a row of another as well, so a few may be.
+    Where scenarios are mixed, a session of one may explain a row of another as well, so a few may be. Where
+    all times were lost, nothing tells when a row was written last, and none is counted.
     """
     held = 0
     actions = {action.path: action for action in plan.actions}
@@ -59,7 +60,7 @@ def judge(world: World, plan: Plan) -> int:
                 raise AssertionError(f"{told} ({action.source}): {error}") from None
         match one.expect:
             case "back" if action is not None and action.kind == "hold":
-                held += 1
+                held += world.timed
             case "back" | "made":
                 assert action is not None and action.kind == "restore", f"{told}: {action and action.error}"
             case "hold":
@@ -128,7 +129,7 @@ def test_stores_of_known_truth(tmp_path: Path, seed: int, batch: int) -> None:
         world = build(tmp_path / str(number), number)
         provable += sum(one.expect == "back" for one in world.lost)
         held += whole_life(world, number)
-    assert held <= 1 + HELD_AT_MOST * provable
+    assert held <= 3 + HELD_AT_MOST * provable, "few stores, so chance counts: test_random_lives is stricter"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
