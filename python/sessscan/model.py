@@ -161,7 +161,7 @@ class Absence:
     until: int
     """From `after` to `until` nothing else that could be the row's was active."""
     directories: tuple[str, ...]
-    """The directories that the row is from, in the form of `project_folder.normal`; none: not known."""
+    """The directories that the row is from, in the form of `project_folder.normalize`; none: not known."""
     newest_change_ns: int
     """When the newest of the transcripts looked at was made or written, epoch ns: those that changed later
     have not been looked at."""

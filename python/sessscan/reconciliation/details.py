@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .. import _core
 from ..stores.transcripts import folder_of, path_of, transcript_id
@@ -72,7 +72,8 @@ class Details:
         return _others(transcript, (other for start, _, end, other in near if start <= ended and end >= born))
 
 
-_birth: Callable[[tuple[int, str, int, _core.Transcript]], tuple[int, str]] = lambda member: member[:2]  # noqa: E731
+def _birth(member: tuple[int, str, int, _core.Transcript]) -> tuple[int, str]:
+    return member[:2]
 
 
 def _marks(transcript: _core.Transcript) -> set[tuple[str, object]]:
