@@ -17,7 +17,7 @@ from ..snapshots.source import SnapshotSource
 from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
 from ..stores.project_folder import matches_key
 from ..stores.rows import PRIOR, Contents, read_store
-from ..stores.transcripts import folder_of, transcript_id
+from ..stores.transcripts import folder_of, is_conversation, transcript_id
 from ..stores.worktrees import Worktrees, read_worktrees
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -42,6 +42,8 @@ class Inventory:
     transcripts: tuple[_core.Transcript, ...] = ()
     unread: tuple[_core.Transcript, ...] = ()
     """Transcripts that could not be read; only their ids and paths are known."""
+    empty: tuple[_core.Transcript, ...] = ()
+    """Transcripts of 0 bytes, which count as not here."""
     size: int = 0
     """Bytes of all rows and transcripts."""
     by_id: Mapping[str, tuple[_core.Transcript, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -118,13 +120,15 @@ def take_inventory(
     context = tuple(read_store(store) for store in places.context)
     homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
     worktrees = tuple(read_worktrees(home) for home in homes)
-    transcripts, unread = [], []
+    transcripts, unread, empty = [], [], []
     scan_many = cached.scan_many if index else _core.scan_many
     for transcript in scan_many(listing.transcripts, progress=progress):
         if transcript.error is not None:
             unread.append(transcript)
-        elif transcript.size:  # an empty file counts as a transcript that is not here
+        elif transcript.size:
             transcripts.append(transcript)
+        else:
+            empty.append(transcript)
     by_id: dict[str, list[_core.Transcript]] = {}
     for transcript in transcripts:
         by_id.setdefault(transcript_id(transcript), []).append(transcript)
@@ -139,6 +143,7 @@ def take_inventory(
         projects=places.projects,
         transcripts=tuple(transcripts),
         unread=tuple(unread),
+        empty=tuple(empty),
         size=sum(row.size for found in contents for row in found.rows) + sum(t.size for t in transcripts),
         by_id={name: tuple(found) for name, found in by_id.items()},
         claims=claims_of(every_store),
@@ -171,6 +176,13 @@ def cli_session_id(row: Row) -> str | None:
         if UUID.fullmatch(lower):
             return lower
     return None
+
+
+def is_hollow(row: Row, transcript: _core.Transcript) -> bool:
+    """Tell whether a row counted turns although the transcript that it names holds no conversation."""
+    turns = row.fields.get("completedTurns")
+    counted = isinstance(turns, int | float) and not isinstance(turns, bool) and turns > 0
+    return counted and not is_conversation(transcript)
 
 
 def prior_ids(row: Row) -> list[str]:

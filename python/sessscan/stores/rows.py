@@ -40,6 +40,8 @@ _KEYS = (
     "lastFocusedAt",
     "originCwd",
     "worktreePath",
+    "completedTurns",
+    "isArchived",
     *sorted({name for row_format in ROW_FORMATS for name in row_format.required} - {"cwd"}),
 )
 """The scalars that are read of a healthy row."""
