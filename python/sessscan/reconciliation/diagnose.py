@@ -24,6 +24,7 @@ from .checks import Checks
 from .inventory import Inventory
 from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
 from .matching.state import State
+from .naming import called, of_row, of_transcript
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -49,6 +50,12 @@ class Link:
     """The files of that uuid: none, one, or copies in several project folders."""
     first: Row
     """The first row of the store that names the same transcript."""
+
+    def finding(self, rule: str, message: str) -> Finding:
+        """Return a finding on the row, which names the session as the app does."""
+        path = path_of(self.transcripts[0]) if self.transcripts else None
+        row = self.row
+        return finding(rule, row.path, message, session_id=row.session_id, transcript=path, about=of_row(row))
 
 
 DELETED = Nothing("the session was deleted")
@@ -96,6 +103,7 @@ def _damaged_row(row: Row, deleted: bool) -> Finding:
         session_id=row.session_id,
         offset=row.offset,
         length=row.length,
+        about=of_row(row),
     )
 
 
@@ -112,7 +120,14 @@ def _missing_rows(facts: Facts) -> Iterator[Finding]:
             if verdict.replaced:
                 severity = "note"
                 message = f"The row is gone, but its conversation is listed all the same: {verdict.reason}"
-        yield finding(MISSING, lost.path, f"{message}.", severity=severity, session_id=lost.session_id)
+        yield finding(
+            MISSING,
+            lost.path,
+            f"{message}.",
+            severity=severity,
+            session_id=lost.session_id,
+            about=of_row(lost.row),
+        )
 
 
 # Files and folders that cannot be read
@@ -150,15 +165,14 @@ def _dangling(link: Link) -> Iterator[Finding]:
             f"Its transcript {link.name} was not found: it was deleted (the CLI does so after 30 days), or "
             "is somewhere else. The app lists the session but cannot open it."
         )
-        yield finding("dangling", link.row.path, message, session_id=link.row.session_id)
+        yield link.finding("dangling", message)
 
 
 @LINK_CHECKS.finds("duplicate")
 def _duplicate(link: Link) -> Iterator[Finding]:
     if link.first is not link.row:
         message = f"{link.first.session_id} names the same transcript: one conversation is listed twice."
-        path = path_of(link.transcripts[0])
-        yield finding("duplicate", link.row.path, message, session_id=link.row.session_id, transcript=path)
+        yield link.finding("duplicate", message)
 
 
 @LINK_CHECKS.finds("moved")
@@ -169,8 +183,7 @@ def _moved(link: Link) -> Iterator[Finding]:
     folder = folder_of(link.transcripts[0])
     if not _is_home(cwd, folder) and not any(_belongs(link.row, each) for each in link.transcripts):
         message = f"Its transcript lies under {folder}, which is not the folder of its directory {cwd}."
-        path = path_of(link.transcripts[0])
-        yield finding("moved", link.row.path, message, session_id=link.row.session_id, transcript=path)
+        yield link.finding("moved", message)
 
 
 _is_home = lru_cache(maxsize=4096)(matches_key)
@@ -198,8 +211,7 @@ def _title_drift(link: Link) -> Iterator[Finding]:
         return
     listed = f'as "{shown}"' if isinstance(shown, str) and shown else "without a title"
     message = f'It is listed {listed}, while its transcript was named "{title}".'
-    path = path_of(link.transcripts[0])
-    yield finding("title-drift", link.row.path, message, session_id=link.row.session_id, transcript=path)
+    yield link.finding("title-drift", message)
 
 
 @STORE_CHECKS.finds(*LINK_CHECKS.rules)
@@ -284,6 +296,7 @@ def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
             transcript=path,
             offset=first.offset,
             length=first.length,
+            about=of_transcript(transcript),
         )
 
 
@@ -295,9 +308,11 @@ def is_damaged(transcript: _core.Transcript) -> bool:
 
 @STORE_CHECKS.finds("orphan")
 def _orphans(facts: Facts) -> Iterator[Finding]:
-    for path in map(path_of, facts.orphans):
-        message = "The session was begun in the app, but no row names it, so the app does not list it."
-        yield finding("orphan", path, message, transcript=path)
+    for transcript in facts.orphans:
+        path = path_of(transcript)
+        session = called(of_transcript(transcript))
+        message = f"{session} was begun in the app, but no row names it, so the app does not list it."
+        yield finding("orphan", path, message, transcript=path, about=of_transcript(transcript))
 
 
 @STORE_CHECKS.finds("stale-index")
