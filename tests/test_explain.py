@@ -42,7 +42,7 @@ def test_a_check_makes_no_finding_under_another_rule() -> None:
         yield finding("dangling", path, "Its transcript was not found.")
 
     found = checks.run("/row")
-    assert next(found) == Finding("moved", "note", "/row", "It moved.")
+    assert next(found) == Finding("moved", "warning", "/row", "It moved.")
     with pytest.raises(AssertionError, match="dangling is not a rule"):
         next(found)
 

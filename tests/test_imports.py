@@ -19,7 +19,7 @@ FLOORS = [
     {"tables"},
     {"render"},
     {"snapshots", "changes"},
-    {"scan_cache", "stores", "rules", "missed"},
+    {"scan_cache", "stores", "rules"},
     {"backtest_result", "errors", "model", "state"},
     {"_core"},
 ]

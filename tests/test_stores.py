@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from sessscan.stores import locate as stores
-from sessscan.stores.locate import list_transcripts, locate, projects_root, user_data_folders
+from sessscan.stores.locate import locate, projects_root, user_data_folders
+from sessscan.stores.project_files import list_transcripts
 
 UUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 

@@ -169,29 +169,31 @@ RULES: tuple[Rule, ...] = (
         "run `sessscan reconcile` again.",
     ),
     Rule(
-        "orphan",
-        ("warning",),
-        "sessions of the app without a row; --adopt makes rows for them",
-        meaning="The transcript's session was begun in the desktop app, but no row names it, and you have "
-        "not deleted it. So the app does not list it.",
-        cause="The app's registry was emptied or replaced, by an update, a reset, a new profile or a move "
-        "to another machine; or the row was never written (a full disk), or was lost with its file.",
-        action="With `--adopt` it makes a row for it, if it can tell which account it is from, or "
-        "`--account` says so. It makes none for an older copy of a conversation that continued in another "
-        "transcript, nor for a transcript that a held row may belong to.",
-        advice="Quit the desktop app and run `sessscan reconcile --adopt --apply`.",
+        "dangling",
+        ("warning", "note"),
+        "sessions whose transcript was not found",
+        meaning="The transcript that a row names is not in the folders that were read, or is an empty file. "
+        "The app lists the session and cannot open it. It is only a note where no row names the session, "
+        "but an old sessions-index.json.",
+        cause="Which of these it was cannot be told: the CLI deleted it when it had not been written for the "
+        "time that its settings say (`cleanupPeriodDays`), something else deleted or moved it, or it is in "
+        "another folder, on another machine or under another user.",
+        action="It tells what is left of the session: files of its helpers and tools, file versions, "
+        "prompts, a transcript that was set aside. The row is left as it is.",
+        advice="If the transcripts are elsewhere, name the folder with `--projects`. If a backup has the "
+        "file, or one was set aside, put it back under its name. Otherwise archive the session in the app.",
     ),
     Rule(
-        "dangling",
+        "hollow",
         ("warning",),
-        "sessions whose transcript is gone",
-        meaning="The row can be read, but the transcript it names is not in the folders that were read. The "
-        "app lists the session and cannot open it.",
-        cause="The CLI deletes transcripts after 30 days (`cleanupPeriodDays` in its settings); or they "
-        "are in another folder, on another machine or under another user.",
-        action="Nothing: the row is whole, and the transcript cannot be made from it.",
-        advice="If the transcripts are elsewhere, name the folder with `--projects`. If a backup has the "
-        "file, put it back. Otherwise archive the session in the app.",
+        "sessions whose transcript holds no conversation",
+        meaning="The row counted turns of a conversation, but the transcript it names holds none: no message "
+        "of yours and no answer, only lines about the session. The app opens it as an empty conversation.",
+        cause="A program rewrote the transcript and kept only some lines of it, or a crash cut it short.",
+        action="It tells what is left of the session, and which session without a row may hold the "
+        "conversation. The row and the transcript are left as they are.",
+        advice="Do not go on in the empty session. If a backup has the transcript, put it back under its "
+        "name while the app is closed.",
     ),
     Rule(
         "duplicate",
@@ -203,6 +205,19 @@ RULES: tuple[Rule, ...] = (
         action="Nothing: both rows can be read, and only you know which one you use.",
         advice="Continue in one of the two and archive the other. Do not delete it: that may delete the "
         "transcript, which both share.",
+    ),
+    Rule(
+        "moved",
+        ("warning",),
+        "transcripts that are not where the app looks for them",
+        meaning="The transcript is there, but not in the project folder of the row's directory. The app "
+        "opens a transcript only from the folder whose name it makes from that directory, so it lists the "
+        "session and cannot open it.",
+        cause="The project's directory was renamed or moved, its project folder was renamed or nested in "
+        "another by hand, or the transcripts were copied from another machine.",
+        action="Nothing: it does not move transcripts, nor change a row that can be read.",
+        advice="Quit the desktop app and move the transcript, with the folder of the same name beside it if "
+        "there is one, to where the finding says that the app looks.",
     ),
     Rule(
         "damaged-transcript",
@@ -241,15 +256,47 @@ RULES: tuple[Rule, ...] = (
         "the row is missing.",
     ),
     Rule(
-        "moved",
+        "conflict-copy",
         ("note",),
-        "transcripts in another folder than their rows say",
-        meaning="The transcript is in another project folder than that of the row's directory.",
-        cause="The project's directory was renamed or moved, or the transcripts were copied from another "
-        "machine.",
-        action="Nothing: the row names its transcript by id, for which the folder does not matter.",
-        advice="Nothing, as long as the session opens. If it does not, move the transcript into the project "
-        "folder of the directory, or the directory back to where it was.",
+        "copies of rows that a sync tool made",
+        meaning="Beside a row lies a copy of it, named as tools that sync folders name the second state of a "
+        "file. The app does not read the copy.",
+        cause="The store is in a folder that is synced, and two machines wrote the row.",
+        action="It makes no session of the copy. If the row itself is lost, the copy counts as evidence.",
+        advice="Remove the copy once the session opens as you expect.",
+    ),
+    Rule(
+        "orphan",
+        ("note",),
+        "sessions of the app without a row; --adopt makes rows for them",
+        meaning="The transcript's session was begun in the desktop app, but no row names it, and you have "
+        "not deleted it. So the app does not list it.",
+        cause="The row was never written (a full disk), or was lost together with its file.",
+        action="With `--adopt` it makes a row for it, if it can tell which account it is from. It makes none "
+        "for an older copy of a conversation that continued in another transcript, nor for a transcript "
+        "that a held row may belong to.",
+        advice="Quit the desktop app and run `sessscan reconcile --adopt --apply`.",
+    ),
+    Rule(
+        "remote",
+        ("note",),
+        "sessions whose transcript is on another machine",
+        meaning="The row says that the session runs over SSH or in WSL. Its transcript is on that machine, "
+        "and not among those that were read.",
+        cause="The session was begun with a connection to that machine.",
+        action="Nothing: what is on the other machine cannot be looked at from here.",
+        advice="Open the session in the app while the other machine can be reached.",
+    ),
+    Rule(
+        "folder-gone",
+        ("note",),
+        "sessions whose folder is not there any more",
+        meaning="The directory that the session worked in is not there. Only directories of this machine "
+        "count: in your home, or beside others that are there.",
+        cause="The project was deleted, renamed or moved, or a git worktree was removed.",
+        action="Nothing: the transcript is kept by its own name.",
+        advice="If the project is elsewhere now, put a folder or a link in its old place to go on in the "
+        "session.",
     ),
     Rule(
         "title-drift",
@@ -277,11 +324,6 @@ RULES: tuple[Rule, ...] = (
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
-Named = tuple[str | None, str | None, int | None]
-"""By what a person knows a session: its title, its directory, and when it was last used (epoch ms)."""
-
-NOBODY: Named = (None, None, None)
-
 
 def finding(
     rule: str,
@@ -293,15 +335,11 @@ def finding(
     transcript: str | None = None,
     offset: int | None = None,
     length: int | None = None,
-    about: Named = NOBODY,
 ) -> Finding:
-    """Return a finding under a rule, of the rule's usual severity unless another is given.
-
-    `about`: what the session it concerns is called, so that nobody has to know it by its path.
-    """
+    """Return a finding under a rule, of the rule's usual severity unless another is given."""
     if severity is None:
         severity = BY_NAME[rule].severities[0]
-    return Finding(rule, severity, path, message, session_id, transcript, offset, length, *about)
+    return Finding(rule, severity, path, message, session_id, transcript, offset, length)
 
 
 def find_rule(name: str) -> Rule:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from .. import _core
 from ..model import Absence, Store
-from ..stores.locate import format_of, list_transcripts
+from ..stores.locate import format_of
+from ..stores.project_files import list_transcripts
 from ..stores.project_folder import may_be_from
 from ..stores.rows import PRIOR, read_store
 from ..stores.transcripts import could_be_a_rows, directories, folder_of, path_of, transcript_id

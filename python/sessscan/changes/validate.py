@@ -17,7 +17,8 @@ from typing import Any
 from ..errors import PlanFileError
 from ..model import Action, Fingerprint, Store
 from ..rules import BY_NAME
-from ..stores.locate import INDEX_NAME, TRANSCRIPT_NAME
+from ..stores.locate import TRANSCRIPT_NAME
+from ..stores.project_files import INDEX_NAME
 from ..stores.rows import classify_row, readable_members
 from .outcome import Outcome
 

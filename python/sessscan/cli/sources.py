@@ -10,7 +10,8 @@ import typer
 
 from ..render.screen import remark
 from ..render.text import counted
-from ..stores.locate import TRANSCRIPT_NAME, list_transcripts, locate
+from ..stores.locate import TRANSCRIPT_NAME, locate
+from ..stores.project_files import list_transcripts
 from .options import absolute, folders
 
 

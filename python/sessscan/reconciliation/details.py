@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from .. import _core
+from ..stores.rows import bare_id
 from ..stores.transcripts import folder_of, path_of, transcript_id
 from .inventory import Inventory
+from .places import Places
 
 COMMON = 64
 """A first prompt that more sessions of a folder begin with says nothing ("continue", a slash command)."""
@@ -32,6 +34,7 @@ class Details:
 
     def __init__(self, inventory: Inventory, wanted: Iterable[_core.Transcript] | None = None) -> None:
         """Scan `wanted` (by default the transcripts that no readable row names) and all that is related."""
+        self.places = Places(inventory)
         self._by_mark: dict[tuple[str, object], list[_core.Transcript]] = defaultdict(list)
         self._folders: dict[str, list[tuple[int, str, int, _core.Transcript]]] = defaultdict(list)
         for transcript in inventory.transcripts:
@@ -43,6 +46,7 @@ class Details:
             members.sort(key=lambda member: member[:2])
         if wanted is None:
             wanted = [t for t in inventory.transcripts if inventory.unclaimed(transcript_id(t))]
+            wanted += _owned_by_lost_rows(inventory)
         paths: dict[str, None] = {}
         for transcript in wanted:
             paths[path_of(transcript)] = None
@@ -70,6 +74,15 @@ class Details:
         place = bisect_left(members, (born, ""), key=_birth)
         near = members[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]
         return _others(transcript, (other for start, _, end, other in near if start <= ended and end >= born))
+
+
+def _owned_by_lost_rows(inventory: Inventory) -> Iterable[_core.Transcript]:
+    """Yield the transcripts in the own folders of sessions that have no row that the app can read."""
+    if inventory.own:
+        healthy = {bare_id(row.session_id) for row in inventory.rows() if row.state == "ok"}
+        for name, found in inventory.own.items():
+            if name not in healthy:
+                yield from (transcript for transcript in found if transcript.error is None)
 
 
 def _birth(member: tuple[int, str, int, _core.Transcript]) -> tuple[int, str]:

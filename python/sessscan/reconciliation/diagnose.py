@@ -10,21 +10,20 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .. import _core
 from ..model import Finding, Row, Severity
 from ..rules import finding
-from ..stores.project_folder import matches_key
 from ..stores.row_states import LOST_STATES, MISSING
-from ..stores.rows import Contents, bare_id
-from ..stores.transcripts import folder_of, path_of, transcript_id
+from ..stores.rows import Contents, bare_id, original_of
+from ..stores.transcripts import path_of
 from . import sessions_index
 from .checks import Checks
-from .inventory import Inventory
+from .inventory import Inventory, cli_session_id
+from .links import LINK_CHECKS, Surroundings, readable_links
 from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
 from .matching.state import State
-from .naming import called, of_row, of_transcript
+from .places import Places
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -37,38 +36,19 @@ class Facts:
     lost: Mapping[str, tuple[LostRow, Verdict | None]]
     """The lost rows and the verdicts on them, by path. Rows of deleted sessions may be left out."""
     orphans: Sequence[_core.Transcript]
-
-
-@dataclass(slots=True)
-class Link:
-    """A readable row that names a transcript, and the transcript."""
-
-    row: Row
-    name: str
-    """The transcript's uuid, as the row spells it."""
-    transcripts: Sequence[_core.Transcript]
-    """The files of that uuid: none, one, or copies in several project folders."""
-    first: Row
-    """The first row of the store that names the same transcript."""
-
-    def finding(self, rule: str, message: str) -> Finding:
-        """Return a finding on the row, which names the session as the app does."""
-        path = path_of(self.transcripts[0]) if self.transcripts else None
-        row = self.row
-        return finding(rule, row.path, message, session_id=row.session_id, transcript=path, about=of_row(row))
+    places: Places
 
 
 DELETED = Nothing("the session was deleted")
 """The verdict on a row that is not among the lost ones."""
 
 STORE_CHECKS: Checks[Facts] = Checks()
-LINK_CHECKS: Checks[Link] = Checks()
 
 
 def diagnose(state: State, orphans: Sequence[_core.Transcript]) -> list[Finding]:
     """Return all findings, the worst first."""
     lost = {one.path: (one, state.verdict(one)) for one in state.lost}
-    facts = Facts(state.inventory, lost, orphans)
+    facts = Facts(state.inventory, lost, orphans, state.details.places)
     return sorted(STORE_CHECKS.run(facts), key=lambda found: RANK[found.severity])
 
 
@@ -103,7 +83,6 @@ def _damaged_row(row: Row, deleted: bool) -> Finding:
         session_id=row.session_id,
         offset=row.offset,
         length=row.length,
-        about=of_row(row),
     )
 
 
@@ -120,14 +99,7 @@ def _missing_rows(facts: Facts) -> Iterator[Finding]:
             if verdict.replaced:
                 severity = "note"
                 message = f"The row is gone, but its conversation is listed all the same: {verdict.reason}"
-        yield finding(
-            MISSING,
-            lost.path,
-            f"{message}.",
-            severity=severity,
-            session_id=lost.session_id,
-            about=of_row(lost.row),
-        )
+        yield finding(MISSING, lost.path, f"{message}.", severity=severity, session_id=lost.session_id)
 
 
 # Files and folders that cannot be read
@@ -144,7 +116,8 @@ def _unreadable(facts: Facts) -> Iterator[Finding]:
         if worktrees.error is not None:
             message = f"The leases cannot be read ({describe(worktrees.error)})."
             yield finding("unreadable", worktrees.path, message, severity="warning")
-    for transcript in facts.inventory.unread:
+    owned = (one for found in facts.inventory.own.values() for one in found if one.error is not None)
+    for transcript in (*facts.inventory.unread, *owned):
         path = path_of(transcript)
         message = f"The transcript cannot be read ({describe(transcript.error)})."
         yield finding("unreadable", path, message, severity="warning", transcript=path)
@@ -158,82 +131,11 @@ def describe(error: OSError | None) -> str:
 # Readable rows and the transcripts they name
 
 
-@LINK_CHECKS.finds("dangling")
-def _dangling(link: Link) -> Iterator[Finding]:
-    if not link.transcripts:
-        message = (
-            f"Its transcript {link.name} was not found: it was deleted (the CLI does so after 30 days), or "
-            "is somewhere else. The app lists the session but cannot open it."
-        )
-        yield link.finding("dangling", message)
-
-
-@LINK_CHECKS.finds("duplicate")
-def _duplicate(link: Link) -> Iterator[Finding]:
-    if link.first is not link.row:
-        message = f"{link.first.session_id} names the same transcript: one conversation is listed twice."
-        yield link.finding("duplicate", message)
-
-
-@LINK_CHECKS.finds("moved")
-def _moved(link: Link) -> Iterator[Finding]:
-    cwd = link.row.fields.get("cwd")
-    if not link.transcripts or type(cwd) is not str or not cwd:
-        return
-    folder = folder_of(link.transcripts[0])
-    if not _is_home(cwd, folder) and not any(_belongs(link.row, each) for each in link.transcripts):
-        message = f"Its transcript lies under {folder}, which is not the folder of its directory {cwd}."
-        yield link.finding("moved", message)
-
-
-_is_home = lru_cache(maxsize=4096)(matches_key)
-"""`matches_key`, remembered: many rows have the same directory."""
-
-
-def _belongs(row: Row, transcript: _core.Transcript) -> bool:
-    """Tell whether a transcript lies in the project folder of another directory of its session."""
-    folder, worktree = folder_of(transcript), transcript.worktree
-    directories = [row.fields.get(key) for key in ("cwd", "originCwd", "worktreePath")]
-    directories.append(transcript.relocated_cwd)
-    if worktree is not None:
-        directories += [worktree.path, worktree.original_cwd]
-    cwd = row.fields["cwd"]
-    if isinstance(cwd, str) and os.path.isabs(cwd):  # noqa: PTH117 - a str is at hand
-        directories.append(os.path.realpath(cwd))  # the CLI makes the key from the physical directory
-    return any(isinstance(each, str) and bool(each) and matches_key(each, folder) for each in directories)
-
-
-@LINK_CHECKS.finds("title-drift")
-def _title_drift(link: Link) -> Iterator[Finding]:
-    title = link.transcripts[0].custom_title if link.transcripts else None
-    shown = link.row.fields.get("title")
-    if title is None or title == shown or (isinstance(shown, str) and shown.strip() == title.strip()):
-        return
-    listed = f'as "{shown}"' if isinstance(shown, str) and shown else "without a title"
-    message = f'It is listed {listed}, while its transcript was named "{title}".'
-    yield link.finding("title-drift", message)
-
-
 @STORE_CHECKS.finds(*LINK_CHECKS.rules)
 def _links(facts: Facts) -> Iterator[Finding]:
-    for link in _readable_links(facts.inventory):
+    around = Surroundings(facts.inventory, facts.places, facts.orphans)
+    for link in readable_links(facts.inventory, around):
         yield from LINK_CHECKS.run(link)
-
-
-def _readable_links(inventory: Inventory) -> Iterator[Link]:
-    """Yield each readable row that names a transcript, unless that is there but cannot be read."""
-    by_id, unread = inventory.by_id, {transcript_id(transcript) for transcript in inventory.unread}
-    for contents in inventory.contents:
-        first: dict[str, Row] = {}
-        for row in contents.rows:
-            name = row.fields.get("cliSessionId")
-            if row.state != "ok" or not isinstance(name, str) or not name:
-                continue  # a session that was never started has no transcript
-            found = by_id.get(name) or by_id.get(name.lower())
-            if found is not None:
-                yield Link(row, name, found, first.setdefault(name.lower(), row))
-            elif name.lower() not in unread:
-                yield Link(row, name, [], row)
 
 
 # What lies beside the rows and the transcripts
@@ -263,6 +165,27 @@ def _use_of_leftover(contents: Contents, row: Row | None, verdict: Verdict | Non
         reason = verdict.reason if isinstance(verdict, Held) else "it cannot be used"
         return f"The row itself is not there, but cannot be put back from the copy: {reason}."
     return "It does not help to put the row back."
+
+
+@STORE_CHECKS.finds("conflict-copy")
+def _conflict_copies(facts: Facts) -> Iterator[Finding]:
+    for contents in facts.inventory.contents:
+        rows = {row.session_id: row for row in contents.rows}
+        for copy in contents.conflict_copies:
+            original = rows.get(original_of(os.path.basename(copy.path), contents.row_names) or "")  # noqa: PTH119
+            yield finding(
+                "conflict-copy", copy.path, _use_of_copy(copy, original), session_id=copy.session_id
+            )
+
+
+def _use_of_copy(copy: Row, original: Row | None) -> str:
+    if original is None or original.state != "ok":
+        return "A tool that syncs folders made this copy of a row. The row itself is lost."
+    message = f"A tool that syncs folders made this copy of {original.session_id}, which the app lists."
+    named = cli_session_id(copy)
+    if named is not None and named != cli_session_id(original):
+        return f"{message} It names another transcript than the row does now: {named}."
+    return f"{message} Nothing is lost."
 
 
 @STORE_CHECKS.finds("lost-lease")
@@ -296,7 +219,6 @@ def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
             transcript=path,
             offset=first.offset,
             length=first.length,
-            about=of_transcript(transcript),
         )
 
 
@@ -308,11 +230,9 @@ def is_damaged(transcript: _core.Transcript) -> bool:
 
 @STORE_CHECKS.finds("orphan")
 def _orphans(facts: Facts) -> Iterator[Finding]:
-    for transcript in facts.orphans:
-        path = path_of(transcript)
-        session = called(of_transcript(transcript))
-        message = f"{session} was begun in the app, but no row names it, so the app does not list it."
-        yield finding("orphan", path, message, transcript=path, about=of_transcript(transcript))
+    for path in map(path_of, facts.orphans):
+        message = "The session was begun in the app, but no row names it, so the app does not list it."
+        yield finding("orphan", path, message, transcript=path)
 
 
 @STORE_CHECKS.finds("stale-index")

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from .. import _core
@@ -14,10 +15,13 @@ from ..model import Progress, Row
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as cached
 from ..snapshots.source import SnapshotSource
-from ..stores.locate import Listing, Places, StrPath, list_transcripts, locate, vanished_stores
+from ..stores.beside_transcripts import released
+from ..stores.locate import Places, StrPath, locate, vanished_stores
+from ..stores.own_folders import own_transcripts
+from ..stores.project_files import Listing, list_transcripts
 from ..stores.project_folder import matches_key
-from ..stores.rows import PRIOR, Contents, read_store
-from ..stores.transcripts import folder_of, is_conversation, transcript_id
+from ..stores.rows import PRIOR, Contents, bare_id, read_store
+from ..stores.transcripts import folder_of, is_conversation, path_of, transcript_id
 from ..stores.worktrees import Worktrees, read_worktrees
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -46,12 +50,17 @@ class Inventory:
     """Transcripts of 0 bytes, which count as not here."""
     size: int = 0
     """Bytes of all rows and transcripts."""
+    own: Mapping[str, tuple[_core.Transcript, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """The transcripts in sessions' own folders by the session's bare id, also those that are empty or could
+    not be read. They are in none of the other lists: a session's own folder holds no other session's."""
     by_id: Mapping[str, tuple[_core.Transcript, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Transcripts by uuid; several where copies lie in several project folders."""
     claims: Mapping[str, tuple[Row, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By transcript uuid, the readable rows of any store that name it now or have named it before."""
     tombstones: frozenset[str] = frozenset()
-    """Ids of deleted sessions and transcripts, of all stores."""
+    """Ids of deleted sessions and transcripts, of all stores, `released` included."""
+    released: Mapping[str, int | None] = field(default_factory=lambda: MappingProxyType({}))
+    """The transcripts that a `.desktop-released.json` beside them says were deleted, and when, epoch ms."""
     newest_change_ns: int = 0
     """When the newest of the transcripts was made or written, epoch ns."""
     snapshots: SnapshotSource = field(default_factory=SnapshotSource)
@@ -77,10 +86,41 @@ class Inventory:
         found = self.by_id.get(name, ())
         return max(found, key=lambda one: (one.last_activity_at or 0, one.size), default=None)
 
+    @property
+    def transcript_count(self) -> int:
+        """How many transcripts there are that are not empty."""
+        owned = sum(bool(one.size or one.error) for found in self.own.values() for one in found)
+        return len(self.transcripts) + len(self.unread) + owned
+
+    def files(self, name: str) -> tuple[_core.Transcript, ...]:
+        """Return the files of a transcript's uuid in the project folders; where there are none, those in
+        sessions' own folders."""
+        return self.by_id.get(name) or self._own_by_id.get(name, ())
+
+    @cached_property
+    def _own_by_id(self) -> Mapping[str, tuple[_core.Transcript, ...]]:
+        found: dict[str, list[_core.Transcript]] = defaultdict(list)
+        for transcripts in self.own.values():
+            for transcript in transcripts:
+                if transcript.error is None and transcript.size:
+                    found[transcript_id(transcript)].append(transcript)
+        return {name: tuple(files) for name, files in found.items()}
+
+    @cached_property
+    def empty_paths(self) -> Mapping[str, str]:
+        """The paths of the transcripts of 0 bytes, by uuid."""
+        return {transcript_id(transcript): path_of(transcript) for transcript in self.empty}
+
+    @cached_property
+    def unread_ids(self) -> frozenset[str]:
+        """The transcripts that are there and could not be read."""
+        owned = (one for transcripts in self.own.values() for one in transcripts if one.error is not None)
+        return frozenset(map(transcript_id, (*self.unread, *owned)))
+
     def pick(self, name: str, cwd: object = None) -> _core.Transcript | None:
         """Return the file of a transcript's uuid: of several the one in the folder of `cwd`, else one in the
         folder of its own directory, else the newest."""
-        found = self.by_id.get(name)
+        found = self.files(name)
         if not found:
             return None
         if len(found) == 1:
@@ -120,10 +160,15 @@ def take_inventory(
     context = tuple(read_store(store) for store in places.context)
     homes = dict.fromkeys(store.user_data for store in places.stores if store.user_data is not None)
     worktrees = tuple(read_worktrees(home) for home in homes)
+    owned, own_errors = _own_transcripts((*contents, *context))
     transcripts, unread, empty = [], [], []
+    own: dict[str, list[_core.Transcript]] = defaultdict(list)
     scan_many = cached.scan_many if index else _core.scan_many
-    for transcript in scan_many(listing.transcripts, progress=progress):
-        if transcript.error is not None:
+    for transcript in scan_many([*listing.transcripts, *owned], progress=progress):
+        session = owned.get(path_of(transcript))
+        if session is not None:
+            own[session].append(transcript)
+        elif transcript.error is not None:
             unread.append(transcript)
         elif transcript.size:
             transcripts.append(transcript)
@@ -132,25 +177,52 @@ def take_inventory(
     by_id: dict[str, list[_core.Transcript]] = {}
     for transcript in transcripts:
         by_id.setdefault(transcript_id(transcript), []).append(transcript)
+    deleted = _released(listing)
     every_store = contents + context
     return Inventory(
         contents=contents,
         context=context,
         worktrees=worktrees,
         listing=listing,
-        errors=_errors(places, listing, every_store),
+        errors=(*_errors(places, listing, every_store), *own_errors),
         now=now,
         projects=places.projects,
         transcripts=tuple(transcripts),
         unread=tuple(unread),
         empty=tuple(empty),
-        size=sum(row.size for found in contents for row in found.rows) + sum(t.size for t in transcripts),
+        own={name: tuple(found) for name, found in own.items()},
+        size=sum(row.size for found in contents for row in found.rows)
+        + sum(t.size for found in (transcripts, *own.values()) for t in found),
         by_id={name: tuple(found) for name, found in by_id.items()},
         claims=claims_of(every_store),
-        tombstones=frozenset().union(*(found.tombstones for found in every_store)),
+        tombstones=frozenset(deleted).union(*(found.tombstones for found in every_store)),
+        released=deleted,
         newest_change_ns=newest_change(listing.transcripts),
         snapshots=snapshots,
     )
+
+
+def _own_transcripts(stores: Iterable[Contents]) -> tuple[dict[str, str], list[OSError]]:
+    """Return the transcripts in sessions' own folders, each with the session's bare id; and what could not be
+    listed."""
+    found: dict[str, str] = {}
+    errors: list[OSError] = []
+    seen: set[tuple[int, int] | str] = set()
+    for contents in stores:
+        for session_id, folder in contents.folders:
+            for path in own_transcripts(folder, seen, errors):
+                found[path] = bare_id(session_id)
+    return found, errors
+
+
+def _released(listing: Listing) -> dict[str, int | None]:
+    """Return the transcripts that the user deleted in the app, by the marks beside them, and when."""
+    found: dict[str, int | None] = {}
+    for folder, name in listing.released:
+        mark = released(folder, name)
+        if mark is not None and mark.deleted:
+            found[name.lower()] = mark.at
+    return found
 
 
 def claims_of(stores: Iterable[Contents]) -> dict[str, tuple[Row, ...]]:

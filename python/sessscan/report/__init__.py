@@ -18,7 +18,8 @@ from ..reconciliation import reconcile
 from ..render import newfile
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as scan_cache
-from ..stores.locate import StrPath, list_transcripts, locate
+from ..stores.locate import StrPath, locate
+from ..stores.project_files import list_transcripts
 
 
 def make(

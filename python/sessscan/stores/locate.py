@@ -1,8 +1,9 @@
-"""Find the stores and transcripts: in the folders the user names, or where this platform has them.
+"""Find the stores and the roots of the transcripts: in the folders the user names, or where this platform has
+them.
 
-Links to accounts, organisations and project folders are followed, and each real folder is listed once; links
-to files are not followed. A folder that vanishes meanwhile counts as empty. For a folder that cannot be
-listed the error is collected, not raised, unless the user named that folder.
+Links to registries, accounts and organisations are followed, and each real folder is listed once; links to
+rows are not followed. A folder that vanishes meanwhile counts as empty. For a folder that cannot be listed
+the error is collected, not raised, unless the user named that folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..model import CODE, ROW_FORMATS, RowFormat, Store
@@ -29,7 +30,6 @@ MSIX_PACKAGE = "Claude_pzs8sxrjxfjjc"
 BUILDS = ("Claude", "Claude-3p")
 
 TRANSCRIPT_NAME = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.jsonl")
-INDEX_NAME = "sessions-index.json"
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,6 @@ class Places:
     """Folders that could not be listed."""
     roots: tuple[str, ...] = ()
     """The folders the user named, or the userData folders of this machine."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The transcripts under the projects' roots, in order of folder and name."""
-
-    transcripts: list[str] = field(default_factory=list)
-    indexes: list[str] = field(default_factory=list)
-    """The legacy `sessions-index.json` files beside them."""
-    errors: list[OSError] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    """The project folders."""
-    without_transcripts: list[str] = field(default_factory=list)
-    """Those in which there is no transcript (any more)."""
 
 
 def user_data_folders(platform: str, env: Mapping[str, str], home: str) -> tuple[str, ...]:
@@ -153,29 +139,6 @@ def format_of(folder: str | Path, otherwise: RowFormat = CODE) -> RowFormat:
     return REGISTRIES.get(parents[1].name, otherwise) if len(parents) > 1 else otherwise
 
 
-def list_transcripts(roots: Iterable[str]) -> Listing:
-    """Return every `<uuid>.jsonl` directly in a project folder under `roots`, or in a root that is one.
-
-    Links to project folders are followed, each real folder once.
-    """
-    listing = Listing()
-    seen: set[tuple[int, int] | str] = set()
-    for root in roots:
-        if not _is_new(root, seen):
-            continue
-        folders, own = _project_folder(root, listing)
-        if own:
-            listing.folders.append(root)
-        else:
-            for folder in folders:
-                if _is_new(folder, seen):
-                    listing.folders.append(folder)
-                    _, holds = _project_folder(folder, listing)
-                    if not holds:
-                        listing.without_transcripts.append(folder)
-    return listing
-
-
 def transcripts_in(folder: str, errors: list[OSError]) -> Iterator[os.DirEntry[str]]:
     """Yield the files directly in a project folder that are named as sessions' transcripts are."""
     for entry in entries(folder, errors):
@@ -190,12 +153,12 @@ def folders_in(path: str, errors: list[OSError], *, follow: bool = False) -> lis
     """
     found = []
     for entry in entries(path, errors):
-        if is_folder(entry) or (follow and _leads_to_folder(entry, errors)):
+        if is_folder(entry) or (follow and leads_to_folder(entry, errors)):
             found.append(entry.path)
     return sorted(found)
 
 
-def _leads_to_folder(entry: os.DirEntry[str], errors: list[OSError]) -> bool:
+def leads_to_folder(entry: os.DirEntry[str], errors: list[OSError]) -> bool:
     """Tell whether an entry is a link or junction to a folder; add to `errors` if it leads nowhere."""
     try:
         if stat.S_ISDIR(entry.stat().st_mode):
@@ -239,26 +202,6 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return True
     except OSError:
         return False
-
-
-def _project_folder(path: str, listing: Listing) -> tuple[list[str], bool]:
-    """Add the files of one folder to `listing`; return its subfolders, and whether it holds transcripts."""
-    folders: list[str] = []
-    names: list[str] = []
-    for entry in entries(path, listing.errors):
-        name = entry.name
-        if TRANSCRIPT_NAME.fullmatch(name):
-            if is_file(entry):
-                names.append(entry.path)
-        elif name == INDEX_NAME:
-            if is_file(entry):
-                listing.indexes.append(entry.path)
-        elif is_folder(entry) or _leads_to_folder(entry, listing.errors):
-            folders.append(entry.path)
-    names.sort()
-    listing.transcripts.extend(names)
-    folders.sort()
-    return folders, bool(names)
 
 
 def _several(paths: StrPath | Iterable[StrPath]) -> Sequence[StrPath]:
@@ -306,9 +249,12 @@ def _at(path: str, errors: list[OSError]) -> list[Store]:
         return list(_in_registry(place, str(account), errors))
     if account.name in REGISTRIES:
         row_format = REGISTRIES[account.name]
-        return [Store(folder, str(registry), row_format) for folder in folders_in(path, errors)]
+        return [Store(folder, str(registry), row_format) for folder in folders_in(path, errors, follow=True)]
     if registry.name in REGISTRIES:
         return [Store(path, str(registry.parent), REGISTRIES[registry.name])]
+    linked = _behind_link(path, errors)
+    if linked:
+        return linked
     if _holds_rows(path):
         return [Store(path, None)]
     inner = folders_in(path, errors)
@@ -320,16 +266,35 @@ def _at(path: str, errors: list[OSError]) -> list[Store]:
     return [Store(path, None)]
 
 
+def _behind_link(path: str, errors: list[OSError]) -> list[Store]:
+    """Return the stores that a folder means by where its links lead, under the name it was given."""
+    real = Path(os.path.realpath(path))
+    account, registry = real.parent, real.parent.parent
+    if str(real) == path:
+        return []
+    if real.name in REGISTRIES:
+        row_format, home = REGISTRIES[real.name], str(account)
+        accounts = folders_in(path, errors, follow=True)
+        folders = [inner for outer in accounts for inner in folders_in(outer, errors, follow=True)]
+        return [Store(folder, home, row_format) for folder in folders]
+    if account.name in REGISTRIES:
+        folders = folders_in(path, errors, follow=True)
+        return [Store(folder, str(registry), REGISTRIES[account.name]) for folder in folders]
+    if registry.name in REGISTRIES:
+        return [Store(path, str(registry.parent), REGISTRIES[registry.name])]
+    return []
+
+
 def _holds_rows(path: str) -> bool:
     return any(entry.name.startswith(("local_", "deleted_")) for entry in entries(path, []))
 
 
 def _once(found: Iterable[Store], seen: set[tuple[int, int] | str]) -> Iterator[Store]:
     """Yield each folder once, also where two paths lead to it (on Windows a package's folder has two)."""
-    return (store for store in found if _is_new(store.path, seen))
+    return (store for store in found if is_new(store.path, seen))
 
 
-def _is_new(path: str, seen: set[tuple[int, int] | str]) -> bool:
+def is_new(path: str, seen: set[tuple[int, int] | str]) -> bool:
     """Tell whether a folder is there and was not met before, under this or another name; note that it was."""
     try:
         status = os.stat(path)  # noqa: PTH116 - there are thousands

@@ -22,9 +22,23 @@ def normalize(path: str) -> str:
     A path with a drive letter, or a UNC path, is treated as Windows does, on every platform: without case.
     """
     path = unicodedata.normalize("NFC", path)
-    if _DRIVE.match(path) or path.startswith("\\\\"):
+    if is_windows_path(path):
         path = path.replace("/", "\\").casefold()
     return path.rstrip("/\\") or path
+
+
+def is_windows_path(path: str) -> bool:
+    """Tell whether a path begins with a drive letter, or is a UNC path."""
+    return _DRIVE.match(path) is not None or path.startswith("\\\\")
+
+
+def project_key(directory: str, *, old: bool = False) -> str:
+    """Return the name of a directory's project folder; with `old` as CLIs before about 2026-07-12 named it.
+
+    Of a path over `KEY_LENGTH` the hash at the end is left out, since it differs between writers.
+    """
+    key = (_OTHER_OLD if old else _OTHER).sub("-", _in_utf16_units(directory))
+    return key if len(key) <= KEY_LENGTH else f"{key[:KEY_LENGTH]}-…"
 
 
 def matches_key(directory: str, folder: str, *, within: bool = False) -> bool:
@@ -34,10 +48,7 @@ def matches_key(directory: str, folder: str, *, within: bool = False) -> bool:
     FORMATS section 1 has the rule: every character but letters and digits becomes a dash. Old versions kept
     the underscore.
     """
-    text = directory if directory.isascii() else unicodedata.normalize("NFC", directory)
-    if not text.isascii():
-        # A character beyond the first plane is two UTF-16 units and becomes two dashes.
-        text = "".join(c if ord(c) < 0x10000 else "--" for c in text)
+    text = _in_utf16_units(directory)
     if _DRIVE.match(text):
         text, folder = text.casefold(), folder.casefold()
     for other in (_OTHER, _OTHER_OLD):
@@ -47,6 +58,14 @@ def matches_key(directory: str, folder: str, *, within: bool = False) -> bool:
         if len(key) > KEY_LENGTH and folder.startswith(key[:KEY_LENGTH] + "-"):
             return True
     return False
+
+
+def _in_utf16_units(directory: str) -> str:
+    """Return a directory in NFC, with two dashes for a character that is two UTF-16 units."""
+    if directory.isascii():
+        return directory
+    text = unicodedata.normalize("NFC", directory)
+    return text if text.isascii() else "".join(c if ord(c) < 0x10000 else "--" for c in text)
 
 
 def may_be_from(directories: frozenset[str], folder: str, places: frozenset[str]) -> bool:

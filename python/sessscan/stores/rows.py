@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _core
 from ..model import ROW_FORMATS, Row, RowFormat, Store
-from .locate import entries, is_file
+from .locate import entries, is_file, is_folder, leads_to_folder
 from .row_states import LOST_STATES
 
 try:
@@ -46,6 +47,16 @@ _KEYS = (
 )
 """The scalars that are read of a healthy row."""
 PRIOR = "priorCliSessionIds"
+_CONNECTIONS = frozenset(("sshConfig", "wslConfig"))
+_REMOTE_PATH = "sshRemoteTranscriptPath"
+_REMOTE = (*sorted(_CONNECTIONS), _REMOTE_PATH)
+
+_SYNC_COPY = re.compile(
+    r"(?P<id>local_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[^0-9a-zA-Z].*\.json",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How tools that sync folders name the second state of a row: `local_<uuid> (1).json`,
+`local_<uuid>-LAPTOP.json`, `local_<uuid>.sync-conflict-20261120-101500-ABCDEFG.json`."""
 
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -67,6 +78,10 @@ class Contents:
     rows: list[Row] = field(default_factory=list)
     temporaries: list[Leftover] = field(default_factory=list)
     copies: list[Leftover] = field(default_factory=list)
+    conflict_copies: list[Row] = field(default_factory=list)
+    """Files that a sync tool named after a row that is there: they are among `copies`, and no rows."""
+    folders: list[tuple[str, str]] = field(default_factory=list)
+    """The sessions' own folders, `local_<id>/`: the session and the path."""
     tombstones: set[str] = field(default_factory=set)
     """The ids (without `local_`) of the sessions and transcripts that the user deleted."""
     deletions: list[tuple[str, str]] = field(default_factory=list)
@@ -74,6 +89,11 @@ class Contents:
     stats: dict[str, os.stat_result] = field(default_factory=dict)
     """The status of each row that is not healthy, from when it was read, by path."""
     errors: list[OSError] = field(default_factory=list)
+
+    @property
+    def row_names(self) -> set[str]:
+        """The names of the rows' files."""
+        return {f"{row.session_id}.json" for row in self.rows}
 
 
 def read_store(store: Store) -> Contents:
@@ -87,7 +107,10 @@ def read_store(store: Store) -> Contents:
                 rows.append(entry)
             elif name.endswith(TEMPORARY):
                 contents.temporaries.append(Leftover(entry.path, name[: -len(TEMPORARY)], store))
-            elif ".json" in name and is_file(entry):
+            elif ".json" not in name:
+                if is_folder(entry) or leads_to_folder(entry, []):
+                    contents.folders.append((name, entry.path))
+            elif is_file(entry):
                 contents.copies.append(Leftover(entry.path, name[: name.index(".json")], store))
         elif name.startswith("deleted_"):
             contents.tombstones.add(_tombstone(name))
@@ -96,11 +119,28 @@ def read_store(store: Store) -> Contents:
     contents.temporaries.sort(key=lambda leftover: leftover.path)
     contents.copies.sort(key=lambda leftover: leftover.path)
     parse: Callable[[bytes], Any] = _parse if simdjson is None else simdjson.Parser().parse
+    names = {entry.name for entry in rows}
     for entry in rows:
         row = _read_row(entry, store, parse, contents.stats)
-        if row is not None:
+        if row is None:
+            continue
+        original = None if row.state == "ok" else original_of(entry.name, names)
+        if original is None:
             contents.rows.append(row)
+        else:
+            contents.conflict_copies.append(row)
+            contents.copies.append(Leftover(row.path, original, store))
     return contents
+
+
+def original_of(name: str, names: Container[str]) -> str | None:
+    """Return the session whose row a sync tool copied into the file `name`, which the app cannot read; None
+    where that is a lost row of its own.
+
+    `names`: the files of the rows there are. A copy without its original is all that is left of a session.
+    """
+    match = _SYNC_COPY.fullmatch(name)
+    return match["id"] if match is not None and f"{match['id']}.json" in names else None
 
 
 def list_rows(store: Store, errors: list[OSError]) -> tuple[list[str], set[str]]:
@@ -185,9 +225,10 @@ def _read_row(
     if not regular:
         stats[path] = status
         return Row(path, session_id, store, "not-a-row", size, mtime, error="it is not a file")
-    fields = _healthy(data, session_id, store.format, parse) if len(data) == size else None
-    if fields is not None:
-        return Row(path, session_id, store, "ok", size, mtime, 0, 0, fields)
+    healthy = _healthy(data, session_id, store.format, parse) if len(data) == size else None
+    if healthy is not None:
+        fields, remote = healthy
+        return Row(path, session_id, store, "ok", size, mtime, 0, 0, fields, remote=remote)
     if size > MAX_ROW_SIZE:
         kind, offset, length = "oversize", 0, size
         try:
@@ -197,8 +238,9 @@ def _read_row(
     else:
         kind, offset, length = classify_row(data, session_id, store.format)
     if kind == "ok":
-        fields = identifying_members(readable_members(data))
-        return Row(path, session_id, store, kind, size, mtime, 0, 0, fields)
+        values = readable_members(data)
+        fields, remote = identifying_members(values), remote_machine(values)
+        return Row(path, session_id, store, kind, size, mtime, 0, 0, fields, remote=remote)
     values = {} if LOST_STATES[kind].content == "none" else readable_members(data)
     stats[path] = status
     return Row(path, session_id, store, kind, size, mtime, offset, length, identifying_members(values))
@@ -244,8 +286,9 @@ def _read_all(descriptor: int, size: int) -> bytes:
 
 def _healthy(
     data: bytes, session_id: str, row_format: RowFormat, parse: Callable[[bytes], Any]
-) -> dict[str, Any] | None:
-    """Return the fields of a row that is plainly healthy; None leaves it to the core to classify it.
+) -> tuple[dict[str, Any], str | None] | None:
+    """Return the fields of a row that is plainly healthy, and the other machine that it runs on; None leaves
+    it to the core to classify it.
 
     simdjson accepts a BOM, which the app does not, and takes the first of two equal keys, the app the last.
     """
@@ -259,6 +302,9 @@ def _healthy(
     present = set(names)
     fields = {key: document[key] for key in _KEYS if key in present}
     own = document["sessionId"] if "sessionId" in present else None
+    remote = None
+    if not present.isdisjoint(_CONNECTIONS):
+        remote = remote_machine({key: _plain(document[key]) for key in _REMOTE if key in present})
     if PRIOR in present:
         prior = document[PRIOR]
         fields[PRIOR] = list(prior) if type(prior) in _ARRAYS else None
@@ -272,7 +318,29 @@ def _healthy(
         or any(type(fields.get(name)) is not str for name in row_format.required)
     ):
         return None
-    return fields
+    return fields, remote
+
+
+def remote_machine(members: Mapping[str, Any]) -> str | None:
+    """Return in words the other machine that a row's session runs on; None where it runs on this one."""
+    for key, how, names in (
+        ("sshConfig", "over SSH", ("sshHost", "host", "hostname", "id")),
+        ("wslConfig", "in WSL", ("distro", "distribution", "name")),
+    ):
+        connection = members.get(key)
+        if isinstance(connection, dict) and connection:
+            name = next(
+                (value for each in names if isinstance(value := connection.get(each), str) and value), ""
+            )
+            path = members.get(_REMOTE_PATH)
+            where = f", {path}" if key == "sshConfig" and isinstance(path, str) and path else ""
+            return f"{name} ({how}{where})" if name else f"{how}{where}"
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Convert an object of simdjson's to a dict, which outlives the document."""
+    return value.as_dict() if simdjson is not None and isinstance(value, simdjson.Object) else value
 
 
 _ARRAYS: tuple[Any, ...] = (list,) if simdjson is None else (list, simdjson.Array)

@@ -41,12 +41,19 @@ def is_desktop(transcript: _core.Transcript) -> bool:
     return bool(transcript.born_in == DESKTOP and transcript.entrypoint == DESKTOP)
 
 
-def could_be_a_rows(transcript: _core.Transcript) -> bool:
-    """Tell whether a transcript may be the app's, or is in such a state that it cannot be told."""
+def may_hold_conversation(transcript: _core.Transcript) -> bool:
+    """Tell whether a transcript holds a conversation, or is in such a state that it cannot be told."""
     if transcript.error is not None or not transcript.records:
         return True
-    if not is_conversation(transcript):
-        return bool(transcript.defects) and not transcript.is_sidechain
+    return is_conversation(transcript) or (bool(transcript.defects) and not transcript.is_sidechain)
+
+
+def could_be_a_rows(transcript: _core.Transcript) -> bool:
+    """Tell whether a transcript may be the app's, or is in such a state that it cannot be told."""
+    if not may_hold_conversation(transcript):
+        return False
+    if transcript.error is not None or not transcript.records or not is_conversation(transcript):
+        return True
     return may_be_desktop(transcript)
 
 

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from .. import _core
 from ..changes.plan import Plan, Report
 from ..model import Action, Finding, Progress, Row
-from ..stores.locate import StrPath, list_transcripts, locate
+from ..stores.locate import StrPath, locate
+from ..stores.project_files import list_transcripts
 
 Paths = StrPath | Iterable[StrPath] | None
 Kind = Literal["title", "cwd", "timestamp"]

@@ -22,7 +22,7 @@ from ..snapshots.capture import capture_rows
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
 from ..stores.row_states import LOST_STATES
-from ..stores.rows import bare_id, classify_row, read_file
+from ..stores.rows import bare_id, classify_row, original_of, read_file
 
 DAMAGED_FOR = 0.4
 """Seconds for which a row must look damaged in the same way before it is reported."""
@@ -196,6 +196,10 @@ class RowTracker:
         if state == "ok":
             # It may have been written since it was not kept. Without a signature it is checked again.
             self._note_healthy(path, None, events)
+            return
+        if original_of(name, folder.rows) is not None:
+            del folder.rows[name]  # a sync tool's copy: the session has a row
+            self._suspicions.pop(path, None)
             return
         if not self._looks_wrong_long_enough(path, (state, signature), DAMAGED_FOR, now):
             return

@@ -14,10 +14,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ... import _core
 from ...errors import UnbuildableError
-from ...model import Action, Fingerprint, Row
+from ...model import Action, Evidence, Fingerprint, Row
 from ...stores.row_fields import DEFAULTS
-from ...stores.rows import BOM, MAX_ROW_SIZE, bare_id, classify_row, read_file, readable_members
+from ...stores.rows import (
+    BOM,
+    MAX_ROW_SIZE,
+    bare_id,
+    classify_row,
+    read_file,
+    readable_members,
+    remote_machine,
+)
 from ...stores.transcripts import path_of, transcript_id
 from ..details import Details
 from ..matching.lost_row import Held, LostRow, Matched, Remains, candidate, held
@@ -62,18 +71,33 @@ def action(lost: LostRow, decision: Matched | Held, details: Details) -> Action:
             transcript = decision.transcript
             offered = (
                 ()
-                if transcript is None
+                if transcript is None or lacking(lost)
                 else (candidate(transcript, transcript_id(transcript), "it is the row's, by the evidence"),)
             )
             decision = held(lost, str(refusal), *offered)
+    candidates, reason = decision.candidates, decision.reason
+    unknown = lacking(lost)
+    if unknown and candidates:
+        # The user's word on the transcript would not give what the app wants besides.
+        candidates = ()
+        reason = (
+            f"{reason}; it cannot be built in any case, since a {lost.row.store.format.name} row needs its "
+        )
+        reason += f"{' and '.join(unknown)}, which only the app knew"
     return Action(
         kind="hold",
         path=lost.path,
         session_id=lost.session_id,
-        candidates=decision.candidates,
+        candidates=candidates,
         status="held",
-        error=decision.reason,
+        error=reason,
     )
+
+
+def lacking(lost: LostRow) -> list[str]:
+    """Return what the app needs in a row of this kind that no transcript tells and that is lost with it."""
+    needed = [name for name in lost.row.store.format.required if name != "cwd"]
+    return [name for name in needed if not any(isinstance(one.fields.get(name), str) for one in lost.remains)]
 
 
 def adopt(lost: LostRow, match: Matched, details: Details) -> Action:
@@ -93,6 +117,16 @@ def _restore(lost: LostRow, match: Matched, details: Details) -> Action:
         missing = f" (a {row_format.name} row needs its {needed})" if needed else ""
         raise UnbuildableError(f"what can be known of it does not make a row that the app accepts{missing}")
     transcript = match.transcript
+    evidence = match.evidence
+    if transcript is not None and details.places.is_mirror(transcript) and remote_machine(row) is None:
+        raise UnbuildableError(
+            "its transcript is a copy of one on another machine, and only the app knew how to reach that"
+        )
+    if transcript is not None and not _is_found(row, lost, transcript, details):
+        evidence = (
+            *evidence,
+            Evidence("place", f"its transcript lies {details.places.why_not_found(row, transcript)}"),
+        )
     return Action(
         kind="restore",
         path=lost.path,
@@ -100,7 +134,7 @@ def _restore(lost: LostRow, match: Matched, details: Details) -> Action:
         cli_session_id=match.cli_session_id,
         transcript=None if transcript is None else path_of(transcript),
         source=match.source,
-        evidence=match.evidence,
+        evidence=evidence,
         row=row,
         provenance=provenance,
         content=content,
@@ -132,6 +166,8 @@ def _content(
         for key, value in source.contribute(one, readable_members(read[one.path])).items():
             fields.setdefault(key, (value, source.provenance(one)))
     derived = {} if transcript is None else fields_of(transcript, lines, lost.session_id)
+    if transcript is not None:
+        _settle_directory(lost, derived, transcript, details)
     if match.base and all(one.kind in ("copy", "tmp") for one in match.base):
         _bring_up_to_date(fields, derived)
     entire = best is not None and best.kind != "prefix" and lost.row.state != "not-a-row"
@@ -141,6 +177,25 @@ def _content(
     _correct(lost, match, fields, derived)
     row, content = _fitting(fields, derived)
     return row, {key: fields[key][1] for key in row}, content, read
+
+
+def _settle_directory(lost: LostRow, derived: Fields, transcript: _core.Transcript, details: Details) -> None:
+    """Take the directory in whose project folder a transcript lies, where its own lines name another."""
+    own = derived.get("cwd")
+    if own is None or _is_found(
+        {key: value for key, (value, _) in derived.items()}, lost, transcript, details
+    ):
+        return
+    directory = details.places.directory_of(transcript)
+    if directory is not None:
+        settled = (directory, "the directory of the other sessions in its project folder")
+        if derived.get("originCwd", own)[0] == own[0]:
+            derived["originCwd"] = settled
+        derived["cwd"] = settled
+
+
+def _is_found(fields: dict[str, Any], lost: LostRow, transcript: _core.Transcript, details: Details) -> bool:
+    return details.places.is_found(fields, lost.session_id, lost.row.store.format, transcript)
 
 
 def _verbatim(

@@ -5,10 +5,11 @@ both held, since at least one of them is wrong.
 
 1. the user's word (`--match`);
 2. what remains of the row: its `.tmp`, what can be read of it, copies of it, a snapshot;
-3. its name, where that is a transcript's uuid (imported sessions);
-4. its worktree lease;
-5. a snapshot of it from before it had a transcript;
-6. time and elimination.
+3. the folder of its session's own name (Cowork);
+4. its name, where that is a transcript's uuid (imported sessions);
+5. its worktree lease;
+6. a snapshot of it from before it had a transcript;
+7. time and elimination.
 
 A row that names its transcript itself never goes on to a weaker step. No step decides where something else
 explains the row's last write better: see `rivals`.
@@ -21,6 +22,7 @@ from ..inventory import Inventory
 from .by_content import as_kept, by_content
 from .by_lease import by_lease
 from .by_name import by_name
+from .by_own_folder import by_own_folder
 from .by_time import by_time
 from .by_user import Matches, by_user
 from .state import State, begin, names_of_remains
@@ -39,6 +41,7 @@ def _steps(state: State) -> State:
     """Return the state after each step has seen what is open."""
     proposals, notes = by_content(state)
     state = state.decided(proposals).noting(notes).claiming(names_of_remains(state.lost))
+    state = state.decided(by_own_folder(state))
     proposals, notes = by_name(state)
     state = state.decided(proposals).noting(notes)
     proposals, leases = by_lease(state)

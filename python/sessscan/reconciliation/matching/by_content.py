@@ -5,7 +5,8 @@ from __future__ import annotations
 from ... import _core
 from ...model import Evidence
 from ...stores.row_states import MISSING
-from ...stores.transcripts import DESKTOP, path_of, transcript_id
+from ...stores.rows import bare_id
+from ...stores.transcripts import DESKTOP, may_hold_conversation, path_of, transcript_id
 from .limits import SETTLING
 from .lost_row import LostRow, Matched, Nothing, Remains, Verdict, candidate
 from .remains import can_be_written, newest, why_not_written
@@ -86,7 +87,8 @@ def _propose(state: State, lost: LostRow) -> Proposal | str | None:
         return Proposal(lost, state.hold(lost, f"nothing is left of its row but {left} that cannot be used"))
     if named is not None:
         return _judge(state, lost, agreeing, named)
-    if agreeing and _never_started(lost, agreeing[0]):
+    own = state.inventory.own.get(bare_id(lost.session_id), ())
+    if agreeing and _never_started(lost, agreeing[0]) and not any(map(may_hold_conversation, own)):
         return Proposal(lost, restored(state, lost, agreeing[:1], None, None, ()))
     return None
 
@@ -114,9 +116,7 @@ def _judge(state: State, lost: LostRow, agreeing: list[Remains], named: str) -> 
             # A copy may be old: a session's transcript is not the same for ever.
             return f"a copy of it names the transcript {named}, which is not there"
         if not any(one.kind in ("snapshot", "tmp", "own") for one in agreeing):
-            unread = any(transcript_id(other) == named for other in state.inventory.unread)
-            missing = "cannot be read" if unread else "is not among the transcripts looked at"
-            reason = f"it names the transcript {named}, but that {missing}"
+            reason = f"it names the transcript {named}, but that {_absent(state, named)}"
             return Proposal(lost, state.hold(lost, reason), named)
     return Proposal(lost, _verdict(state, lost, agreeing, naming, named, transcript), named)
 
@@ -166,8 +166,18 @@ def _verdict(
         )
     more: tuple[Evidence, ...] = ()
     if transcript is None:
-        more = (Evidence("missing", f"the transcript {named} is not among those looked at"),)
+        more = (Evidence("missing", f"the transcript {named} {_absent(state, named)}"),)
     return restored(state, lost, agreeing, transcript, named, more, decision)
+
+
+def _absent(state: State, named: str) -> str:
+    """Return what is known of a transcript that is named and was not read."""
+    inventory = state.inventory
+    if named in inventory.unread_ids:
+        return "cannot be read"
+    if named in inventory.empty_paths:
+        return f"is empty (0 bytes: {inventory.empty_paths[named]})"
+    return f"was not found in {', '.join(inventory.projects) or 'any folder'}"
 
 
 def _was_changed(

@@ -25,7 +25,16 @@ from typing import Literal
 from ... import _core
 from ...model import Absence
 from ...stores.project_folder import may_be_from, normalize
-from ...stores.transcripts import DESKTOP, could_be_a_rows, directories, folder_of, path_of, transcript_id
+from ...stores.rows import bare_id
+from ...stores.transcripts import (
+    DESKTOP,
+    could_be_a_rows,
+    directories,
+    folder_of,
+    may_hold_conversation,
+    path_of,
+    transcript_id,
+)
 from ..details import Details
 from ..inventory import Inventory
 from .file_times import FileTimes
@@ -253,20 +262,29 @@ class Rivals:
             if self.naming.get(name) == frozenset((lost.session_id,))
             for possible in self._named.get(name, ())
         ]
+        beside = self._in_own_folder(lost)
+        # A session with a folder of its own beside its row keeps no transcript in the project folders.
+        apart = bool(beside) and not lost.row.store.format.transcripts_in_projects
+        others = [] if apart else self._unnamed[bisect_right(self._latest, after) :]
         found = 0
-        for other in (*mine, *self._unnamed[bisect_right(self._latest, after) :]):
+        for other in (*mine, *beside, *others):
             if own is not None and other.id == own.id:
                 continue
             if (
                 other.was_active(after, until)
                 and other.id.startswith(lost.id_beginning)
-                and may_be_from(other.directories, folder_of(other.transcript), places)
+                and (other in beside or may_be_from(other.directories, folder_of(other.transcript), places))
                 and not self._is_older_copy(other, own)
             ):
                 yield other
                 found += 1
                 if found == SHOWN:
                     return
+
+    def _in_own_folder(self, lost: LostRow) -> list[Possible]:
+        """Return the transcripts in the folder of a lost row's own name that could be its own."""
+        found = self._inventory.own.get(bare_id(lost.session_id), ())
+        return [self.possible(one) for one in found if may_hold_conversation(one)]
 
     def _removed_since(self, after: int, places: frozenset[str], own: Possible | None) -> str | None:
         """Return a project folder of the row's directories from which files were removed after a time.

@@ -85,7 +85,7 @@ class State:
         The file in the folder of the row's directory is; where that is not known, the only one that lies in
         the folder of its own directory. Being the newest proves nothing: anybody can make a copy.
         """
-        files = self.inventory.by_id.get(name, ())
+        files = self.inventory.files(name)
         if len(files) < 2:
             return None
         if isinstance(cwd, str) and any(matches_key(cwd, folder_of(file)) for file in files):
@@ -175,6 +175,8 @@ class State:
         claimants = self._claimants(lost, name, version)
         if claimants:
             return f"that belongs to {claimants[0].session_id}, a row that the app can read"
+        if name in self.inventory.released:
+            return "a mark beside it says that its session was deleted"
         if name in self.inventory.tombstones:
             return "the session was deleted under another account"
         return None
@@ -247,8 +249,9 @@ def of_itself(lost: LostRow) -> list[Remains]:
 
 
 def is_deleted_here(state: State, lost: LostRow, name: str) -> bool:
-    """Tell whether a transcript's session was deleted under the account that a lost row is of."""
-    return any(
+    """Tell whether a transcript's session was deleted under the account that a lost row is of, or by the mark
+    beside the transcript, which names no account."""
+    return name in state.inventory.released or any(
         name in contents.tombstones
         for contents in state.inventory.contents
         if contents.store is lost.row.store

@@ -1,0 +1,244 @@
+"""Find what is wrong between the rows that the app can read and the transcripts they name.
+
+Each function below looks at one such row and its transcript, and is registered under the rule for what it
+finds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .. import _core
+from ..model import Finding, Row
+from ..rules import finding
+from ..stores.project_folder import is_windows_path, matches_key
+from ..stores.transcripts import path_of
+from .checks import Checks
+from .inventory import Inventory, is_hollow
+from .matching.lost_row import moment
+from .places import Places
+from .what_is_left import Leftovers, Unnamed
+
+FAR_FUTURE = 4_102_444_800_000
+"""Epoch ms (2100-01-01). A later time is none."""
+TITLE = 80
+"""So many characters of a title are shown."""
+
+
+class Surroundings:
+    """What the checks look things up in, each found out once for all rows."""
+
+    def __init__(self, inventory: Inventory, places: Places, orphans: Sequence[_core.Transcript]) -> None:
+        self.inventory = inventory
+        self.places = places
+        self._orphans = orphans
+        self._folders: dict[str, bool] = {}
+
+    @cached_property
+    def leftovers(self) -> Leftovers:
+        """What is left of the transcripts that are not there or hold no conversation."""
+        wanted = {
+            link.name.lower()
+            for link in readable_links(self.inventory, self)
+            if not link.transcripts or _is_hollow(link)
+        }
+        return Leftovers(self.inventory, wanted)
+
+    @cached_property
+    def orphans(self) -> Unnamed:
+        """The sessions without a row, by what a row would say of them."""
+        return Unnamed(self._orphans)
+
+    def is_gone(self, folder: str) -> bool:
+        """Tell whether a folder of this machine is not there any more.
+
+        That is not known of a path of another system, or of a place that may just not be mounted: the folder
+        must be in this user's home, or beside others in a folder that is there.
+        """
+        if folder not in self._folders:
+            self._folders[folder] = _is_gone(folder)
+        return self._folders[folder]
+
+
+@dataclass(slots=True)
+class Link:
+    """A readable row that names a transcript, and the transcript."""
+
+    row: Row
+    name: str
+    """The transcript's uuid, as the row spells it."""
+    transcripts: Sequence[_core.Transcript]
+    """The files of that uuid: none, one, or copies in several project folders."""
+    first: Row
+    """The first row of the store that names the same transcript."""
+    around: Surroundings
+
+
+LINK_CHECKS: Checks[Link] = Checks()
+
+
+def readable_links(inventory: Inventory, around: Surroundings) -> Iterator[Link]:
+    """Yield each readable row that names a transcript, unless that is there but cannot be read."""
+    for contents in inventory.contents:
+        first: dict[str, Row] = {}
+        for row in contents.rows:
+            name = row.fields.get("cliSessionId")
+            if row.state != "ok" or not isinstance(name, str) or not name:
+                continue  # a session that was never started has no transcript
+            found = inventory.files(name) or inventory.files(name.lower())
+            if found:
+                yield Link(row, name, found, first.setdefault(name.lower(), row), around)
+            elif name.lower() not in inventory.unread_ids:
+                yield Link(row, name, (), row, around)
+
+
+@LINK_CHECKS.finds("remote")
+def _remote(link: Link) -> Iterator[Finding]:
+    if link.row.remote is not None and not link.transcripts:
+        where = f"{_named(link.row)} runs on another machine: {link.row.remote}."
+        message = f"{where} Its transcript {link.name} is there."
+        yield finding("remote", link.row.path, message, session_id=link.row.session_id)
+
+
+@LINK_CHECKS.finds("dangling", "unreadable")
+def _dangling(link: Link) -> Iterator[Finding]:
+    if link.transcripts or link.row.remote is not None:
+        return
+    inventory, name, cwd = link.around.inventory, link.name.lower(), link.row.fields.get("cwd")
+    who, hidden = _named(link.row), _hidden_in(inventory, cwd)
+    if hidden is not None and name not in inventory.empty_paths:
+        message = f"{who}: its transcript {link.name} may be in {hidden}, which cannot be read."
+        yield finding("unreadable", link.row.path, message, severity="note", session_id=link.row.session_id)
+        return
+    if name in inventory.empty_paths:
+        message = f"{who}: its transcript is there, but empty (0 bytes): {inventory.empty_paths[name]}."
+    else:
+        message = f"{who}: its transcript {link.name} was not found in {_places_looked_at(inventory)}."
+        if name in inventory.tombstones:
+            message += " A mark says that you deleted it in the app."
+    message = " ".join((message, *link.around.leftovers.told(name), *_what_fits(link)))
+    message += " The app lists the session and cannot open it."
+    yield finding("dangling", link.row.path, message, session_id=link.row.session_id)
+
+
+@LINK_CHECKS.finds("hollow")
+def _hollow(link: Link) -> Iterator[Finding]:
+    if not _is_hollow(link):
+        return
+    transcript = link.transcripts[0]
+    turns, path = link.row.fields["completedTurns"], path_of(transcript)
+    holds = "no record that can be read" if not transcript.records else "no message of a conversation"
+    message = f"{_named(link.row)}: the row counted {turns:,} turns, but its transcript {path} holds {holds}."
+    message = " ".join((message, *link.around.leftovers.told(link.name.lower()), *_what_fits(link)))
+    yield finding("hollow", link.row.path, message, session_id=link.row.session_id, transcript=path)
+
+
+@LINK_CHECKS.finds("duplicate")
+def _duplicate(link: Link) -> Iterator[Finding]:
+    if link.first is not link.row:
+        message = f"{link.first.session_id} names the same transcript: one conversation is listed twice."
+        path = path_of(link.transcripts[0])
+        yield finding("duplicate", link.row.path, message, session_id=link.row.session_id, transcript=path)
+
+
+@LINK_CHECKS.finds("moved")
+def _moved(link: Link) -> Iterator[Finding]:
+    row, places = link.row, link.around.places
+    if not link.transcripts or row.remote is not None:
+        return
+    row_format = row.store.format
+    if not any(places.is_found(row.fields, row.session_id, row_format, one) for one in link.transcripts):
+        path = path_of(link.transcripts[0])
+        message = (
+            f"{_named(row)}: its transcript lies {places.why_not_found(row.fields, link.transcripts[0])}."
+        )
+        yield finding("moved", row.path, message, session_id=row.session_id, transcript=path)
+
+
+@LINK_CHECKS.finds("folder-gone")
+def _folder_gone(link: Link) -> Iterator[Finding]:
+    row, cwd = link.row, link.row.fields.get("cwd")
+    here = row.remote is None and row.store.format.transcripts_in_projects
+    if here and isinstance(cwd, str) and link.around.is_gone(cwd):
+        message = f"{_named(row)}: its folder {cwd} is not there any more."
+        yield finding("folder-gone", row.path, message, session_id=row.session_id)
+
+
+@LINK_CHECKS.finds("title-drift")
+def _title_drift(link: Link) -> Iterator[Finding]:
+    title = link.transcripts[0].custom_title if link.transcripts else None
+    shown = link.row.fields.get("title")
+    if title is None or title == shown or (isinstance(shown, str) and shown.strip() == title.strip()):
+        return
+    listed = f'as "{shown}"' if isinstance(shown, str) and shown else "without a title"
+    message = f'It is listed {listed}, while its transcript was named "{title}".'
+    path = path_of(link.transcripts[0])
+    yield finding("title-drift", link.row.path, message, session_id=link.row.session_id, transcript=path)
+
+
+def _named(row: Row) -> str:
+    """Return the title of a row's session, and its folder and the day it was last used."""
+    title, cwd, last = (row.fields.get(key) for key in ("title", "cwd", "lastActivityAt"))
+    named = " ".join(title.split())[:TITLE] if isinstance(title, str) else ""
+    day = moment(int(last))[:10] if isinstance(last, int | float) and 0 < last < FAR_FUTURE else ""
+    more = ", ".join(each for each in (cwd if isinstance(cwd, str) else "", day) if each)
+    return (f'"{named}"' if named else "A session without a title") + (f" ({more})" if more else "")
+
+
+def _is_hollow(link: Link) -> bool:
+    return bool(link.transcripts) and all(is_hollow(link.row, one) for one in link.transcripts)
+
+
+def _hidden_in(inventory: Inventory, cwd: object) -> str | None:
+    """Return the folder that cannot be read and may hold the transcript of a row of this directory."""
+    for error in inventory.errors:
+        path = os.fsdecode(error.filename or "")
+        if path in inventory.projects:
+            return path
+        parent, name = os.path.split(path)
+        if parent not in inventory.projects:
+            continue
+        if not isinstance(cwd, str) or not cwd or matches_key(cwd, name):
+            return path
+        if os.path.isabs(cwd) and matches_key(os.path.realpath(cwd), name):  # noqa: PTH117 - a str is at hand
+            return path
+    return None
+
+
+def _places_looked_at(inventory: Inventory) -> str:
+    places = list(inventory.projects) or ["any folder: there is no projects folder"]
+    if inventory.own:
+        places.append("the Cowork sessions' own folders")
+    unread = [error.filename for error in inventory.errors if error.filename]
+    but = f" ({len(unread)} folders could not be read)" if unread else ""
+    return " or ".join(places) + but
+
+
+def _what_fits(link: Link) -> Iterator[str]:
+    """Yield a sentence about the one session without a row that the row may be about."""
+    found = link.around.orphans.fitting(link.row)
+    if found is not None:
+        yield (
+            f"A session without a row fits this one by its folder and times: {path_of(found)}; "
+            "`sessscan reconcile --adopt` makes a row for that."
+        )
+
+
+def _is_gone(folder: str) -> bool:
+    if is_windows_path(folder) != (os.name == "nt") or not os.path.isabs(folder):  # noqa: PTH117
+        return False
+    home = str(Path.home())
+    try:
+        os.stat(folder)  # noqa: PTH116 - a str is at hand
+    except (FileNotFoundError, NotADirectoryError):
+        if folder.startswith(home.rstrip(os.sep) + os.sep):
+            return True
+        parent = Path(folder).parent
+        return len(parent.parts) > 2 and parent.is_dir()
+    except (OSError, ValueError):
+        return False
+    return False
