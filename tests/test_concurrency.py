@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import sessscan
 from support.transcript_factory import stamp
@@ -25,6 +26,8 @@ from support.transcript_factory import stamp
 pytestmark = pytest.mark.full
 
 MIB = 1 << 20
+LATENCY = 0.1 + 0.02
+"""Seconds from Ctrl-C to the exception: 100 ms, and two ticks of the clock that counts processor time."""
 unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are unix's")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
@@ -263,7 +266,7 @@ SCANS = {
 def test_ctrl_c_ends_a_scan(big: Path, how: str) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_AS, (now(), now()))" if how.startswith("no map") else ""
     latency = interrupted(SCANS[how], big, limit)
-    assert latency < 0.4  # 0.1 on an idle machine
+    assert latency < LATENCY
 
 
 @pytest.mark.alone
@@ -271,30 +274,35 @@ def test_ctrl_c_ends_a_scan(big: Path, how: str) -> None:
 def test_ctrl_c_while_rows_are_classified(folder: Path) -> None:
     path = folder / "local_row.json"
     path.write_bytes(b'{"filler":"' + b"x" * (9 * MIB) + b'"}')
-    assert interrupted("sessscan.classify_many([path] * 9_000)", path) < 0.4
+    assert interrupted("sessscan.classify_many([path] * 9_000)", path) < LATENCY
 
 
+@pytest.mark.alone
 @unix
 def test_ctrl_c_in_zeros(zeros: Path) -> None:
-    assert interrupted("for _ in range(9): sessscan.scan(path)", zeros) < 0.4
+    assert interrupted("for _ in range(9): sessscan.scan(path)", zeros) < LATENCY
 
 
 @pytest.mark.alone
 @unix
 @pytest.mark.parametrize("strict", [False, True])
 def test_ctrl_c_in_long_lines(long_lines: Path, strict: bool) -> None:
-    assert interrupted(f"for _ in range(40): sessscan.scan(path, strict={strict})", long_lines) < 0.4
+    assert interrupted(f"for _ in range(40): sessscan.scan(path, strict={strict})", long_lines) < LATENCY
 
 
 @pytest.mark.alone
 @unix
 @pytest.mark.parametrize("strict", [False, True])
 def test_ctrl_c_in_a_line_that_does_not_end(torn_line: Path, strict: bool) -> None:
-    assert interrupted(f"for _ in range(9): sessscan.scan(path, strict={strict})", torn_line) < 0.4
+    assert interrupted(f"for _ in range(9): sessscan.scan(path, strict={strict})", torn_line) < LATENCY
 
 
 def interrupted(scan: str, path: Path, setup: str = "") -> float:
-    """Return how many seconds a scan goes on after Ctrl-C, the best of three tries: machines are busy."""
+    """Return how many seconds a scan goes on after Ctrl-C, the best of three tries.
+
+    On a busy machine the clock also counts what other processes do, so the smaller of the time by the clock
+    and the scan's own processor time counts.
+    """
     script = f"""
         import resource, sys, time
         import sessscan
@@ -308,7 +316,7 @@ def interrupted(scan: str, path: Path, setup: str = "") -> float:
         try:
             {scan}
         except KeyboardInterrupt:
-            print("interrupted", flush=True)
+            print("interrupted", time.process_time(), flush=True)
         else:
             print("went through", flush=True)
     """
@@ -319,10 +327,13 @@ def interrupted(scan: str, path: Path, setup: str = "") -> float:
             assert process.stdout is not None
             assert process.stdout.readline() == "scanning\n"
             time.sleep(wait)
+            used = sum(psutil.Process(process.pid).cpu_times()[:2])
             process.send_signal(signal.SIGINT)
             began = time.perf_counter()
-            assert process.stdout.readline() == "interrupted\n"
-            latencies.append(time.perf_counter() - began)
+            word, _, used_in_the_end = process.stdout.readline().partition(" ")
+            elapsed = time.perf_counter() - began
+            assert word == "interrupted"
+            latencies.append(min(elapsed, float(used_in_the_end) - used))
     return min(latencies)
 
 

@@ -131,9 +131,11 @@ def test_orphan(world: World) -> None:
     made = a_talk(world)
     (found,) = findings(world, "orphan")
     assert (found.severity, found.transcript) == (
-        "note",
+        "warning",
         str(world.projects / key(made.cwd) / f"{made.session_id}.jsonl"),
     )
+    assert (found.title, found.cwd, found.last_activity_at) == (made.title, made.cwd, made.ended)
+    assert f'The session "{made.title}", of {made.cwd}, last used ' in found.message
     assert plan(world).exit_status == 0
 
 
@@ -258,7 +260,8 @@ def test_files_that_cannot_be_read(world: World) -> None:
 
 
 def test_the_worst_comes_first(world: World) -> None:
-    a_talk(world)
+    made = a_talk(world)
+    (world.projects / key(made.cwd) / "sessions-index.json").write_text("{")
     world.healthy_row(talk(world.dice, "/home/ada", BEGAN))
     lose(world, None, NOW)
-    assert [f.severity for f in plan(world).findings] == ["error", "warning", "note"]
+    assert [f.severity for f in plan(world).findings] == ["error", "warning", "warning", "note"]

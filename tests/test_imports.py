@@ -19,7 +19,7 @@ FLOORS = [
     {"tables"},
     {"render"},
     {"snapshots", "changes"},
-    {"scan_cache", "stores", "rules"},
+    {"scan_cache", "stores", "rules", "missed"},
     {"backtest_result", "errors", "model", "state"},
     {"_core"},
 ]

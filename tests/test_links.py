@@ -49,7 +49,7 @@ def test_the_cause_is_not_named_where_it_is_not_known(world: World) -> None:
     named(world, made)
     message = only(world, "dangling").message
     assert f"was not found in {world.projects}." in message
-    assert made.title is not None and message.startswith(f'"{made.title}" (/home/ada/code, ')
+    assert message.startswith(f'The session "{made.title}", of /home/ada/code, last used ')
     assert "delete" not in message and "30 days" not in message and "gone" not in message
 
 
@@ -90,7 +90,7 @@ def test_an_empty_transcript_is_said_to_be_empty(world: World, lost: bool) -> No
         assert f"is empty (0 bytes: {path})" in (the(world, row).error or "")
         return
     named(world, made)
-    assert f"is there, but empty (0 bytes): {path}" in only(world, "dangling").message
+    assert f"is empty (0 bytes): {path}" in only(world, "dangling").message
 
 
 def test_a_session_of_another_machine_is_not_dangling(world: World) -> None:
@@ -282,7 +282,7 @@ def test_a_folder_of_this_machine_that_is_gone(
         named(world, a_talk(world, BEGAN + number * DAY, cwd=cwd))
     found = findings(world)
     assert {(one.rule, one.severity) for one in found} == {("folder-gone", "note")}
-    assert {cwd for cwd in gone if any(f"its folder {cwd} is" in one.message for one in found)} == gone
+    assert {cwd for cwd in gone if any(f"of {cwd}, " in one.message for one in found)} == gone
     assert len(found) == 2
     (beside / "x").mkdir()
     assert len(findings(world)) == 1

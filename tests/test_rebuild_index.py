@@ -186,7 +186,9 @@ def test_indexes_are_rebuilt_only_if_asked_to(env: dict[str, str], sample: Path)
     assert index.read_text() == "{}"
     asked = run(env, "reconcile", *places(sample), "--rebuild-index", "--apply")
     assert "rebuilt" in asked.stdout and "sessscan undo" in asked.stdout
-    assert asked.stdout.startswith("2 sessions are missing from the app: 2 held until you decide.")
+    assert asked.stdout.startswith(
+        "3 sessions are missing from the app: 2 held until you decide, 1 without a"
+    )
     assert json.loads(index.read_bytes())["version"] == 1
     assert "1 index rebuilt" in run(env, "log").stdout
     assert run(env, "undo").returncode == 0

@@ -75,7 +75,10 @@ def test_the_page_says_what_is_wrong_and_what_to_do(env: dict[str, str], sample:
     assert (result.returncode, result.stdout) == (0, "")
     assert str(file) in result.stderr
     page = Elements(file.read_text(encoding="utf-8"))
-    assert "11 sessions are missing from the app: 9 can be put back, 2 held until you decide." in page.text
+    assert (
+        "12 sessions are missing from the app: 9 can be put back, 2 held until you decide, 1 without a row"
+        in page.text
+    )
     assert f"--store {sample}/Claude --projects {sample}/projects --apply" in page.text
     for title in ("VAT rounding per line", "Stock sync, second attempt", "Alert when a sensor is silent"):
         assert title in page.text

@@ -128,6 +128,12 @@ class Finding:
     transcript: str | None = None
     offset: int | None = None
     length: int | None = None
+    title: str | None = field(default=None, compare=False)
+    """The session's title, as far as it is known; so too its directory and when it was last used. These three
+    are not in the JSON, where `message` has them in words, nor in a plan file."""
+    cwd: str | None = field(default=None, compare=False)
+    last_activity_at: int | None = field(default=None, compare=False)
+    """Epoch ms UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,50 @@ class Action:
     """The files it was concluded from. The first is the file that will be written."""
     absence: Absence | None = None
     """What must not have come since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """How many sessions a person misses, as the app does not list them, or lists them and cannot open them.
+
+    Each is counted once, by what can be done about it.
+    """
+
+    back: int = 0
+    """Put back, or given a row, by this run."""
+    restorable: int = 0
+    """Their row can be put back, or made, by `--apply`."""
+    to_choose: int = 0
+    """Their row is held, with candidates for `--match`."""
+    undecided: int = 0
+    """Their row is held, and there is no candidate."""
+    beyond_repair: int = 0
+    """Nothing is left of them but a row that the app cannot read."""
+    refused: int = 0
+    failed: int = 0
+    orphans: int = 0
+    """They have no row, and `--adopt` was not given or cannot make one."""
+    hollow: int = 0
+    """The app lists them, but their transcript holds no conversation."""
+    unlinked: int = 0
+    """The app lists them, but their row has lost its transcript."""
+    dangling: int = 0
+    """The app lists them, but their transcript was not found. It may be elsewhere: these do not count."""
+    forgotten: int = 0
+    """Only an old index names them."""
+    unread: int = 0
+    """Files and folders that could not be read, and may hold any of these."""
+
+    @property
+    def lost(self) -> int:
+        """How many sessions have lost their row."""
+        held = self.to_choose + self.undecided
+        return self.restorable + held + self.beyond_repair + self.refused + self.failed
+
+    @property
+    def total(self) -> int:
+        """How many sessions are missed."""
+        return self.lost + self.orphans + self.hollow + self.unlinked
 
 
 SessionHealth = Literal["ok", "damaged", "lost"]

@@ -169,6 +169,19 @@ RULES: tuple[Rule, ...] = (
         "run `sessscan reconcile` again.",
     ),
     Rule(
+        "orphan",
+        ("warning",),
+        "sessions of the app without a row; --adopt makes rows for them",
+        meaning="The transcript's session was begun in the desktop app, but no row names it, and you have "
+        "not deleted it. So the app does not list it.",
+        cause="The app's registry was emptied or replaced, by an update, a reset, a new profile or a move "
+        "to another machine; or the row was never written (a full disk), or was lost with its file.",
+        action="With `--adopt` it makes a row for it, if it can tell which account it is from, or "
+        "`--account` says so. It makes none for an older copy of a conversation that continued in another "
+        "transcript, nor for a transcript that a held row may belong to.",
+        advice="Quit the desktop app and run `sessscan reconcile --adopt --apply`.",
+    ),
+    Rule(
         "dangling",
         ("warning", "note"),
         "sessions whose transcript was not found",
@@ -266,18 +279,6 @@ RULES: tuple[Rule, ...] = (
         advice="Remove the copy once the session opens as you expect.",
     ),
     Rule(
-        "orphan",
-        ("note",),
-        "sessions of the app without a row; --adopt makes rows for them",
-        meaning="The transcript's session was begun in the desktop app, but no row names it, and you have "
-        "not deleted it. So the app does not list it.",
-        cause="The row was never written (a full disk), or was lost together with its file.",
-        action="With `--adopt` it makes a row for it, if it can tell which account it is from. It makes none "
-        "for an older copy of a conversation that continued in another transcript, nor for a transcript "
-        "that a held row may belong to.",
-        advice="Quit the desktop app and run `sessscan reconcile --adopt --apply`.",
-    ),
-    Rule(
         "remote",
         ("note",),
         "sessions whose transcript is on another machine",
@@ -324,6 +325,11 @@ RULES: tuple[Rule, ...] = (
 
 BY_NAME = {rule.name: rule for rule in RULES}
 
+Named = tuple[str | None, str | None, int | None]
+"""By what a person knows a session: its title, its directory, and when it was last used (epoch ms)."""
+
+NOBODY: Named = (None, None, None)
+
 
 def finding(
     rule: str,
@@ -335,11 +341,15 @@ def finding(
     transcript: str | None = None,
     offset: int | None = None,
     length: int | None = None,
+    about: Named = NOBODY,
 ) -> Finding:
-    """Return a finding under a rule, of the rule's usual severity unless another is given."""
+    """Return a finding under a rule, of the rule's usual severity unless another is given.
+
+    `about`: what the session it concerns is called, so that nobody has to know it by its path.
+    """
     if severity is None:
         severity = BY_NAME[rule].severities[0]
-    return Finding(rule, severity, path, message, session_id, transcript, offset, length)
+    return Finding(rule, severity, path, message, session_id, transcript, offset, length, *about)
 
 
 def find_rule(name: str) -> Rule:

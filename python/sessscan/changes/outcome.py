@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import Action, Finding, Store
+from ..missed import count_missed
+from ..model import Action, Finding, Missed, Store
 
 SCHEMA = "sessscan.reconcile/1"
 
@@ -38,6 +39,11 @@ class Outcome:
             "findings": dict(Counter(finding.rule for finding in self.findings)),
             "actions": dict(Counter(action.kind for action in self.actions)),
         }
+
+    @property
+    def missed(self) -> Missed:
+        """How many sessions are missed, by what can be done about them."""
+        return count_missed(self.findings, self.actions)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `reconcile --format json` prints."""

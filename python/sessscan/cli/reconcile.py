@@ -34,6 +34,14 @@ def reconcile(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Also make rows for sessions of the desktop app that have none.")
     ] = False,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ACCOUNT",
+            help="With --adopt: the account or organisation the new rows are for, by the name of its folder. "
+            "Needed only where there are several and the sessions' folders do not tell.",
+        ),
+    ] = None,
     rebuild_index: Annotated[
         bool, typer.Option("--rebuild-index", help="Also rebuild old sessions-index.json files.")
     ] = False,
@@ -85,6 +93,7 @@ def reconcile(
     making = {
         "--match": bool(match),
         "--adopt": adopt,
+        "--account": account is not None,
         "--rebuild-index": rebuild_index,
         "--plan-out": plan_out is not None,
     }
@@ -107,7 +116,9 @@ def reconcile(
     else:
         if plan_out is not None:
             _check_new(plan_out)
-        made = _make(store, projects, match, adopt, rebuild_index, not no_index, not no_snapshot)
+        if account is not None and not adopt:
+            fail("--account says where --adopt makes rows: give --adopt too", 2)
+        made = _make(store, projects, match, adopt, account, rebuild_index, not no_index, not no_snapshot)
         for text in made.remarks:
             remark(f"sessscan: {text}")
         if plan_out is not None:
@@ -116,7 +127,9 @@ def reconcile(
         status = outcome.exit_status
         options = repeated(store, projects)
         options += [argument for wish in match or [] for argument in ("--match", wish)]
-        options += [name for name in ("--adopt", "--rebuild-index") if making[name]]
+        options += ["--adopt"] if adopt else []
+        options += ["--account", account] if account is not None else []
+        options += ["--rebuild-index"] if rebuild_index else []
         options += ["--no-snapshot"] if no_snapshot else []
     write(form, {Shape.TEXT: lambda: print_outcome(outcome, options), Shape.DOCUMENT: outcome.to_dict})
     raise typer.Exit(status)
@@ -127,6 +140,7 @@ def _make(
     projects: list[Path] | None,
     match: list[str] | None,
     adopt: bool,
+    account: str | None,
     rebuild_index: bool,
     index: bool,
     snapshot: bool,
@@ -141,6 +155,7 @@ def _make(
             roots,
             matches=match or None,
             adopt=adopt,
+            account=account,
             rebuild_index=rebuild_index,
             index=index,
             snapshot=snapshot,

@@ -23,6 +23,7 @@ from .inventory import Inventory, cli_session_id
 from .links import LINK_CHECKS, Surroundings, readable_links
 from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
 from .matching.state import State
+from .naming import called, of_row, of_transcript
 from .places import Places
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
@@ -83,6 +84,7 @@ def _damaged_row(row: Row, deleted: bool) -> Finding:
         session_id=row.session_id,
         offset=row.offset,
         length=row.length,
+        about=of_row(row),
     )
 
 
@@ -99,7 +101,14 @@ def _missing_rows(facts: Facts) -> Iterator[Finding]:
             if verdict.replaced:
                 severity = "note"
                 message = f"The row is gone, but its conversation is listed all the same: {verdict.reason}"
-        yield finding(MISSING, lost.path, f"{message}.", severity=severity, session_id=lost.session_id)
+        yield finding(
+            MISSING,
+            lost.path,
+            f"{message}.",
+            severity=severity,
+            session_id=lost.session_id,
+            about=of_row(lost.row),
+        )
 
 
 # Files and folders that cannot be read
@@ -219,6 +228,7 @@ def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
             transcript=path,
             offset=first.offset,
             length=first.length,
+            about=of_transcript(transcript),
         )
 
 
@@ -230,9 +240,11 @@ def is_damaged(transcript: _core.Transcript) -> bool:
 
 @STORE_CHECKS.finds("orphan")
 def _orphans(facts: Facts) -> Iterator[Finding]:
-    for path in map(path_of, facts.orphans):
-        message = "The session was begun in the app, but no row names it, so the app does not list it."
-        yield finding("orphan", path, message, transcript=path)
+    for transcript in facts.orphans:
+        path = path_of(transcript)
+        session = called(of_transcript(transcript))
+        message = f"{session} was begun in the app, but no row names it, so the app does not list it."
+        yield finding("orphan", path, message, transcript=path, about=of_transcript(transcript))
 
 
 @STORE_CHECKS.finds("stale-index")

@@ -13,20 +13,15 @@ from functools import cached_property
 from pathlib import Path
 
 from .. import _core
-from ..model import Finding, Row
+from ..model import Finding, Row, Severity
 from ..rules import finding
 from ..stores.project_folder import is_windows_path, matches_key
 from ..stores.transcripts import path_of
 from .checks import Checks
 from .inventory import Inventory, is_hollow
-from .matching.lost_row import moment
+from .naming import called, of_row
 from .places import Places
 from .what_is_left import Leftovers, Unnamed
-
-FAR_FUTURE = 4_102_444_800_000
-"""Epoch ms (2100-01-01). A later time is none."""
-TITLE = 80
-"""So many characters of a title are shown."""
 
 
 class Surroundings:
@@ -77,6 +72,23 @@ class Link:
     """The first row of the store that names the same transcript."""
     around: Surroundings
 
+    def finding(self, rule: str, message: str, severity: Severity | None = None) -> Finding:
+        """Return a finding on the row, which names the session as the app does."""
+        return finding(
+            rule,
+            self.row.path,
+            message,
+            severity=severity,
+            session_id=self.row.session_id,
+            transcript=path_of(self.transcripts[0]) if self.transcripts else None,
+            about=of_row(self.row),
+        )
+
+    @property
+    def session(self) -> str:
+        """What the session is called, as the beginning of a sentence."""
+        return called(of_row(self.row))
+
 
 LINK_CHECKS: Checks[Link] = Checks()
 
@@ -99,9 +111,8 @@ def readable_links(inventory: Inventory, around: Surroundings) -> Iterator[Link]
 @LINK_CHECKS.finds("remote")
 def _remote(link: Link) -> Iterator[Finding]:
     if link.row.remote is not None and not link.transcripts:
-        where = f"{_named(link.row)} runs on another machine: {link.row.remote}."
-        message = f"{where} Its transcript {link.name} is there."
-        yield finding("remote", link.row.path, message, session_id=link.row.session_id)
+        where = f"{link.session} runs on another machine: {link.row.remote}."
+        yield link.finding("remote", f"{where} Its transcript {link.name} is there.")
 
 
 @LINK_CHECKS.finds("dangling", "unreadable")
@@ -109,40 +120,37 @@ def _dangling(link: Link) -> Iterator[Finding]:
     if link.transcripts or link.row.remote is not None:
         return
     inventory, name, cwd = link.around.inventory, link.name.lower(), link.row.fields.get("cwd")
-    who, hidden = _named(link.row), _hidden_in(inventory, cwd)
-    if hidden is not None and name not in inventory.empty_paths:
-        message = f"{who}: its transcript {link.name} may be in {hidden}, which cannot be read."
-        yield finding("unreadable", link.row.path, message, severity="note", session_id=link.row.session_id)
-        return
+    hidden = _hidden_in(inventory, cwd)
     if name in inventory.empty_paths:
-        message = f"{who}: its transcript is there, but empty (0 bytes): {inventory.empty_paths[name]}."
+        fact = f"has a transcript that is empty (0 bytes): {inventory.empty_paths[name]}."
+    elif hidden is not None:
+        fact = f"may have its transcript {link.name} in {hidden}, which cannot be read."
+        yield link.finding("unreadable", f"{link.session} {fact}", "note")
+        return
     else:
-        message = f"{who}: its transcript {link.name} was not found in {_places_looked_at(inventory)}."
+        fact = f"names the transcript {link.name}, which was not found in {_places_looked_at(inventory)}."
         if name in inventory.tombstones:
-            message += " A mark says that you deleted it in the app."
-    message = " ".join((message, *link.around.leftovers.told(name), *_what_fits(link)))
-    message += " The app lists the session and cannot open it."
-    yield finding("dangling", link.row.path, message, session_id=link.row.session_id)
+            fact += " A mark says that you deleted it in the app."
+    message = " ".join((link.session, fact, *link.around.leftovers.told(name), *_what_fits(link)))
+    yield link.finding("dangling", f"{message} The app lists the session and cannot open it.")
 
 
 @LINK_CHECKS.finds("hollow")
 def _hollow(link: Link) -> Iterator[Finding]:
     if not _is_hollow(link):
         return
-    transcript = link.transcripts[0]
-    turns, path = link.row.fields["completedTurns"], path_of(transcript)
+    transcript, turns = link.transcripts[0], link.row.fields["completedTurns"]
     holds = "no record that can be read" if not transcript.records else "no message of a conversation"
-    message = f"{_named(link.row)}: the row counted {turns:,} turns, but its transcript {path} holds {holds}."
-    message = " ".join((message, *link.around.leftovers.told(link.name.lower()), *_what_fits(link)))
-    yield finding("hollow", link.row.path, message, session_id=link.row.session_id, transcript=path)
+    fact = f"counted {turns:,} turns, but its transcript {path_of(transcript)} holds {holds}."
+    left = link.around.leftovers.told(link.name.lower())
+    yield link.finding("hollow", " ".join((link.session, fact, *left, *_what_fits(link))))
 
 
 @LINK_CHECKS.finds("duplicate")
 def _duplicate(link: Link) -> Iterator[Finding]:
     if link.first is not link.row:
         message = f"{link.first.session_id} names the same transcript: one conversation is listed twice."
-        path = path_of(link.transcripts[0])
-        yield finding("duplicate", link.row.path, message, session_id=link.row.session_id, transcript=path)
+        yield link.finding("duplicate", message)
 
 
 @LINK_CHECKS.finds("moved")
@@ -152,11 +160,8 @@ def _moved(link: Link) -> Iterator[Finding]:
         return
     row_format = row.store.format
     if not any(places.is_found(row.fields, row.session_id, row_format, one) for one in link.transcripts):
-        path = path_of(link.transcripts[0])
-        message = (
-            f"{_named(row)}: its transcript lies {places.why_not_found(row.fields, link.transcripts[0])}."
-        )
-        yield finding("moved", row.path, message, session_id=row.session_id, transcript=path)
+        fact = f"has a transcript {places.why_not_found(row.fields, link.transcripts[0])}"
+        yield link.finding("moved", f"{link.session} {fact}.")
 
 
 @LINK_CHECKS.finds("folder-gone")
@@ -164,8 +169,7 @@ def _folder_gone(link: Link) -> Iterator[Finding]:
     row, cwd = link.row, link.row.fields.get("cwd")
     here = row.remote is None and row.store.format.transcripts_in_projects
     if here and isinstance(cwd, str) and link.around.is_gone(cwd):
-        message = f"{_named(row)}: its folder {cwd} is not there any more."
-        yield finding("folder-gone", row.path, message, session_id=row.session_id)
+        yield link.finding("folder-gone", f"{link.session} was in a folder that is not there any more.")
 
 
 @LINK_CHECKS.finds("title-drift")
@@ -175,18 +179,7 @@ def _title_drift(link: Link) -> Iterator[Finding]:
     if title is None or title == shown or (isinstance(shown, str) and shown.strip() == title.strip()):
         return
     listed = f'as "{shown}"' if isinstance(shown, str) and shown else "without a title"
-    message = f'It is listed {listed}, while its transcript was named "{title}".'
-    path = path_of(link.transcripts[0])
-    yield finding("title-drift", link.row.path, message, session_id=link.row.session_id, transcript=path)
-
-
-def _named(row: Row) -> str:
-    """Return the title of a row's session, and its folder and the day it was last used."""
-    title, cwd, last = (row.fields.get(key) for key in ("title", "cwd", "lastActivityAt"))
-    named = " ".join(title.split())[:TITLE] if isinstance(title, str) else ""
-    day = moment(int(last))[:10] if isinstance(last, int | float) and 0 < last < FAR_FUTURE else ""
-    more = ", ".join(each for each in (cwd if isinstance(cwd, str) else "", day) if each)
-    return (f'"{named}"' if named else "A session without a title") + (f" ({more})" if more else "")
+    yield link.finding("title-drift", f'It is listed {listed}, while its transcript was named "{title}".')
 
 
 def _is_hollow(link: Link) -> bool:

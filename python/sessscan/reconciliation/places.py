@@ -78,7 +78,7 @@ class Places:
             own = (root for root in roots if path.startswith(root.rstrip(os.sep) + os.sep))
             root = next(own, roots[0] if roots else "projects")
             looks = f"in {root}{os.sep}{project_key(cwd)}, the project folder of {cwd}"
-        return f"{where}; the app looks for it {looks}, and cannot open the session"
+        return f"that lies {where}; the app looks for it {looks}, and cannot open the session"
 
     def directory_of(self, transcript: _core.Transcript) -> str | None:
         """Return the directory whose project folder a transcript lies in, as healthy rows and other

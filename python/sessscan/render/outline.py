@@ -9,6 +9,7 @@ from ..changes.plan import Plan, Report
 from ..model import Action
 from ..rules import BY_NAME
 from .text import counted, folded, when
+from .verdict import verdict
 
 ELIMINATION = "by elimination"
 """How certain a match is that rests on times alone."""
@@ -28,13 +29,20 @@ class Outline:
         handled = {action.path for action in outcome.actions}
         sessions = {action.session_id for action in outcome.actions}
         offered = {candidate.transcript for action in self.holds for candidate in action.candidates}
+        made = {action.transcript for action in outcome.actions}
+        self.orphans = [
+            finding
+            for finding in outcome.findings
+            if finding.rule == "orphan" and finding.transcript not in offered | made
+        ]
+        """The findings on sessions without a row that nothing above is about."""
         self.others = [
             finding
             for finding in outcome.findings
             if finding.path not in handled
             # These say nothing new about a session that is already shown.
             and not (finding.rule in ("leftover-tmp", "lost-lease") and finding.session_id in sessions)
-            and not (finding.rule == "orphan" and finding.transcript in offered)
+            and finding.rule != "orphan"
         ]
 
     def count(self, status: str) -> int:
@@ -43,26 +51,8 @@ class Outline:
 
     def verdict(self) -> str:
         """Say in one sentence what is wrong and what can be done."""
-        planned = sum(action.kind == "restore" for action in self.actions if action.status == "planned")
-        beyond_repair = sum(finding.severity == "error" for finding in self.others)
-        lost = sum(action.kind in ("restore", "hold") for action in self.outcome.actions) + beyond_repair
-        parts = [f"{planned:,} can be put back"] if planned else []
-        to_choose = sum(bool(action.candidates) for action in self.holds)
-        parts += [f"{to_choose:,} held until you decide"] if to_choose else []
-        if len(self.holds) > to_choose:
-            parts.append(f"{len(self.holds) - to_choose:,} held without candidates")
-        parts += [f"{beyond_repair:,} beyond repair"] if beyond_repair else []
-        parts += [f"{count:,} {name}" for name in ("refused", "failed") if (count := self.count(name))]
-        if self.count("applied"):
-            text = f"{counted(self.count('applied'), 'session is', 'sessions are')} back"
-            text = ", ".join([text, *parts])
-        elif lost:
-            text = f"{counted(lost, 'session is', 'sessions are')} missing from the app: {', '.join(parts)}"
-        elif self.outcome.rows:
-            text = "No session is lost: the app can read every row it needs"
-        else:
-            text = "There are no sessions in this store"
-        return f"{text}."
+        outcome = self.outcome
+        return verdict(outcome.missed, stores=len(outcome.stores), rows=outcome.rows)
 
     def state(self, action: Action) -> str:
         """Say in a few words what is wrong with the row."""

@@ -1,7 +1,7 @@
 """Print a plan or a report as text.
 
 The order: a sentence that sums it up; what can be put back, or was; what is held, with the options that
-decide it; what else was found; what to do next.
+decide it; sessions without a row; what else was found; what to do next.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ class _Printer(Outline):
         self.unique = {session_id for session_id, count in ids.items() if session_id and count == 1}
 
     def print_all(self) -> None:
+        self.page.prose(self.verdict(), style="bold")
         if self.outcome.stores:
-            self.print_verdict()
             self.print_stores()
         else:
-            self.page.prose("There is no session store of the desktop app here.", style="bold")
-            self.page.prose("If it lies elsewhere than usual on this platform, say where: --store DIR.")
+            self.page.prose(
+                "The app makes its store's account folder when you sign in and begin a session. If the store "
+                "lies elsewhere than usual on this platform, say where: --store DIR."
+            )
         self.print_actions("applied", "Put back", f"bold {GOOD}")
         self.print_actions("planned", "Can be put back", f"bold {GOOD}")
         self.print_actions(
@@ -58,12 +60,10 @@ class _Printer(Outline):
         )
         self.print_actions("failed", "Could not be written", BAD)
         self.print_holds()
+        self.print_orphans()
         self.print_indexes()
         self.print_findings()
         self.print_next_steps()
-
-    def print_verdict(self) -> None:
-        self.page.prose(self.verdict(), style="bold")
 
     def print_stores(self) -> None:
         outcome = self.outcome
@@ -151,6 +151,31 @@ class _Printer(Outline):
             "", command(["--match", f"{row}={candidate.cli_session_id}"]), whole=True, style=TYPE
         )
 
+    # The sessions without a row
+
+    def print_orphans(self) -> None:
+        if not self.orphans:
+            return
+        self.page.heading(
+            f"Without a row, so the app does not list them ({len(self.orphans):,})", f"bold {DOUBT}"
+        )
+        self.page.prose(BY_NAME["orphan"].brief, indent=2, lead="orphan: ", lead_style="bold")
+        self.page.gap()
+        newest = sorted(self.orphans, key=lambda finding: -(finding.last_activity_at or 0))
+        for finding in newest[:LISTED]:
+            self.print_session(finding, 2)
+        self.print_number_of_others(len(newest) - LISTED)
+
+    def print_session(self, finding: Finding, indent: int) -> None:
+        """Print by what a person knows the session that a finding is about, on one line."""
+        if finding.title is None and finding.cwd is None:
+            self.page.prose(finding.message, indent=indent, lead="- ")  # as from a plan file
+            return
+        title = folded(finding.title or "") or "(no title)"
+        where = f", {finding.cwd}" if finding.cwd else ""
+        used = when(finding.last_activity_at)
+        self.page.prose(f"{title}{where}", lead=f"{used} UTC  " if used else "", indent=indent)
+
     # The other findings
 
     def print_indexes(self) -> None:
@@ -193,6 +218,8 @@ class _Printer(Outline):
                 if finding.message != last:
                     self.page.prose(finding.message, indent=4, lead="- ")
                 last = finding.message
+                if finding.title is not None:
+                    self.print_session(finding, 6)
                 self.page.whole(self.short_path(finding.path), indent=6, style=FAINT)
             if len(found) > EXAMPLES:
                 self.page.prose(f"and {len(found) - EXAMPLES:,} more", indent=4, lead="- ", style=FAINT)
@@ -208,7 +235,7 @@ class _Printer(Outline):
         states = Counter(action.status for action in (*self.actions, *self.indexes))
         planned, applied = states["planned"], states["applied"]
         undecided = any(action.candidates for action in self.holds)
-        if not (planned or applied or undecided):
+        if not (planned or applied or undecided or self.orphans):
             return
         self.page.heading("What to do next")
         if self.count("applied"):
@@ -220,6 +247,8 @@ class _Printer(Outline):
             self.print_step(3, "Start the app again.")
         if undecided:
             self.print_choice()
+        if self.orphans:
+            self.print_adoption()
         self.page.gap()
         if applied:
             backups = (
@@ -242,6 +271,31 @@ class _Printer(Outline):
             f"{text} Then quit the app and choose its transcript, with one --match for each:", indent=2
         )
         self.page.whole(self.retry("--match", "ROW=TRANSCRIPT", "--apply"), indent=5, style=TYPE)
+
+    def print_adoption(self) -> None:
+        """Say how the sessions without a row get one."""
+        self.page.gap()
+        if not self.outcome.stores:
+            self.page.prose(
+                "To have them listed again, start the desktop app, sign in and begin a session: that makes "
+                "the folder their rows belong in. Then quit the app, and make the rows:",
+                indent=2,
+            )
+        elif "--adopt" in self.given:
+            self.page.prose(
+                "Those without a row get none from this run; the remarks above say why. --account names the "
+                "account, where that is not known.",
+                indent=2,
+            )
+            return
+        elif self.from_file:
+            self.page.prose("To have those without a row listed too, make a new plan with --adopt.", indent=2)
+            return
+        else:
+            self.page.prose(
+                "To have those without a row listed too, quit the app and make rows for them:", indent=2
+            )
+        self.page.whole(self.retry("--adopt", "--apply"), indent=5, style=TYPE)
 
     def has_backups(self) -> bool:
         return any(action.backup is not None for action in self.outcome.actions)

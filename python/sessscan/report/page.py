@@ -61,9 +61,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
     page: str = environment.get_template("page.html.j2").render(
         facts=facts,
         outline=outline,
-        verdict=outline.verdict()
-        if facts.plan.stores
-        else "There is no session store of the desktop app here.",
+        verdict=outline.verdict(),
         tone=_verdict_style(facts, outline),
         planned=[action for action in outline.actions if action.status == "planned"],
         groups=_groups(outline.others),

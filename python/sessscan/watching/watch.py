@@ -17,6 +17,8 @@ from .. import state
 from ..changes.lock import exclusive
 from ..errors import RefusedError
 from ..model import WatchEvent
+from ..reconciliation import reconcile
+from ..render.verdict import verdict
 from ..snapshots.store import Snapshots
 from ..stores.locate import StrPath
 from .folders import WatchedFolders, find_folders
@@ -82,6 +84,7 @@ class _Watch:
         stop: threading.Event,
     ) -> None:
         self._stores = stores
+        self._projects = projects
         self._on_event = on_event
         self._on_remark = on_remark
         self._stop = stop
@@ -108,6 +111,7 @@ class _Watch:
     def _turns(self, tracker: RowTracker) -> None:
         self._rescan(tracker)
         self._check(tracker)
+        self._remark_missed()
         stores = len(self._folders.stores)
         self._on_remark(
             f"watching {tracker.rows:,} {'row' if tracker.rows == 1 else 'rows'} in {stores} "
@@ -140,6 +144,15 @@ class _Watch:
                 self._rescan(tracker, rewatch=False)
                 compared, unassigned = time.monotonic(), False
             self._check(tracker)
+
+    def _remark_missed(self) -> None:
+        """Say how many sessions are missed already: a watch reports only what happens to rows."""
+        try:
+            plan = reconcile(self._stores, self._projects, progress=self._check_stopped)
+        except OSError as error:
+            self._on_remark(f"what is lost already cannot be told: {error}")
+            return
+        self._on_remark(verdict(plan.missed, stores=len(plan.stores), rows=plan.rows))
 
     def _rescan(self, tracker: RowTracker, *, rewatch: bool = True) -> None:
         """Find the stores that exist now and compare all rows; watch the folders anew if they have changed.

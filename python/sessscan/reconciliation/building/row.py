@@ -125,7 +125,7 @@ def _restore(lost: LostRow, match: Matched, details: Details) -> Action:
     if transcript is not None and not _is_found(row, lost, transcript, details):
         evidence = (
             *evidence,
-            Evidence("place", f"its transcript lies {details.places.why_not_found(row, transcript)}"),
+            Evidence("place", f"it has a transcript {details.places.why_not_found(row, transcript)}"),
         )
     return Action(
         kind="restore",
