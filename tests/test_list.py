@@ -9,24 +9,27 @@ import os
 import re
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sessscan
+import sessscan.sessions.listing
 from rich.cells import cell_len
-from sessscan.render.sessions import ago
+from sessscan.render.sessions import ago, zone
 from sessscan.sessions.listing import find_sessions
 from support.program import picture, places, run
 from support.store_factory import DAY, HOUR, NOW, World, build, key
-from support.transcript_factory import DESKTOP, TERMINAL, new_id, resumed, talk
+from support.transcript_factory import DESKTOP, TERMINAL, line, new_id, resumed, stamp, talk
 
 pytestmark = pytest.mark.full
 
 KEYS = {
     "session_id", "path", "title", "title_source", "first_prompt", "last_prompt", "tag", "cwd", "git_branch",
     "created_at", "last_activity_at", "last_modified", "turns", "size", "defects", "health", "desktop", "row",
+    "entrypoint", "archived", "hollow", "sidechain", "in_future", "records", "own_records",
 }  # fmt: skip
 
 
@@ -59,9 +62,9 @@ def test_all_formats_show_the_same_sessions(env: dict[str, str], sample: Path) -
     assert set(rows[0]) == KEYS
     table = run(env, "list", *places(sample)).stdout.splitlines()
     assert len(table) == len(rows) + 1
-    for line, session in zip(table[1:], found["sessions"], strict=True):
-        for name in ("title", "cwd", "git_branch", "health", "desktop", "session_id"):
-            assert session[name] in line
+    for text, session in zip(table[1:], found["sessions"], strict=True):
+        for name in ("title", "cwd", "git_branch", "health", "desktop", "entrypoint", "session_id"):
+            assert session[name] in text
 
 
 def test_sessions_are_sorted_by_last_activity_newest_first(env: dict[str, str], sample: Path) -> None:
@@ -86,10 +89,10 @@ def test_list_changes_nothing(env: dict[str, str], sample: Path) -> None:
 @pytest.mark.parametrize("columns", [40, 60, 79, 80, 100, 150, 200])
 def test_the_table_fits_the_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
     put_hostile(sample)
-    lines = on_a_terminal({**env, "COLUMNS": str(columns)}, "list", *places(sample))
+    lines = on_a_terminal({**env, "COLUMNS": str(columns), "TZ": "Asia/Tokyo"}, "list", *places(sample))
     head = next(line for line in lines if line.startswith("WHEN"))
     assert head.split() == (
-        ["WHEN", "TITLE", "FOLDER", *(["BRANCH"] if columns >= 80 else []), "SIZE", "HEALTH"]
+        ["WHEN", "UTC+9", "TITLE", "FOLDER", *(["BRANCH"] if columns >= 80 else []), "SIZE", "HEALTH"]
         + (["SESSION"] if columns >= 150 else [])
     )
     rows = [line for line in lines if re.search(r" (ok|lost|damaged)\b", line) and "sessscan:" not in line]
@@ -241,6 +244,7 @@ def test_sessions_of_a_time_and_at_most_so_many(env: dict[str, str], sample: Pat
         ["--since", "1d", "--until", "2d"],
         ["--limit", "0"],
         ["--format", "xml"],
+        ["--hide", "robots"],
         ["--store", "/no/such/folder"],
         ["--projects", "/no/such/folder"],
     ],
@@ -344,7 +348,8 @@ def test_list_and_reconcile_agree_on_lost_sessions(tmp_path: Path, seed: int) ->
     readable = {json.loads(path.read_bytes()).get("cliSessionId") for path in world.healthy if path.exists()}
     for session in found.values():
         assert (session.health == "lost") == (session.desktop in ("lost", "orphan"))
-        assert (session.desktop == "listed") >= (session.session_id in readable)
+    listed = {session.session_id for session in found.values() if session.desktop == "listed"}
+    assert listed >= readable & {session.session_id for session in found.values()}
     assert find_sessions(world.user_data, world.projects).held == sum(a.kind == "hold" for a in plan.actions)
 
 
@@ -367,17 +372,285 @@ def test_sessions_without_a_title_have_a_heading(world: World) -> None:
     put({"type": "custom-title", "customTitle": "only a title"})
     put(user("a subagent's") | {"isSidechain": True})
     put({"type": "mode", "mode": "plan", "parentUuid": 1, "uuid": ""} | {"customTitle": None})
-    names = [session.heading for session in find_sessions(world.user_data, world.projects).sessions]
-    assert sorted(names) == ["", "/goal", "/init", "hello", "only a title"]
+    found = find_sessions(world.user_data, world.projects).sessions
+    assert sorted(session.heading for session in found) == [
+        "",
+        "",
+        "",
+        "/goal",
+        "/init",
+        "hello",
+        "only a title",
+    ]
+    assert [session.heading for session in found if session.health == "empty"] == ["only a title", ""]
+    assert [session.sidechain for session in found].count(True) == 1
 
 
-def test_the_newest_of_several_files_of_a_session_is_listed(world: World) -> None:
+# Every transcript
+
+
+def all_of(world: World, **options: Any) -> dict[str, sessscan.Session]:
+    """Return the sessions by path, in the order of the list."""
+    return {s.path: s for s in find_sessions(world.user_data, world.projects, **options).sessions}
+
+
+def test_each_file_of_a_session_is_listed_and_its_row_is_about_one(world: World) -> None:
+    alpha = talk(world.dice, "/home/ada/alpha", NOW)
+    beta = talk(world.dice, "/home/ada/beta", NOW + HOUR, session_id=alpha.session_id)
+    paths = [str(world.put(made)) for made in (alpha, beta)]
+    world.healthy_row(alpha)
+    found = all_of(world)
+    assert [found[path].cwd for path in paths] == [alpha.cwd, beta.cwd]
+    assert [found[path].title for path in paths] == [alpha.title, beta.title]
+    assert [found[path].desktop for path in paths] == ["listed", "none"]
+    assert {session.session_id for session in found.values()} == {alpha.session_id}
+    world.healthy[0].write_bytes(bytes(100))
+    os.utime(world.healthy[0], ns=((alpha.ended + 1_000) * 1_000_000,) * 2)
+    assert sorted(s.desktop or "" for s in all_of(world).values()) in (["none", "orphan"], ["lost", "none"])
+
+
+@pytest.mark.parametrize(
+    ("content", "health"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b'{"type":"mode","mode":"plan"}\n', "empty"),
+        (bytes(5_000), "damaged"),
+        (b'{"parentUuid":null,"type":"us', "damaged"),
+        (b"no JSON\n", "damaged"),
+    ],
+)
+def test_a_transcript_without_a_conversation_is_listed(world: World, content: bytes, health: str) -> None:
     made = talk(world.dice, "/home/ada/code", NOW)
+    path = str(world.write(world.projects / key(made.cwd) / f"{made.session_id}.jsonl", content, NOW))
+    session = all_of(world)[path]
+    assert (session.health, session.desktop, session.hollow) == (health, "none", False)
+    assert (session.active_at, session.size, session.heading) == (NOW, len(content), "")
+    world.healthy_row(made, title="From the row")
+    session = all_of(world)[path]
+    assert (session.health, session.desktop, session.hollow) == ("hollow", "listed", True)
+    assert (session.heading, session.title_source, session.cwd) == ("From the row", "row", made.cwd)
+    assert all_of(world, folder="/home/ada") == all_of(world, text="from row") == {path: session}
+    world.healthy[0].unlink()
+    world.healthy_row(made, completedTurns=0)
+    assert all_of(world)[path].health == health
+    assert all_of(world, folder="/home/ada/code/inner") == {}
+
+
+def test_a_transcript_behind_a_linked_folder_is_listed(world: World, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("links need a privilege")
+    made = talk(world.dice, "/home/ada/shared", NOW)
+    (tmp_path / "elsewhere").mkdir()
+    (world.projects / key(made.cwd)).symlink_to(tmp_path / "elsewhere")
+    path = str(world.put(made))
+    world.healthy_row(made)
+    assert (all_of(world)[path].desktop, all_of(world)[path].health) == ("listed", "ok")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_a_folder_may_have_several_names(world: World, tmp_path: Path) -> None:
+    real, link = tmp_path / "real one", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    world.put(talk(world.dice, str(link), NOW), key(str(real)))
+    world.write(world.projects / key(str(real)) / f"{new_id(world.dice)}.jsonl", b"", NOW)
+    for folder in (real, link, tmp_path):
+        assert find_sessions(world.user_data, world.projects, folder=folder).matched == 2, folder
+    assert find_sessions(world.user_data, world.projects, folder=tmp_path / "other").matched == 0
+
+
+# Archived, begun by a program, a subagent's
+
+
+def archive(path: Path, at: int, *, archived: bool = True) -> None:
+    """Write `archived.json` as the TypeScript SDK does."""
+    mark = {"archived": archived, "at": stamp(at), "by": "user"}
+    (path.parent / path.stem).mkdir(exist_ok=True)
+    (path.parent / path.stem / "archived.json").write_text(json.dumps(mark))
+
+
+def test_a_session_is_archived_by_its_row_or_beside_its_transcript(world: World) -> None:
+    made = [talk(world.dice, "/home/ada/code", NOW - n * DAY, entrypoint=TERMINAL) for n in range(6)]
+    paths = [world.put(one) for one in made]
+    world.healthy_row(made[0], isArchived=True)
+    world.healthy_row(made[1], isArchived=False)
+    archive(paths[2], made[2].ended + 1)
+    archive(paths[3], made[3].ended + 1, archived=False)
+    world.healthy_row(made[4], isArchived=False)
+    archive(paths[4], made[4].ended + 1)
+    found = all_of(world)
+    assert [found[str(path)].archived for path in paths] == [True, False, True, False, True, None]
+    shown = all_of(world, hide=["archived"])
+    assert list(shown) == [str(paths[n]) for n in (1, 3, 5)]
+
+
+def test_a_later_prompt_takes_a_session_out_of_the_archive(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW, turns=2)
+    path = world.put(made)
+    prompts = [r for r in made.records if r["type"] == "user"]
+    for record, archived in ((prompts[-1], True), (prompts[0], False)):
+        archive(path, milliseconds(record["timestamp"]))
+        assert all_of(world)[str(path)].archived is archived
+    archive(path, made.ended + 1)
+    assert all_of(world)[str(path)].archived is True
+    queued = {"type": "queued_command", "prompt": "go on", "commandMode": "prompt"}
+    for attachment, archived in (
+        ({"type": "file"}, True),
+        ({**queued, "isMeta": True}, True),
+        (queued, False),
+    ):
+        record = {"type": "attachment", "attachment": attachment, "timestamp": stamp(made.ended + DAY)}
+        record |= {"parentUuid": "x", "uuid": "y", "sessionId": made.session_id}
+        path.write_bytes(made.bytes() + line(record))
+        assert all_of(world)[str(path)].archived is archived, attachment
+
+
+def milliseconds(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def test_the_title_beside_a_transcript_is_shown(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", NOW)
+    made.records = [record for record in made.records if record["type"] != "custom-title"]
+    path = world.put(made)
+    (path.parent / path.stem).mkdir()
+    (path.parent / path.stem / "custom-title.json").write_text('{"customTitle":" Beside\\n it "}')
+    session = all_of(world)[str(path)]
+    assert (session.title, session.title_source) == ("Beside  it", "custom")
+    named = {"type": "custom-title", "customTitle": "In it", "sessionId": made.session_id}
+    path.write_bytes(made.bytes() + line(named))
+    assert all_of(world)[str(path)].title == "In it"
+
+
+def test_kinds_of_sessions_can_be_left_out(world: World) -> None:
+    made = {
+        "plain": talk(world.dice, "/a", NOW, entrypoint=TERMINAL),
+        "sdk": talk(world.dice, "/a", NOW, entrypoint="sdk-py"),
+        "archived": talk(world.dice, "/a", NOW),
+        "sidechain": talk(world.dice, "/a", NOW, sidechain=True),
+        "deleted": talk(world.dice, "/a", NOW),
+        "continued": talk(world.dice, "/a", NOW),
+    }
+    paths = {name: str(world.put(one)) for name, one in made.items()}
+    newer = resumed(world.dice, made["continued"], DESKTOP)
+    paths["newer"] = str(world.put(newer))
+    empty = world.projects / "-a" / f"{new_id(world.dice)}.jsonl"
+    paths["empty"] = str(world.write(empty, b"", NOW))
+    world.healthy_row(newer, priorCliSessionIds=[made["continued"].session_id])
+    world.healthy_row(made["archived"], isArchived=True)
+    (world.stores[0] / f"deleted_{made['deleted'].session_id}").write_text("1790000000000")
+    assert set(all_of(world)) == set(paths.values())
+    kinds = sessscan.sessions.listing.SESSION_KINDS
+    for kind in kinds:
+        assert set(paths.values()) - set(all_of(world, hide=[kind])) == {paths[kind]}
+    assert set(all_of(world, hide=kinds)) == {paths["plain"], paths["newer"]}
+    found = find_sessions(world.user_data, world.projects, hide=["sdk"])
+    assert (found.total, found.matched) == (8, 7)
+    with pytest.raises(sessscan.UsageError, match="'robots'"):
+        all_of(world, hide=["robots"])
+
+
+def test_hide_may_be_repeated(env: dict[str, str], world: World) -> None:
+    world.put(talk(world.dice, "/a", NOW, entrypoint="sdk-cli"))
+    world.put(talk(world.dice, "/a", NOW, sidechain=True))
+    kept = world.put(talk(world.dice, "/a", NOW, entrypoint=TERMINAL))
+    where = ["--store", world.user_data, "--projects", world.projects]
+    shown = run(env, "list", "--format", "json", "--hide", "sdk", "--hide", "sidechain", *where)
+    assert [Path(s["path"]) for s in json.loads(shown.stdout)["sessions"]] == [kept]
+    table = run(env, "list", *where).stdout
+    assert "sdk-cli" in table and "sidechain" in table
+
+
+# Times
+
+
+@pytest.fixture
+def ahead(world: World) -> tuple[str, str]:
+    """Make a session of an hour ago, and one of next year; return their paths."""
+    now = int(time.time() * 1000)
+    right = talk(world.dice, "/a", now - HOUR, entrypoint=TERMINAL, minutes=2)
+    wrong = talk(world.dice, "/a", now + 365 * DAY, entrypoint=TERMINAL, minutes=2)
+    return str(world.put(right)), str(world.put(wrong))
+
+
+def test_times_that_cannot_be_do_not_lead(world: World, ahead: tuple[str, str]) -> None:
+    found = all_of(world)
+    assert list(found) == list(ahead)
+    assert [session.in_future for session in found.values()] == [False, True]
+    soon = talk(world.dice, "/a", int(time.time() * 1000) - 120_000, minutes=3)  # a clock that is a bit ahead
+    path = world.put(soon)
+    assert next(iter(all_of(world))) == str(path)
+
+
+def test_a_file_time_that_cannot_be_does_not_lead(world: World) -> None:
+    name = new_id(world.dice)
+    path = world.write(world.projects / "-a" / f"{name}.jsonl", b"", int(time.time() * 1000) + 9 * DAY)
+    assert all_of(world)[str(path)].in_future
+
+
+def test_sessions_of_the_future_are_not_left_out_in_silence(
+    env: dict[str, str], world: World, ahead: tuple[str, str]
+) -> None:
+    where = ["--store", world.user_data, "--projects", world.projects]
+    shown = run(env, "list", *where)
+    later = "a time later than the clock of this machine"
+    assert f"1 of these sessions has {later}, and comes last" in shown.stderr
+    assert re.search(r" future .*\n$", shown.stdout)
+    shown = run(env, "list", "--since", "1d", *where)
+    assert len(shown.stdout.splitlines()) == 3
+    today = datetime.now().strftime("%Y-%m-%dT%H:%M:%S")
+    shown = run(env, "list", "--until", today, "--format", "json", *where)
+    found = json.loads(shown.stdout)
+    assert [session["path"] for session in found["sessions"]] == [ahead[0]]
+    assert found["in_future"] == 1
+    assert f"--until leaves out 1 session with {later}" in shown.stderr
+    shown = run(env, "list", "--until", today, "--limit", 1, *where)
+    assert "--until leaves out 1 session" in shown.stderr
+    shown = run(env, "list", "--since", "2999-01-01", *where)
+    assert "--since 2999-01-01 is later than the clock of this machine" in shown.stderr
+    assert shown.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="TZ is no IANA zone there")
+def test_tables_have_local_times_and_their_zone(env: dict[str, str], world: World) -> None:
+    """Half past eight in the evening, UTC, is the next day in Tokyo."""
+    began = 1_763_670_600_000  # 2025-11-20 20:30 UTC
+    made = talk(world.dice, "/a", began, entrypoint=TERMINAL, turns=1)
+    made.records = [record | {"timestamp": stamp(began)} for record in made.records if "timestamp" in record]
     world.put(made)
-    whole = world.projects / "-elsewhere" / f"{made.session_id}.jsonl"
-    newer = made.bytes() + made.bytes().replace(b"2026-09", b"2026-10")
-    world.write(whole, newer, NOW)
-    assert [session.path for session in find_sessions(None, world.projects).sessions] == [str(whole)]
+    where = [str(part) for part in ("--store", world.user_data, "--projects", world.projects)]
+    tokyo = {**env, "TZ": "Asia/Tokyo"}
+    assert "2025-11-21 05:30 +09:00" in run(tokyo, "list", *where).stdout
+    assert "2025-11-20 17:00 -03:30" in run({**env, "TZ": "America/St_Johns"}, "list", *where).stdout
+    [session] = json.loads(run(tokyo, "list", "--format", "json", *where).stdout)["sessions"]
+    assert session["last_activity_at"] == began
+    for option, count in (
+        (("--since", "2025-11-21"), 1),
+        (("--until", "2025-11-20"), 0),
+        (("--until", "2025-11-20T20:30:00Z"), 1),
+        (("--since", "2025-11-22"), 0),
+    ):
+        shown = run(tokyo, "list", "--format", "jsonl", *option, *where).stdout
+        assert len(shown.splitlines()) == count, option
+    lines = on_a_terminal({**tokyo, "COLUMNS": "100"}, "list", *where)
+    assert lines[0].startswith("WHEN UTC+9") and lines[1].startswith("2025-11-21")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("UTC", "UTC"), ("Asia/Tokyo", "UTC+9"), ("Asia/Kolkata", "UTC+5:30"), ("America/St_Johns", "UTC-3:30")],
+)
+def test_a_zone_is_named_by_its_offset(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("TZ is no IANA zone there")
+    monkeypatch.setenv("TZ", name)
+    time.tzset()
+    try:
+        assert zone(1_763_670_600_000) == text
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 # Remarks on stderr

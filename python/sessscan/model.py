@@ -254,7 +254,9 @@ class Missed:
         return self.lost + self.orphans + self.hollow + self.unlinked
 
 
-SessionHealth = Literal["ok", "damaged", "lost"]
+SessionHealth = Literal["ok", "damaged", "empty", "hollow", "lost"]
+SessionKind = Literal["sdk", "archived", "sidechain", "empty", "deleted", "continued"]
+"""The kinds of sessions that a list can leave out: see `sessions.listing.find_sessions`."""
 DesktopState = Literal["listed", "lost", "orphan", "deleted", "continued", "none"]
 WatchEventKind = Literal["finding", "resolved", "repaired", "held", "failed"]
 
@@ -267,6 +269,7 @@ class Session:
     path: str
     title: str | None
     title_source: str | None
+    """Where the title comes from: `custom`, `ai`, `summary` or `prompt` of the transcript, or its `row`."""
     first_prompt: str | None
     """What the user typed first; where that was a slash command, its name."""
     last_prompt: str | None
@@ -281,13 +284,30 @@ class Session:
     size: int
     defects: int
     health: SessionHealth
-    """The worst that applies: `lost` (the app should list it and does not: `desktop` is `lost` or `orphan`),
-    `damaged` (bytes of its transcript are damaged; a torn last line does not count), `ok`."""
+    """The first that applies: `lost` (the app should list it and does not: `desktop` is `lost` or `orphan`),
+    `hollow`, `damaged` (bytes of its transcript are damaged; a torn last line counts only where there is
+    nothing else), `empty` (its transcript holds no conversation: no byte, or nothing but state lines),
+    `ok`."""
     desktop: DesktopState | None
     """What the desktop app knows of it (see `reconciliation.desktop_status`); None where no store of the app
     was read."""
     row: str | None
     """The app's row that names it, or named it."""
+    entrypoint: str | None = None
+    """How it was last entered: `cli`, `claude-desktop`, `sdk-py`, …"""
+    archived: bool | None = None
+    """Whether it is archived, by its row or by `archived.json` beside its transcript; None where neither says
+    anything."""
+    hollow: bool = False
+    """Whether its row counted turns although the transcript holds no conversation."""
+    sidechain: bool = False
+    """Whether its transcript is a subagent's: every record is of a sidechain."""
+    in_future: bool = False
+    """Whether its last activity is later than the clock of this machine, which cannot be."""
+    records: int = 0
+    """How many records its transcript has."""
+    own_records: int = 0
+    """How many of them name this session as theirs; those of another session were copied."""
 
     @property
     def heading(self) -> str:
@@ -316,6 +336,8 @@ class SessionListing:
     """How many rows the app cannot read and no evidence assigns to a session."""
     errors: tuple[tuple[str, str], ...]
     """The paths that could not be read, each with the reason."""
+    in_future: int = 0
+    """How many sessions match but for `until`, which leaves them out, and have a time that cannot be."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `sessscan list --format json` prints."""
@@ -325,6 +347,7 @@ class SessionListing:
             "total": self.total,
             "matched": self.matched,
             "held": self.held,
+            "in_future": self.in_future,
             "errors": [{"path": path, "message": message} for path, message in self.errors],
             "sessions": [asdict(session) for session in self.sessions],
         }

@@ -38,28 +38,45 @@ def _table(found: SessionListing) -> None:
         return
     room = width(console()) if on_terminal() else None
     now = int(time.time() * 1000)
+    # In a pipe each time has its zone: what reads it may be elsewhere, and summer has another offset.
+    when = "WHEN" if room is None else f"WHEN {zone(now)}"
     rows = [
         {
-            "WHEN": local(session.active_at) if room is None else ago(session.active_at, now),
+            when: local(session.active_at) if room is None else ago(session.active_at, now),
             "TITLE": folded(session.heading),
             "FOLDER": clean(session.cwd or "") if room is None else _short(session.cwd or ""),
             "BRANCH": clean(session.git_branch or ""),
             "SIZE": size(session.size),
             "HEALTH": session.health,
             "APP": session.desktop or "",
+            "NOTE": ", ".join(_notes(session)),
+            "ENTRYPOINT": clean(session.entrypoint or ""),
             "SESSION": clean(session.session_id),
         }
         for session in found.sessions
     ]
-    columns = ["WHEN", "TITLE", "FOLDER", "BRANCH", "SIZE", "HEALTH"]
+    columns = [when, "TITLE", "FOLDER", "BRANCH", "SIZE", "HEALTH"]
     if room is None:
-        columns += ["APP", "SESSION"]
-    elif room >= 150:
-        columns.append("SESSION")
-    elif room < 80:
-        columns.remove("BRANCH")
+        columns += ["APP", "NOTE", "ENTRYPOINT", "SESSION"]
+    else:
+        if any(row["NOTE"] for row in rows):
+            columns.append("NOTE")
+        if room >= 150:
+            columns.append("SESSION")
+        elif room < 80:
+            columns.remove("BRANCH")
     shrink = [name for name in ("BRANCH", "FOLDER", "TITLE") if name in columns]
     print_table(columns, rows, right=["SIZE"], shrink=shrink, room=room)
+
+
+def _notes(session: Session) -> Iterator[str]:
+    """Yield what else there is to know of a session, a word each."""
+    if session.archived:
+        yield "archived"
+    if session.sidechain:
+        yield "sidechain"
+    if session.in_future:
+        yield "future"
 
 
 def _remarks(found: SessionListing, given: Sequence[str]) -> None:
@@ -73,6 +90,14 @@ def _remarks(found: SessionListing, given: Sequence[str]) -> None:
         remark(
             f"sessscan: these are the newest {len(found.sessions):,} of {counted(found.matched, 'session')}"
         )
+    archived = sum(bool(session.archived) for session in found.sessions)
+    if archived:
+        remark(f"sessscan: {archived:,} of these sessions {_are(archived)} archived")
+    future = sum(session.in_future for session in found.sessions)
+    if future:
+        has, comes = ("has", "comes") if future == 1 else ("have", "come")
+        clock = "a time later than the clock of this machine"
+        remark(f"sessscan: {future:,} of these sessions {has} {clock}, and {comes} last")
     lost = sum(session.health == "lost" for session in found.sessions)
     if lost:
         remark(f"sessscan: the desktop app should list {lost:,} of these sessions and does not")
@@ -82,6 +107,15 @@ def _remarks(found: SessionListing, given: Sequence[str]) -> None:
         remark(f"sessscan: it is not certain which sessions {held:,} lost {belong} to")
     if lost or held:
         remark(f"sessscan: for more run {command(['sessscan', 'reconcile', *given])}")
+
+
+def remark_on_times(found: SessionListing, since: str | None) -> None:
+    """Say what a filter by time does with times that cannot be, whatever the output format."""
+    if since is not None:
+        remark(f"sessscan: --since {since} is later than the clock of this machine")
+    if found.in_future:
+        what = counted(found.in_future, "session")
+        remark(f"sessscan: --until leaves out {what} with a time later than the clock of this machine")
 
 
 def ago(milliseconds: int, now: int) -> str:
@@ -96,10 +130,25 @@ def ago(milliseconds: int, now: int) -> str:
     return f"{passed // _HOUR} h ago" if passed < _DAY else f"{passed // _DAY} d ago"
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def zone(milliseconds: int) -> str:
+    """Return the offset that the local zone has at a time: `UTC`, `UTC+9`, `UTC-3:30`."""
+    offset = datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%z")
+    sign, hours, minutes = offset[0], int(offset[1:3]), offset[3:5]
+    if not hours and minutes == "00":
+        return "UTC"
+    return f"UTC{sign}{hours}" + (f":{minutes}" if minutes != "00" else "")
+
+
 def local(milliseconds: int) -> str:
-    """Return a time in the local zone, to the minute."""
+    """Return a time in the local zone, to the minute, with the zone's offset: `2026-03-01 12:00 +01:00`."""
     try:
-        return f"{datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M}"
+        moment = datetime.fromtimestamp(milliseconds / 1000).astimezone()
+        offset = moment.strftime("%z")
+        return f"{moment:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:5]}"
     except (ValueError, OverflowError, OSError):
         return str(milliseconds)  # a file may hold any number
 

@@ -49,16 +49,16 @@ def print_transcripts(transcripts: Iterable[Transcript]) -> None:
     """Print a table with one row for each transcript that could be read."""
     readable = [transcript for transcript in transcripts if transcript.error is None]
     room = width(console()) if on_terminal() else None
-    columns = ["LAST ACTIVITY", "TURNS", "SIZE", "DEFECTS", "TITLE", "FOLDER"]
+    columns = ["LAST ACTIVITY UTC", "TURNS", "SIZE", "DEFECTS", "TITLE", "FOLDER"]
     if room is None:
         columns.append("PATH")
     elif room >= 140:
         columns.append("SESSION")
     elif room < 70:
-        columns = ["LAST ACTIVITY", "TITLE", "FOLDER"]
+        columns = ["LAST ACTIVITY UTC", "TITLE", "FOLDER"]
     rows = [
         {
-            "LAST ACTIVITY": when(transcript.last_activity_at),
+            "LAST ACTIVITY UTC": when(transcript.last_activity_at),
             "TURNS": str(transcript.turns),
             "SIZE": size(transcript.size),
             "DEFECTS": str(len(transcript.defects) or ""),
@@ -139,7 +139,7 @@ def print_events(streams: Iterable[tuple[str, Iterable[Event]]], *, named: bool)
         if named:
             write(f"{clean(path)}\n")
         for event in events:
-            value = moment(event.value) if isinstance(event.value, int) else folded(str(event.value))
+            value = f"{moment(event.value)} UTC" if isinstance(event.value, int) else folded(str(event.value))
             source = f" ({event.source})" if event.source else ""
             place = f"{event.line:>8}" if narrow else f"{event.line:>8}  {event.offset:>12}"
             line = f"{place}  {event.kind:<9}  {value}{source}"

@@ -8,24 +8,45 @@ a few sessions are shown.
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import get_args
 
 from .. import _core
-from ..model import Progress, Session, SessionHealth, SessionListing
+from ..errors import UsageError
+from ..model import (
+    DesktopState,
+    Progress,
+    Row,
+    Session,
+    SessionHealth,
+    SessionKind,
+    SessionListing,
+)
 from ..reconciliation.building.row import actions
 from ..reconciliation.desktop_status import DesktopStatus, desktop_statuses
 from ..reconciliation.details import Details
 from ..reconciliation.diagnose import describe, is_damaged
-from ..reconciliation.inventory import Inventory, take_inventory
+from ..reconciliation.inventory import Inventory, is_hollow, take_inventory
 from ..reconciliation.matching import match
 from ..reconciliation.orphans import find_orphans
 from ..scan_cache import USE_INDEX
 from ..stores.locate import StrPath
-from ..stores.project_folder import normalize
-from ..stores.transcripts import is_conversation, path_of
-from .sdk import session_info, shown_first_prompt
+from ..stores.project_folder import matches_key, normalize
+from ..stores.transcripts import folder_of, is_conversation, path_of
+from .beside import archived, given_title
+from .sdk import shown_first_prompt
+
+CLOCK_TOLERANCE = 5 * 60_000
+"""Milliseconds by which a transcript's clock may be ahead of this machine's, as where it was written on
+another machine."""
+
+SESSION_KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
+
+_LOCAL_PATH = re.compile(r"[A-Za-z]:[/\\]" if os.name == "nt" else r"/(?!/)")
+"""What a path begins with whose links this machine can resolve. To ask for one of a network may take long."""
 
 
 def find_sessions(
@@ -36,43 +57,55 @@ def find_sessions(
     text: str = "",
     since: int | None = None,
     until: int | None = None,
+    hide: Iterable[SessionKind] = (),
     limit: int | None = None,
     index: bool = USE_INDEX,
     progress: Progress | None = None,
 ) -> SessionListing:
     """List the sessions that match all the given filters, newest first. Changes nothing in the stores.
 
-    Subagents' transcripts are left out, and files with neither a message nor a title. Where a session has
-    several files, the newest counts.
+    Every transcript is a session of its own, also one without any record, and each of several with the same
+    id in different project folders: the app's row is about one of them. Those whose time is later than the
+    clock of this machine come last.
 
     Args:
         stores, projects, index, progress: as in `reconcile`.
-        folder: only sessions whose directory, worktree or repository is this folder or lies in it. The folder
-            need not exist any more.
+        folder: only sessions whose directory, worktree or repository is this folder or lies in it, under any
+            of its names. The folder need not exist any more.
         text: only sessions with each of these words in the title, a prompt, the directory or the branch,
             whatever the case.
         since, until: only sessions whose last activity is not before, or not after, this time (epoch ms).
+        hide: leave out sessions that were last entered by a program (`sdk`: their entrypoint begins so),
+            those that are `archived`, subagents' (`sidechain`), those whose health is `empty`, and those that
+            the app has `deleted` or `continued` in another transcript.
         limit: return at most this many sessions.
 
     Raises:
         OSError: a folder of `stores` or `projects` cannot be listed.
+        UsageError: there is nothing of that name to hide.
     """
+    hidden = frozenset(hide)
+    for kind in sorted(hidden - set(SESSION_KINDS)):
+        raise UsageError(f"there is no kind of sessions named {kind!r}: choose of {', '.join(SESSION_KINDS)}")
     inventory = take_inventory(stores, projects, progress, int(time.time() * 1000), index)
     state = match(inventory, Details(inventory))
     known = desktop_statuses(state, find_orphans(state)) if inventory.contents else None
     sessions = []
-    total = 0
-    wanted = _Filter(_spellings(folder), text.casefold().split(), since, until)
-    for name in inventory.by_id:
-        transcript = inventory.newest(name)
-        status = None if known is None else known.get(name, DesktopStatus("none"))
-        session = None if transcript is None else _session(transcript, status)
-        if session is None or transcript is None:
+    total = in_future = 0
+    wanted = _Filter(_spellings(folder), text.casefold().split(), since, hidden)
+    owned = (one for found in inventory.own.values() for one in found if one.error is None)
+    for transcript in (*inventory.transcripts, *inventory.empty, *owned):
+        status = None if known is None else known.get(path_of(transcript), DesktopStatus("none"))
+        session = _session(transcript, status, inventory.now)
+        if session is None:
             continue
         total += 1
         if wanted.matches(session, transcript):
-            sessions.append(session)
-    sessions.sort(key=lambda session: (-session.active_at, session.path))
+            if until is None or session.active_at <= until:
+                sessions.append(session)
+            else:
+                in_future += session.in_future
+    sessions.sort(key=lambda session: (session.in_future, -session.active_at, session.path))
     return SessionListing(
         tuple(sessions if limit is None else sessions[:limit]),
         len(sessions),
@@ -80,40 +113,93 @@ def find_sessions(
         tuple(contents.store.path for contents in inventory.contents),
         sum(action.kind == "hold" for action in actions(state)),
         tuple(_errors(inventory)),
+        in_future,
     )
 
 
-def _session(transcript: _core.Transcript, status: DesktopStatus | None) -> Session | None:
-    """Build the record of a session; None where its transcript has nothing to show, or has been deleted."""
+def _session(transcript: _core.Transcript, status: DesktopStatus | None, now: int) -> Session | None:
+    """Build the record of a session; None where its transcript has been deleted meanwhile."""
     path = path_of(transcript)
     try:
-        modified = os.lstat(path).st_mtime_ns
+        modified = os.stat(path).st_mtime_ns // 1_000_000  # noqa: PTH116 - of many transcripts
     except OSError:
         return None
-    if session_info(transcript, modified) is None and not is_conversation(transcript):
-        return None
     desktop = None if status is None else status.desktop
-    health: SessionHealth = "damaged" if is_damaged(transcript) else "ok"
+    row = None if status is None else status.by
+    hollow = row is not None and is_hollow(row, transcript)
+    active = transcript.last_activity_at
+    title, source = _title(transcript, row)
     return Session(
         session_id=transcript.session_id or "",
         path=path,
-        title=transcript.title,
-        title_source=transcript.title_source,
+        title=title,
+        title_source=source,
         first_prompt=shown_first_prompt(transcript),
         last_prompt=transcript.last_prompt,
         tag=transcript.tag,
-        cwd=transcript.cwd,
+        cwd=transcript.cwd or _text(row, "cwd"),
         git_branch=transcript.git_branch,
         created_at=transcript.created_at,
-        last_activity_at=transcript.last_activity_at,
-        last_modified=modified // 1_000_000,
+        last_activity_at=active,
+        last_modified=modified,
         turns=transcript.turns,
         size=transcript.size,
         defects=len(transcript.defects),
-        health="lost" if desktop in ("lost", "orphan") else health,
+        health=_health(transcript, desktop, hollow),
         desktop=desktop,
         row=None if status is None else status.row,
+        entrypoint=transcript.entrypoint,
+        archived=_archived(transcript, row),
+        hollow=hollow,
+        sidechain=transcript.is_sidechain,
+        in_future=(modified if active is None else active) > now + CLOCK_TOLERANCE,
+        records=transcript.records,
+        own_records=transcript.own_records,
     )
+
+
+def _title(transcript: _core.Transcript, row: Row | None) -> tuple[str | None, str | None]:
+    """Return the title, and where it comes from; that of the row only where the transcript has none."""
+    given = given_title(transcript)
+    if given:
+        return given, "custom"
+    if transcript.title is not None:
+        return transcript.title, transcript.title_source
+    title = _text(row, "title")
+    return title, None if title is None else "row"
+
+
+def _text(row: Row | None, name: str) -> str | None:
+    value = None if row is None else row.fields.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _health(transcript: _core.Transcript, desktop: DesktopState | None, hollow: bool) -> SessionHealth:
+    if desktop in ("lost", "orphan"):
+        return "lost"
+    if hollow:
+        return "hollow"
+    if is_damaged(transcript) or (transcript.defects and not transcript.records):
+        return "damaged"
+    return "ok" if is_conversation(transcript) or transcript.is_sidechain else "empty"
+
+
+def _archived(transcript: _core.Transcript, row: Row | None) -> bool | None:
+    """Return whether the row or the file beside the transcript says so; None where neither says anything."""
+    said = None if row is None else row.fields.get("isArchived")
+    beside = archived(transcript)
+    return said or bool(beside) if isinstance(said, bool) else beside
+
+
+_BELONGS: dict[SessionKind, Callable[[Session], object]] = {
+    "sdk": lambda session: session.entrypoint is not None and session.entrypoint.startswith("sdk"),
+    "archived": lambda session: session.archived,
+    "sidechain": lambda session: session.sidechain,
+    "empty": lambda session: session.health == "empty",
+    "deleted": lambda session: session.desktop == "deleted",
+    "continued": lambda session: session.desktop == "continued",
+}
+"""Tells of each kind whether a session is of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +210,36 @@ class _Filter:
     """The spellings of the folder it must lie in; none for any folder."""
     words: list[str]
     since: int | None
-    until: int | None
+    hidden: frozenset[SessionKind]
+    real: dict[str, str | None] = field(default_factory=dict)
+    """Directories with their links resolved: sessions share them."""
 
     def matches(self, session: Session, transcript: _core.Transcript) -> bool:
         if self.since is not None and session.active_at < self.since:
             return False
-        if self.until is not None and session.active_at > self.until:
+        if any(_BELONGS[kind](session) for kind in self.hidden):
             return False
         if self.words and not self._has_words(session):
             return False
-        return not self.folders or any(map(self._is_inside, _directories(transcript)))
+        return not self.folders or self._is_of_folder(transcript)
 
     def _has_words(self, session: Session) -> bool:
         texts = (session.title, session.first_prompt, session.last_prompt, session.cwd, session.git_branch)
         text = "\n".join(text for text in texts if text).casefold()
         return all(word in text for word in self.words)
+
+    def _is_of_folder(self, transcript: _core.Transcript) -> bool:
+        names = _directories(transcript)
+        if not names:  # only the name of its project folder tells where it is from
+            return any(matches_key(one, folder_of(transcript), within=True) for one in self.folders)
+        return any(map(self._is_inside, names)) or any(
+            map(self._is_inside, filter(None, map(self._real, names)))
+        )
+
+    def _real(self, directory: str) -> str | None:
+        if directory not in self.real:
+            self.real[directory] = _without_links(directory)
+        return self.real[directory]
 
     def _is_inside(self, directory: str) -> bool:
         directory = normalize(directory)
@@ -161,19 +262,31 @@ def _spellings(folder: StrPath | None) -> tuple[str, ...]:
     return tuple({normalize(given), normalize(os.path.abspath(given)), normalize(os.path.realpath(given))})  # noqa: PTH100
 
 
-def _directories(transcript: _core.Transcript) -> Iterator[str]:
-    """Yield the directories a session belongs to: its cwd, the one it was moved to, its worktree and the
+def _directories(transcript: _core.Transcript) -> list[str]:
+    """Return the directories a session belongs to: its cwd, the one it was moved to, its worktree and the
     repository of that worktree."""
     worktree = transcript.worktree
     named = [transcript.cwd, transcript.relocated_cwd]
     if worktree is not None:
         named += [worktree.path, worktree.original_cwd]
-    return (name for name in named if name)
+    return [name for name in named if name]
+
+
+def _without_links(directory: str) -> str | None:
+    """Return a directory with its links resolved; None if there are none, or it is not on this machine."""
+    if not _LOCAL_PATH.match(directory):
+        return None
+    try:
+        real = os.path.realpath(directory)
+    except (OSError, ValueError):
+        return None
+    return real if real != directory else None
 
 
 def _errors(inventory: Inventory) -> Iterator[tuple[str, str]]:
     """Yield the paths that could not be read, each with the reason."""
     for error in inventory.errors:
         yield os.fsdecode(error.filename or ""), describe(error)
-    for transcript in inventory.unread:
+    owned = (one for found in inventory.own.values() for one in found if one.error is not None)
+    for transcript in (*inventory.unread, *owned):
         yield path_of(transcript), describe(transcript.error)

@@ -58,7 +58,10 @@ _SYNC_COPY = re.compile(
 """How tools that sync folders name the second state of a row: `local_<uuid> (1).json`,
 `local_<uuid>-LAPTOP.json`, `local_<uuid>.sync-conflict-20261120-101500-ABCDEFG.json`."""
 
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+READ_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+"""How a user's file is opened: a link is not followed, and no pipe is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def bare_id(name: str) -> str:
 
 def read_file(path: str, limit: int = MAX_SOURCE_SIZE) -> tuple[bytes, os.stat_result]:
     """Return the first `limit` bytes of a regular file, and its status. Raises OSError, also for others."""
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, READ_FLAGS)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -209,7 +212,7 @@ def _read_row(
             status = os.lstat(path)
             stats[path] = status
             return Row(path, session_id, store, "linked", status.st_size, status.st_mtime_ns // 1_000_000)
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ_FLAGS)
         try:
             status = os.fstat(descriptor)
             regular = stat.S_ISREG(status.st_mode)

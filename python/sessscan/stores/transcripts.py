@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import BinaryIO
 
 from .. import _core
 from .project_folder import normalize
+from .rows import READ_FLAGS
 
 DESKTOP = "claude-desktop"
 
@@ -67,3 +69,9 @@ def directories(transcript: _core.Transcript) -> frozenset[str]:
         worktree.path if worktree is not None else None,
     )
     return frozenset(normalize(name) for name in named if name)
+
+
+def open_transcript(path: str) -> BinaryIO:
+    """Open a transcript to read some of its lines, also one behind a link. Raises OSError."""
+    flags = READ_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
+    return open(path, "rb", opener=lambda name, _: os.open(name, flags))
