@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sessscan.backtest_result import GROUPS, OUTCOMES, MatchCounts, Outcome
+from sessscan.backtest_result import (
+    GROUPS,
+    OUTCOMES,
+    SHOWN,
+    TRIED,
+    Backtest,
+    MatchCounts,
+    Mismatch,
+    Outcome,
+    TriedEvidence,
+)
 from sessscan.reconciliation import reconcile
 from sessscan.reconciliation.backtest import backtest
+from sessscan.render.backtest import print_backtest
+from sessscan.snapshots.capture import snapshot
+from sessscan.snapshots.database import FILE
 from support.program import places, run
+from support.random_lives import Living
 from support.small_worlds import BEGAN, a_talk, lose
-from support.store_factory import DAY, NOW, World, build
-from support.transcript_factory import talk
+from support.store_factory import DAY, HOUR, NOW, World, build, compact
+from support.transcript_factory import Talk, new_id, talk
+from test_own_folders import own
+from test_own_folders import row as cowork_row
+from test_random_lives import keep_at
 from test_truth import picture
 
 
@@ -89,9 +107,13 @@ def test_each_outcome(world: World) -> None:
     a_talk(world, BEGAN + DAY, cwd="/home/ada/two")  # an orphan of the same time: it may be either
     world.healthy_row(talk(world.dice, "/gone", BEGAN - 3 * DAY))  # nothing to be found
     found = backtest(world.user_data, world.projects, now=NOW)
-    assert counts(found.alone) == counts(found.together) == {"found": 1, "offered": 1, "gone": 1}
+    assert (
+        counts(found.matching.alone)
+        == counts(found.matching.together)
+        == {"found": 1, "offered": 1, "gone": 1}
+    )
     matching = found.to_dict()["matching"]
-    assert list(matching) == ["a_twentieth_lost", "all_lost"]
+    assert list(matching) == ["a_twentieth_lost", "all_lost", "doubly_damaged"]
     outcomes = {row["outcome"]: row for row in matching["all_lost"]["rows"]}
     assert set(outcomes) == {"offered", "gone"}
     assert outcomes["offered"]["reason"] and outcomes["offered"]["cli_session_id"] is None
@@ -101,8 +123,8 @@ def test_rows_of_one_time_are_held_if_both_are_hidden(world: World) -> None:
     for _ in range(2):
         world.healthy_row(a_talk(world, BEGAN, cwd="/home/ada/one"))
     found = backtest(world.user_data, world.projects, now=NOW)
-    assert counts(found.alone) == {"found": 2}
-    assert counts(found.together) == {"offered": 2}
+    assert counts(found.matching.alone) == {"found": 2}
+    assert counts(found.matching.together) == {"offered": 2}
 
 
 def test_a_wrong_match_is_reported(world: World) -> None:
@@ -113,7 +135,7 @@ def test_a_wrong_match_is_reported(world: World) -> None:
     path = next(path for path in world.healthy if path.stem == session_id)
     os.utime(path, ns=((other.ended + 2_000) * 1_000_000,) * 2)
     found = backtest(world.user_data, world.projects, now=NOW)
-    assert counts(found.alone) == {"wrong": 1}
+    assert counts(found.matching.alone) == {"wrong": 1} and found.wrong
     assert found.to_dict()["matching"]["all_lost"]["rows"][0]["cli_session_id"] == other.session_id
 
 
@@ -124,7 +146,7 @@ def test_each_outcome_is_what_reconcile_does_to_the_row(tmp_path: Path, seed: in
     found = backtest(world.user_data, world.projects, now=NOW)
     healthy = [row for row in world.healthy if row.exists()]
     assert len(healthy) <= GROUPS, "then each is hidden by itself"
-    said: dict[str, str] = {path: outcome for path, outcome, _, _ in found.alone.examples}
+    said: dict[str, str] = {one.path: one.outcome for one in found.matching.alone.examples}
     values = {
         path: (name, would) for name, field in found.fields.items() for path, _, would in field.examples
     }
@@ -162,12 +184,223 @@ def test_nothing_is_written_and_every_row_counted_once(tmp_path: Path, seed: int
     assert picture(tmp_path) == before
     healthy = sum(rows for _, rows in found.stores)
     assert found.rows + found.skipped + len(found.unbuildable) == healthy
-    alone, together = counts(found.alone), counts(found.together)
+    alone, together = counts(found.matching.alone), counts(found.matching.together)
     assert sum(alone.values()) == sum(together.values()) <= healthy
     for field in found.fields.values():
         assert field.same + field.different + field.missing + field.added <= found.rows
         assert len(field.examples) == field.different + field.missing + field.added
     json.dumps(found.to_dict())
+
+
+# By one kind of evidence alone
+
+
+def three(found: Backtest, kind: TriedEvidence) -> list[dict[Outcome, int]]:
+    return [counts(matching) for matching in found.evidence[kind].each()]
+
+
+def lease(world: World, session_id: str, made: Talk) -> None:
+    world.lease(made.cwd, session_id, made.began - 3_000, branch="claude/x")
+    table = {str(number): entry for number, entry in enumerate(world.leases)}
+    path = world.user_data / "git-worktrees.json"
+    path.write_bytes(compact({"schemaVersion": 2, "worktrees": table}))
+
+
+def in_a_worktree(world: World, began: int, cwd: str = "/home/ada/code/.claude/worktrees/x") -> Talk:
+    state = {
+        "originalCwd": "/home/ada/code",
+        "worktreePath": cwd,
+        "worktreeName": "x",
+        "worktreeBranch": "claude/x",
+    }
+    return a_talk(world, began, cwd=cwd, worktree=state)
+
+
+def every_evidence(world: World) -> dict[str, str]:
+    """Make three rows, an imported one and one in a worktree among them, and snapshots of two; return the
+    sessions by what is special about them."""
+    plain, other = a_talk(world), in_a_worktree(world, BEGAN + DAY)
+    imported = a_talk(world, BEGAN + 2 * DAY)
+    named = {"plain": world.healthy_row(plain), "leased": world.healthy_row(other)}
+    snapshot(world.user_data)
+    lease(world, named["leased"], other)
+    named["imported"] = world.healthy_row(imported, f"local_{imported.session_id}")
+    return named
+
+
+def test_each_evidence_is_tried_on_the_rows_that_have_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessscan.reconciliation.backtest.ONE_GONE_IN", 10**9)
+    every_evidence(world)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    tried = {
+        "snapshot": 2,
+        "tmp": 3,
+        "copy": 3,
+        "prefix": 3,
+        "own-folder": 0,
+        "uuid": 1,
+        "lease": 1,
+        "time": 2,
+    }
+    assert {kind: three(found, kind) for kind in TRIED} == {
+        kind: [{"found": count} if count else {}] * 3 for kind, count in tried.items()
+    }
+    for kind, rounds in found.evidence.items():
+        for matching in rounds.each():
+            assert matching.decided == ({kind: {"found": tried[kind]}} if tried[kind] else {})
+    assert found.matching.alone.decided == {"time": {"found": 1}, "uuid": {"found": 1}, "lease": {"found": 1}}
+    document = found.to_dict()["evidence"]["uuid"]["all_lost"]
+    assert document["decided_by"] == {"uuid": {"found": 1, "wrong": 0}}
+
+
+def test_a_cowork_row_is_tried_by_its_own_folder_and_not_by_time(world: World) -> None:
+    cowork = world.user_data / "local-agent-mode-sessions" / new_id(world.dice) / new_id(world.dice)
+    made, session_id = talk(world.dice, "/sessions/x", BEGAN), f"local_{new_id(world.dice)}"
+    own(world, cowork, session_id, made)
+    world.write(cowork / f"{session_id}.json", cowork_row(world, session_id, made), made.ended)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    assert three(found, "time") == [{}, {}, {}]
+    alone, together, doubly = found.evidence["own-folder"].each()
+    assert alone.decided == together.decided == {"own-folder": {"found": 1}}
+    assert doubly.counts["found"] + doubly.counts["gone"] == 1
+
+
+def test_the_stores_own_saves_and_copies_are_tried_before_those_that_are_made(world: World) -> None:
+    """What the row named before `/clear` is in a `.tmp` and in a copy of that time."""
+    before, after = a_talk(world), a_talk(world, BEGAN + DAY)
+    session_id = world.healthy_row(after, priorCliSessionIds=[before.session_id])
+    older = compact(world.row(before, session_id))
+    row = next(path for path in world.healthy if path.stem == session_id)
+    for ending in (".tmp", ".bak"):
+        world.write(row.with_name(row.name + ending), older, before.ended + 2_000)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    for kind in ("tmp", "copy"):
+        [held] = found.evidence[kind].alone.examples
+        assert (held.outcome, held.own, held.decided_by) == ("offered", after.session_id, None)
+        assert before.session_id in (held.reason or "")
+    assert counts(found.evidence["prefix"].alone) == counts(found.evidence["time"].alone) == {"found": 1}
+
+
+def test_a_cut_is_never_before_the_end_of_the_transcripts_name(world: World) -> None:
+    for number in range(30):
+        world.healthy_row(a_talk(world, BEGAN + number * HOUR, cwd=f"/home/ada/{number}"))
+    for seed in range(5):
+        found = backtest(world.user_data, world.projects, now=NOW, seed=seed)
+        for matching in (found.evidence["prefix"].alone, found.evidence["prefix"].together):
+            assert counts(matching) == {"found": 30} and set(matching.decided) == {"prefix"}
+
+
+# With transcripts taken away as well
+
+
+def test_where_all_transcripts_are_gone_only_a_rows_own_content_puts_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole row of its own time is put back as it was. Whatever else is left of it is held."""
+    monkeypatch.setattr("sessscan.reconciliation.backtest.ONE_GONE_IN", 1)
+    every_evidence(world)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    assert {kind: counts(found.evidence[kind].doubly) for kind in TRIED} == {
+        "snapshot": {"found": 2},
+        "tmp": {"found": 3},
+        "copy": {"gone": 3},
+        "prefix": {"gone": 3},
+        "own-folder": {},
+        "uuid": {"gone": 1},
+        "lease": {"gone": 1},
+        "time": {"gone": 2},
+    }
+    assert counts(found.matching.doubly) == {"gone": 3}
+
+
+class Unharmed(Living):
+    """Days of the app at whose end transcripts may be damaged, but no row is."""
+
+    def lose(self, *what_and_how: Any) -> None:
+        """Leave the row as it is."""
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_wrong_where_transcripts_are_gone_as_well(tmp_path: Path, seed: int) -> None:
+    life = Unharmed(tmp_path, seed, keep_at).live()
+    found = backtest(life.user_data, life.projects, now=NOW, seed=seed)
+    doubly = {kind: rounds.doubly for kind, rounds in found.evidence.items()}
+    assert {kind: matching.wrong for kind, matching in doubly.items()} == dict.fromkeys(TRIED, 0)
+    assert found.matching.doubly.wrong == 0
+    assert sum(matching.counts["gone"] for matching in doubly.values()) > 0
+
+
+def test_the_same_seed_gives_the_same_result(world: World) -> None:
+    for number in range(12):
+        world.healthy_row(a_talk(world, BEGAN + number * 3 * HOUR, cwd=f"/home/ada/{number % 3}"))
+    first, again, other = (
+        backtest(world.user_data, world.projects, now=NOW, seed=seed).to_dict() for seed in (1, 1, 2)
+    )
+    assert first == again and first["seed"] == 1
+    assert first["evidence"]["time"]["doubly_damaged"] != other["evidence"]["time"]["doubly_damaged"]
+
+
+def test_a_fault_in_the_matching_shows_as_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the bound by time, a row whose transcript is gone gets a stranger's of the day before."""
+    for number in range(4):
+        world.healthy_row(a_talk(world, BEGAN + number * DAY, cwd=f"/home/ada/{number}"))
+    a_talk(world, BEGAN - DAY, cwd="/home/ada/stranger")
+    assert backtest(world.user_data, world.projects, now=NOW).evidence["time"].doubly.wrong == 0
+    monkeypatch.setattr("sessscan.reconciliation.matching.file_times.BOUND", 2 * DAY)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    assert found.evidence["time"].doubly.wrong > 0 and found.wrong > 0
+    [*wrong] = [one for one in found.evidence["time"].doubly.examples if one.outcome == "wrong"]
+    assert {one.decided_by for one in wrong} == {"time"}
+    assert all(one.cli_session_id not in (None, one.own) for one in wrong)
+
+
+def test_wrong_rows_are_shown(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    found = Backtest(stores=[("/store", 1)])
+    found.evidence["lease"].together.add(Mismatch("/store/row", "wrong", "theirs", None, "mine", "lease"))
+    print_backtest(found)
+    text = capsys.readouterr().out
+    assert "a wrong transcript must never" in text.lower()
+    assert "a worktree lent to it  0 / 0 / 0  0 / 0 / 1  0 / 0 / 0" in text
+    assert "  /store/row\n    by lease: theirs instead of mine\n" in text
+
+
+def test_of_many_held_rows_some_are_listed_and_every_wrong_one() -> None:
+    found = Backtest().evidence["time"].alone
+    for number in range(3 * SHOWN):
+        found.add(Mismatch(f"/{number}", "held", None, "why", "mine", None))
+        found.add(Mismatch(f"/{number}", "wrong", "theirs", None, "mine", "time"))
+    assert (found.right, found.holds, found.wrong) == (0, 3 * SHOWN, 3 * SHOWN)
+    assert sum(one.outcome == "held" for one in found.examples) == SHOWN
+    assert sum(one.outcome == "wrong" for one in found.examples) == 3 * SHOWN
+
+
+def test_a_large_store_is_tried_in_part(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        world.healthy_row(a_talk(world, BEGAN + number * HOUR, cwd=f"/home/ada/{number}"))
+    monkeypatch.setattr("sessscan.reconciliation.backtest.ENOUGH", 7)
+    found = backtest(world.user_data, world.projects, now=NOW)
+    assert [sum(each.values()) for each in three(found, "time")] == [9, 60, 9]
+    totals = [sum(counts(each).values()) for each in found.matching.each()]
+    assert totals == [60, 60, 9]
+
+
+def test_nothing_is_written_to_the_stores_or_to_the_state(world: World) -> None:
+    every_evidence(world)
+    before = picture(world.user_data.parent)
+    backtest(world.user_data, world.projects, now=NOW)
+    assert picture(world.user_data.parent) == before
+
+
+def test_snapshots_that_cannot_be_read_are_told(world: World) -> None:
+    every_evidence(world)
+    database = Path(os.environ["SESSSCAN_HOME"]) / FILE
+    database.write_bytes(b"no database")
+    found = backtest(world.user_data, world.projects, now=NOW)
+    assert three(found, "snapshot") == [{}, {}, {}]
+    assert any("continuing without snapshots" in remark for remark in found.remarks)
+    assert database.read_bytes() == b"no database"
 
 
 def test_progress_ends_with_all_rows_done(world: World) -> None:
@@ -180,7 +413,7 @@ def test_progress_ends_with_all_rows_done(world: World) -> None:
         row_progress=lambda done, whole: seen.append((done, whole)),
         now=NOW,
     )
-    assert seen[-1] == (15, 15) and seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1] and seen == sorted(seen)
 
 
 # On the command line
@@ -193,20 +426,27 @@ def test_the_command_prints_text_and_json(env: dict[str, str], sample: Path) -> 
     assert max(map(len, text.stdout.splitlines())) <= 80
     assert "18 healthy rows in 1 store" in text.stdout and "Nothing was changed" in text.stdout
     assert "wrong transcript must never" not in text.stdout
+    assert re.search(
+        r"^the time of its last write +\d+ / \d+ / 0 +\d+ / \d+ / 0 +\d+ / \d+ / 0$", text.stdout, re.M
+    )
     found = run(env, "reconcile", *places(sample), "--verify", "--format", "json")
     document: dict[str, Any] = json.loads(found.stdout)
     assert found.returncode == 0
     assert list(document) == [
         "schema", "stores", "rows", "skipped", "unbuildable", "fields", "reset", "left_out", "matching",
+        "evidence", "seed",
     ]  # fmt: skip
     assert document["schema"] == "sessscan.verify/1"
     assert [list(store) for store in document["stores"]] == [["path", "rows"]]
     for field in document["fields"].values():
         assert list(field) == ["same", "different", "missing", "added", "rows"]
-    for matching in document["matching"].values():
-        assert list(matching) == [*OUTCOMES, "rows"]
-        assert matching["wrong"] == 0
-        assert all(list(row) == ["path", "outcome", "cli_session_id", "reason"] for row in matching["rows"])
+    assert list(document["evidence"]) == list(TRIED)
+    for rounds in (document["matching"], *document["evidence"].values()):
+        assert list(rounds) == ["a_twentieth_lost", "all_lost", "doubly_damaged"]
+        for matching in rounds.values():
+            assert list(matching) == [*OUTCOMES, "rows", "decided_by"]
+            assert matching["wrong"] == 0
+            assert all(list(row) == [*Mismatch._fields] for row in matching["rows"])
     assert picture(sample) == before
     assert not Path(env["SESSSCAN_HOME"]).exists()
 

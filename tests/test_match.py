@@ -277,6 +277,18 @@ def test_a_copy_whose_transcript_is_gone_does_not_stop_the_rest(world: World) ->
     assert the(world, path).cli_session_id == now.session_id
 
 
+def test_a_copy_of_the_last_write_whose_transcript_is_gone_gives_the_row_no_other(world: World) -> None:
+    """The row named it when it was written last; a stranger's ended half a minute before."""
+    gone = talk(world.dice, "/home/ada/code", BEGAN)
+    stranger = a_talk(world, began=BEGAN - DAY)
+    path = lose(world, gone, stranger.ended + 30_000)
+    copy = compact(world.row(gone, path.stem, lastFocusedAt=stranger.ended + 29_000))
+    world.write(path.with_name(path.name + ".bak"), copy, stranger.ended + 30_000)
+    action = the(world, path)
+    assert action.kind == "hold"
+    assert "which is not there: that was so at its last write" in (action.error or "")
+
+
 def test_the_app_promotes_no_old_tmp_and_neither_do_we(world: World) -> None:
     made = a_talk(world, began=NOW - 50 * DAY)
     path = lose(world, made, made.ended + DAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -16,12 +17,13 @@ from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.model import Action
 from sessscan.reconciliation import reconcile
+from sessscan.reconciliation.matching.limits import FORMER_ID
 from sessscan.snapshots.capture import capture_rows
 from sessscan.snapshots.database import FILE
 from sessscan.snapshots.store import Snapshots
 from support.program import picture, places, run
 from support.small_worlds import BEGAN, a_talk
-from support.store_factory import NOW, World, build, compact, key
+from support.store_factory import DAY, NOW, World, build, compact, key
 from support.transcript_factory import DESKTOP, Talk, line, new_id, resumed, stamp
 
 pytestmark = pytest.mark.full
@@ -284,6 +286,30 @@ def test_two_rows_of_one_transcript_stay_two(world: World) -> None:
     assert put_back(world, path).content == whole[path]
     world.healthy[-1].write_bytes(b"")
     assert {Path(a.path): a.content for a in plan_of(world).actions} == whole
+
+
+def test_a_row_written_while_the_snapshot_was_taken(world: World) -> None:
+    """`/clear`, and the row was saved again between the reading of it and the end of the snapshot."""
+    before, path = healthy(world)
+    keep(world)
+    after = a_talk(world, began=before.ended + DAY)
+    world.lose(after, "hold", time=after.ended + 1_000, session_id=path.stem, store=path.parent)
+    [action] = plan_of(world).actions
+    assert action.kind == "hold" and after.session_id in (action.error or "")
+
+
+@pytest.mark.parametrize(("longer", "kind"), [(FORMER_ID - 1, "restore"), (FORMER_ID, "hold")])
+def test_a_row_that_grew_by_an_id_may_name_another_transcript(world: World, longer: int, kind: str) -> None:
+    """The session went on after the snapshot; hours later the row was written again, longer than it was."""
+    made, path = healthy(world)
+    size = len(keep(world)[path])
+    with contextlib.closing(sqlite3.connect(Path(os.environ["SESSSCAN_HOME"]) / FILE)) as database, database:
+        database.execute("UPDATE version SET taken_at = ?", (made.ended + 3_000,))
+    ended = go_on(world, made)
+    path.write_bytes(bytes(size + longer))
+    os.utime(path, ns=((ended + 5 * 3_600_000) * 1_000_000,) * 2)
+    [action] = plan_of(world).actions
+    assert action.kind == kind, action
 
 
 def test_its_transcript_is_gone(world: World) -> None:

@@ -46,7 +46,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .backtest_result import Backtest, FieldCounts, FieldDifference, MatchCounts, Mismatch
+    from .backtest_result import Backtest, FieldCounts, FieldDifference, MatchCounts, Mismatch, Rounds
     from .changes.journal import Run, runs
     from .changes.plan import Plan, Report
     from .changes.undo import Reversal, Undone, undo
@@ -131,6 +131,7 @@ __all__ = [
     "Report",
     "RestorePlan",
     "Reversal",
+    "Rounds",
     "Row",
     "RowFormat",
     "RowState",
@@ -198,7 +199,7 @@ __all__ = [
 
 # Loaded lazily so that `import sessscan` stays fast: by module, the names that are taken from it.
 _LAZY = {
-    "backtest_result": ("Backtest", "FieldCounts", "FieldDifference", "MatchCounts", "Mismatch"),
+    "backtest_result": ("Backtest", "FieldCounts", "FieldDifference", "MatchCounts", "Mismatch", "Rounds"),
     "changes.journal": (
         "Run",
         "runs",

@@ -212,9 +212,11 @@ def _save(plan: Plan, file: Path) -> None:
 def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Format) -> None:
     from ..reconciliation.backtest import backtest
     from ..render.backtest import print_backtest
-    from ..render.screen import progress
+    from ..render.screen import progress, remark
 
     stores, roots = folders(store, "--store"), folders(projects, "--projects")
     with progress("reading", of_bytes=True) as reading, progress("trying") as trying:
         found = backtest(stores, roots, progress=reading, row_progress=trying)
+    for text in found.remarks:
+        remark(f"sessscan: {text}")
     write(form, {Shape.TEXT: lambda: print_backtest(found), Shape.DOCUMENT: found.to_dict})

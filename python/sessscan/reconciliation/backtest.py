@@ -2,53 +2,42 @@
 
 Each healthy row is tried in two ways. It is rebuilt from the transcript it names, and the result compared
 with it field by field. And it is hidden, as if all its bytes were zero, and the matching has to find its
-transcript.
+transcript: with whatever the stores have beside it, and with one kind of evidence alone.
 
 Hiding one row at a time would take quadratic time. So one row in 20 is hidden at a time, never two that
-follow each other in time, and then all of them at once, which is the hardest case. Both take linear time.
+follow each other in time; then all of them at once, which is the hardest case; and then one in 20 again with
+transcripts taken away as well, so that the row's own may be missing while a stranger's is there. All of it
+takes linear time.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
 
-from ..backtest_result import GROUPS, Backtest, FieldCounts, FieldDifference, MatchCounts, Mismatch, Outcome
+from ..backtest_result import (
+    ENOUGH,
+    GROUPS,
+    ONE_GONE_IN,
+    TRIED,
+    Backtest,
+    MatchCounts,
+    Mismatch,
+    Outcome,
+    TriedEvidence,
+)
 from ..model import Progress, Row
+from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
-from ..stores.row_fields import DEFAULTS
-from ..stores.rows import read_file, readable_members
-from .building.row import action
 from .details import Details
-from .inventory import Inventory, claims_of, cli_session_id, take_inventory
+from .hidden_rows import Trial, hide, some_unclaimed, take_away, trials
+from .inventory import Inventory, cli_session_id, take_inventory
 from .matching import match
 from .matching.lost_row import Held, LostRow, Matched, Verdict
-
-_SAME_MOMENT = 10_000
-"""Ms by which equal times may differ: the app notes a session about 2 s before its first line, and saves it
-some seconds after its last."""
-_TIMES = frozenset(("createdAt", "lastActivityAt", "lastFocusedAt"))
-_RESET = frozenset(DEFAULTS)
-"""Permissions and settings of the app. No transcript has them, and a rebuilt row gets the defaults."""
-_IN_TRANSCRIPTS = frozenset(
-    (
-        "cwd",
-        "originCwd",
-        "title",
-        "titleSource",
-        "model",
-        "worktreePath",
-        "worktreeName",
-        "branch",
-        "sourceBranch",
-    )
-)
-"""Fields that a transcript may have. Where it has not, the field is missing in the rebuilt row. The other
-fields that a rebuilt row lacks are known to the app alone."""
+from .matching.remains import find_lost_rows
+from .rebuilt_fields import compare_rebuilt
 
 
 def backtest(
@@ -58,6 +47,7 @@ def backtest(
     progress: Progress | None = None,
     row_progress: Progress | None = None,
     now: int | None = None,
+    seed: int = 0,
 ) -> Backtest:
     """Try how well each healthy row would be put back if it were lost. Writes nothing.
 
@@ -66,127 +56,145 @@ def backtest(
         progress: called with the bytes of the transcripts that are scanned and those of all.
         row_progress: then called with the number of comparisons that are done and that of all.
         now: epoch ms; by default the clock's time.
+        seed: decides where rows are cut off and which transcripts are taken away.
     """
     inventory = take_inventory(stores, projects, progress, int(time.time() * 1000) if now is None else now)
-    healthy = [row for row in inventory.rows() if row.state == "ok"]
-    result = Backtest()
+    result = Backtest(seed=seed)
     for contents in inventory.contents:
         result.stores.append((contents.store.path, sum(row.state == "ok" for row in contents.rows)))
-    started = [row for row in healthy if cli_session_id(row) is not None]
-    started.sort(key=lambda row: (row.mtime, row.path))
-    done, total = 0, len(healthy) + 2 * len(started)
+    snapshots = SnapshotSource(read=True)
+    try:
+        _try_all(inventory, snapshots, result, row_progress)
+    finally:
+        snapshots.close()
+    result.remarks += snapshots.remarks
+    return result
+
+
+def _try_all(
+    inventory: Inventory, snapshots: SnapshotSource, result: Backtest, progress: Progress | None
+) -> None:
+    """Rebuild each healthy row, and then hide them in all the ways that are to be tried."""
+    healthy = [row for row in inventory.rows() if row.state == "ok"]
+    tries = list(_tries(healthy, trials(inventory, snapshots, result.seed), result))
+    done, total = 0, len(healthy) + sum(len(one.rows) for one in tries)
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        if row_progress is not None:
-            row_progress(done, total)
+        if progress is not None:
+            progress(done, total)
 
-    details = Details(inventory, inventory.transcripts)
+    owned = [one for found in inventory.own.values() for one in found if one.error is None]
+    details = Details(inventory, [*inventory.transcripts, *owned])
     for row in healthy:
-        _compare_rebuilt(inventory, details, row, result)
+        compare_rebuilt(inventory, details, row, result)
         advance(1)
-    for group in (started[start::GROUPS] for start in range(GROUPS)):
-        _match_hidden(inventory, details, group, result.alone)
-        advance(len(group))
-    _match_hidden(inventory, details, started, result.together)
-    advance(len(started))
-    return result
+    for number, one in enumerate(tries):
+        _match_hidden(inventory, details, one, Random(f"{result.seed} {number}"))
+        advance(len(one.rows))
 
 
-def _compare_rebuilt(inventory: Inventory, details: Details, row: Row, result: Backtest) -> None:
-    """Rebuild a row from its transcript, and count which of its fields come out the same."""
-    name = cli_session_id(row)
-    transcript = None if name is None else inventory.pick(name, row.fields.get("cwd"))
-    try:
-        actual = readable_members(read_file(row.path)[0])
-        status = os.lstat(row.path)
-    except OSError:
-        transcript = None
-    if transcript is None:
-        result.skipped += 1
+@dataclass(frozen=True)
+class _Try:
+    """Some rows to be hidden at once."""
+
+    rows: Sequence[Row]
+    result: MatchCounts
+    trial: Trial | None = None
+    """Which evidence is left; None for all that the stores have."""
+    doubly: bool = False
+    """Whether transcripts are taken away as well."""
+
+
+def _tries(
+    healthy: Iterable[Row], by_evidence: Mapping[TriedEvidence, Trial], result: Backtest
+) -> Iterator[_Try]:
+    """Yield what is to be hidden, one after the other."""
+    started = [row for row in healthy if cli_session_id(row) is not None]
+    started.sort(key=lambda row: (row.mtime, row.path))
+    groups = [started[start::GROUPS] for start in range(min(GROUPS, len(started)))]
+    if not groups:
         return
-    lost = LostRow(_zeroed(row), status)
-    planned = action(lost, Matched("transcript", transcript, name, ()), details)
-    if planned.kind != "restore":
-        result.unbuildable.append((row.path, planned.error or ""))
-        return
-    result.rows += 1
-    rebuilt = planned.row
-    for key in [*rebuilt, *(key for key in actual if key not in rebuilt)]:
-        if key in _RESET:
-            result.reset[key] += key in actual and not _equal(key, actual[key], rebuilt[key])
-        elif key not in rebuilt and key not in _IN_TRANSCRIPTS:
-            result.left_out[key] += 1
-        else:
-            _count(result.fields.setdefault(key, FieldCounts()), row.path, key, actual, rebuilt)
+    yield from (_Try(group, result.matching.alone) for group in groups)
+    yield _Try(started, result.matching.together)
+    for group in _enough(groups, None):
+        yield _Try(group, result.matching.doubly, doubly=True)
+    for kind in TRIED:
+        trial, rounds = by_evidence[kind], result.evidence[kind]
+        some = _enough(groups, trial)
+        yield from (_Try(group, rounds.alone, trial) for group in some)
+        if some:
+            yield _Try(started, rounds.together, trial)
+        yield from (_Try(group, rounds.doubly, trial, doubly=True) for group in some)
 
 
-def _count(counts: FieldCounts, path: str, key: str, actual: dict[str, Any], rebuilt: dict[str, Any]) -> None:
-    if key not in rebuilt:
-        counts.missing += 1
-    elif key not in actual:
-        counts.added += 1
-    elif _equal(key, actual[key], rebuilt[key]):
-        counts.same += 1
-        return
-    else:
-        counts.different += 1
-    counts.examples.append(FieldDifference(path, actual.get(key), rebuilt.get(key)))
+def _enough(groups: Iterable[list[Row]], trial: Trial | None) -> list[list[Row]]:
+    """Return groups in which there are rows to be tried, up to so many rows as are `ENOUGH`."""
+    found: list[list[Row]] = []
+    tried = 0
+    for group in groups:
+        count = len(group) if trial is None else sum(map(trial.suits, group))
+        if count and tried < ENOUGH:
+            found.append(group)
+            tried += count
+    return found
 
 
-def _equal(key: str, actual: Any, rebuilt: Any) -> bool:
-    if key in _TIMES and isinstance(actual, int | float) and isinstance(rebuilt, int | float):
-        return abs(actual - rebuilt) <= _SAME_MOMENT
-    return json.dumps(actual, sort_keys=True) == json.dumps(rebuilt, sort_keys=True)
-
-
-def _zeroed(row: Row) -> Row:
-    """Return a healthy row as it would be if a crash had left only its length and its time."""
-    return replace(row, state="zero-filled", offset=0, length=row.size, fields={})
-
-
-def _match_hidden(inventory: Inventory, details: Details, rows: Sequence[Row], result: MatchCounts) -> None:
-    """Match rows of which only the name, the store and the time are known, and count the outcomes."""
-    if not rows:
-        return
-    hidden = {row.path: row for row in rows}
-    state = match(_without_content(inventory, hidden), details)
-    for lost in state.lost:
-        row = hidden.get(lost.path)
-        if row is None:
-            continue
-        verdict, own = state.verdict(lost), cli_session_id(row) or ""
+def _match_hidden(inventory: Inventory, details: Details, tried: _Try, dice: Random) -> None:
+    """Match hidden rows by what is left of them, and count the outcomes."""
+    hidden = {row.path: row for row in tried.rows}
+    inventory = hide(inventory, tried.rows)
+    if tried.doubly:
+        gone = some_unclaimed(inventory, dice, ONE_GONE_IN)
+        inventory, details = take_away(inventory, gone), details.without(gone)
+    if tried.trial is not None:
+        inventory = tried.trial.surroundings(inventory)
+    lost, counted = _left(find_lost_rows(inventory), hidden, tried.trial)
+    state = match(inventory, details, lost=lost)
+    for one in counted:
+        row = hidden[one.path]
+        verdict, own = state.verdict(one), cli_session_id(row) or ""
+        decided = verdict if isinstance(verdict, Matched) and verdict.cli_session_id is not None else None
         outcome = _outcome(inventory, verdict, own)
-        result.counts[outcome] += 1
-        if outcome != "found":
-            given = verdict.cli_session_id if isinstance(verdict, Matched) else None
-            reason = verdict.reason if isinstance(verdict, Held) else None
-            result.examples.append(Mismatch(row.path, outcome, given, reason))
+        tried.result.add(
+            Mismatch(
+                row.path,
+                outcome,
+                decided.cli_session_id if decided is not None and outcome == "wrong" else None,
+                _reason(verdict),
+                own,
+                decided.evidence[0].kind if decided is not None else None,
+            )
+        )
+
+
+def _left(
+    lost: Iterable[LostRow], hidden: Mapping[str, Row], trial: Trial | None
+) -> tuple[list[LostRow], list[LostRow]]:
+    """Return all lost rows, the hidden ones with the evidence of a trial alone; and those that are tried."""
+    left, counted = [], []
+    for one in lost:
+        row = hidden.get(one.path)
+        if row is not None:
+            remaining = one if trial is None else trial.left_of(row, one) if trial.suits(row) else None
+            one = replace(one, remains=(), notes=()) if remaining is None else remaining
+            if remaining is not None:
+                counted.append(one)
+        left.append(one)
+    return left, counted
+
+
+def _reason(verdict: Verdict | None) -> str | None:
+    if isinstance(verdict, Matched) and verdict.cli_session_id is None:
+        return "it would be put back as it was before it had a transcript"
+    return verdict.reason if isinstance(verdict, Held) else None
 
 
 def _outcome(inventory: Inventory, verdict: Verdict | None, own: str) -> Outcome:
     if isinstance(verdict, Matched) and verdict.cli_session_id is not None:
         return "found" if verdict.cli_session_id == own else "wrong"
-    if not inventory.by_id.get(own):
+    if not inventory.files(own):
         return "gone"
     candidates = verdict.candidates if isinstance(verdict, Held) else ()
     return "offered" if any(candidate.cli_session_id == own for candidate in candidates) else "held"
-
-
-def _without_content(inventory: Inventory, hidden: dict[str, Row]) -> Inventory:
-    """Return the stores as they would be if the rows in `hidden` had lost their content."""
-    contents = []
-    for store in inventory.contents:
-        rows, stats = [], dict(store.stats)
-        for row in store.rows:
-            if row.path in hidden:
-                try:
-                    stats[row.path] = os.lstat(row.path)
-                except OSError:
-                    continue  # it vanished meanwhile
-                row = _zeroed(row)
-            rows.append(row)
-        contents.append(replace(store, rows=rows, stats=stats))
-    every_store = (*contents, *inventory.context)
-    return replace(inventory, contents=tuple(contents), claims=claims_of(every_store))

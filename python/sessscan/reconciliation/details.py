@@ -6,6 +6,7 @@ transcripts for which that can matter gives it all, so that no later stage opens
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ class Details:
     def __init__(self, inventory: Inventory, wanted: Iterable[_core.Transcript] | None = None) -> None:
         """Scan `wanted` (by default the transcripts that no readable row names) and all that is related."""
         self.places = Places(inventory)
+        self._absent: frozenset[str] = frozenset()
         self._by_mark: dict[tuple[str, object], list[_core.Transcript]] = defaultdict(list)
         self._folders: dict[str, list[tuple[int, str, int, _core.Transcript]]] = defaultdict(list)
         for transcript in inventory.transcripts:
@@ -56,6 +58,12 @@ class Details:
             details.path: details for details in _core.details(list(paths)) if details.error is None
         }
 
+    def without(self, transcripts: frozenset[str]) -> Details:
+        """Return the same, as if the files of these transcripts' ids were not there."""
+        fewer = copy.copy(self)
+        fewer._absent = self._absent | transcripts
+        return fewer
+
     def of(self, transcript: _core.Transcript) -> _core.Details | None:
         """Return what the scan says of a transcript; None where it vanished or cannot be read any more."""
         return self._details.get(path_of(transcript))
@@ -65,7 +73,9 @@ class Details:
         alike: Iterable[Sequence[_core.Transcript]] = (
             self._by_mark.get(mark, ()) for mark in _marks(transcript)
         )
-        return _others(transcript, (other for others in alike if len(others) <= COMMON for other in others))
+        return self._others(
+            transcript, (other for others in alike if len(others) <= COMMON for other in others)
+        )
 
     def neighbours(self, transcript: _core.Transcript) -> list[_core.Transcript]:
         """Return the nearest transcripts of the same folder whose times overlap this one's."""
@@ -73,7 +83,22 @@ class Details:
         born, ended = transcript.created_at or 0, transcript.last_activity_at or 0
         place = bisect_left(members, (born, ""), key=_birth)
         near = members[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]
-        return _others(transcript, (other for start, _, end, other in near if start <= ended and end >= born))
+        overlapping = (other for start, _, end, other in near if start <= ended and end >= born)
+        return self._others(transcript, overlapping)
+
+    def _others(
+        self, itself: _core.Transcript, transcripts: Iterable[_core.Transcript]
+    ) -> list[_core.Transcript]:
+        """Return each transcript once, without the one itself and without copies of it under its own name."""
+        seen = {path_of(itself)}
+        own = transcript_id(itself)
+        found = []
+        for transcript in transcripts:
+            path, name = path_of(transcript), transcript_id(transcript)
+            if path not in seen and name != own and name not in self._absent:
+                seen.add(path)
+                found.append(transcript)
+        return found
 
 
 def _owned_by_lost_rows(inventory: Inventory) -> Iterable[_core.Transcript]:
@@ -101,16 +126,3 @@ def _marks(transcript: _core.Transcript) -> set[tuple[str, object]]:
     if transcript.first_prompt is not None:
         marks.add(("prompt", (transcript.cwd, transcript.first_prompt)))
     return marks
-
-
-def _others(itself: _core.Transcript, transcripts: Iterable[_core.Transcript]) -> list[_core.Transcript]:
-    """Return each transcript once, without the one itself and without copies of it under its own name."""
-    seen = {path_of(itself)}
-    own = transcript_id(itself)
-    found = []
-    for transcript in transcripts:
-        path = path_of(transcript)
-        if path not in seen and transcript_id(transcript) != own:
-            seen.add(path)
-            found.append(transcript)
-    return found

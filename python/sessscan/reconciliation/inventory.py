@@ -64,6 +64,9 @@ class Inventory:
     newest_change_ns: int = 0
     """When the newest of the transcripts was made or written, epoch ns."""
     snapshots: SnapshotSource = field(default_factory=SnapshotSource)
+    removals: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Project folders from which transcripts count as removed, and when (epoch ms), whatever their own times
+    tell."""
 
     def rows(self) -> Iterable[Row]:
         """Yield the rows of the stores to be reconciled."""

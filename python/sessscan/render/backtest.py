@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..backtest_result import GROUPS, Backtest, FieldCounts, MatchCounts, Outcome
+from ..backtest_result import (
+    ENOUGH,
+    GROUPS,
+    ONE_GONE_IN,
+    Backtest,
+    FieldCounts,
+    MatchCounts,
+    Mismatch,
+    Outcome,
+    TriedEvidence,
+)
 from .screen import Page, console, on_terminal, width
 from .text import clean, counted
 from .transcripts import print_table
@@ -20,6 +30,20 @@ _OUTCOMES: tuple[tuple[Outcome, str], ...] = (
     ("wrong", "put back with a wrong transcript"),
 )
 
+_EVIDENCE: dict[TriedEvidence, str] = {
+    "snapshot": "a snapshot of it",
+    "tmp": "an unfinished save of it",
+    "copy": "a readable copy of it",
+    "prefix": "its own beginning",
+    "own-folder": "the folder of its own name",
+    "uuid": "its name, a transcript's",
+    "lease": "a worktree lent to it",
+    "time": "the time of its last write",
+}
+_ROUNDS = (f"ONE IN {GROUPS}", "ALL", "DOUBLY")
+_WRONG_SHOWN = 5
+"""Rows with a wrong transcript that are shown; JSON lists all."""
+
 
 def print_backtest(found: Backtest) -> None:
     """Print how the healthy rows would have been put back, had they been lost."""
@@ -31,6 +55,8 @@ def print_backtest(found: Backtest) -> None:
     where = f"{counted(healthy, 'healthy row')} in {counted(len(found.stores), 'store')}"
     page.prose(f"{where}, treated as lost. Nothing was changed.", style="bold")
     _matching(page, found)
+    _by_evidence(page, found)
+    _wrong(page, found)
     if found.rows:
         _fields(page, found)
     _unknown(page, found)
@@ -43,26 +69,68 @@ def _matching(page: Page, found: Backtest) -> None:
     page.heading("Would the right transcript be found?")
     page.prose(
         f"With every byte of the row zero. ONE IN {GROUPS}: hidden in {GROUPS} groups, rows that follow each "
-        "other in time never together. ALL: all at once.",
+        f"other in time never together. ALL: all at once. DOUBLY: one in {GROUPS}, and one in {ONE_GONE_IN} "
+        "of the transcripts that no row names then is gone as well.",
         style="dim",
     )
     page.gap()
     rows = [
         {
             "HIDDEN": text,
-            f"ONE IN {GROUPS}": _share(found.alone, name),
-            "ALL": _share(found.together, name),
+            **{
+                name: _share(counts, outcome)
+                for name, counts in zip(_ROUNDS, found.matching.each(), strict=True)
+            },
         }
-        for name, text in _OUTCOMES
+        for outcome, text in _OUTCOMES
     ]
-    _table(["HIDDEN", f"ONE IN {GROUPS}", "ALL"], rows)
-    if found.alone.counts["wrong"] or found.together.counts["wrong"]:
-        page.gap()
-        page.prose(
-            "A wrong transcript must never be given. Before you apply a plan, look at each row that is found "
-            "by elimination; --format json says which rows these are.",
-            style="bold red",
-        )
+    _table(["HIDDEN", *_ROUNDS], rows)
+
+
+def _by_evidence(page: Page, found: Backtest) -> None:
+    tried = {kind: rounds for kind, rounds in found.evidence.items() if rounds.together.counts}
+    if not tried:
+        return
+    page.heading("By which evidence?")
+    page.prose(
+        "With one kind of evidence left of each row that can have it: rows put back right / held / put back "
+        "with a wrong transcript. Where the transcript is gone as well, to hold is right. Where there is no "
+        "unfinished save or copy of a row, one is made of the row's own content, in memory. Of a large store "
+        f"about {ENOUGH:,} rows are tried in groups.",
+        style="dim",
+    )
+    page.gap()
+    rows = [
+        {
+            "LEFT OF THE ROW": _EVIDENCE[kind],
+            **{
+                name: f"{counts.right:,} / {counts.holds:,} / {counts.wrong:,}"
+                for name, counts in zip(_ROUNDS, rounds.each(), strict=True)
+            },
+        }
+        for kind, rounds in tried.items()
+    ]
+    _table(["LEFT OF THE ROW", *_ROUNDS], rows)
+
+
+def _wrong(page: Page, found: Backtest) -> None:
+    if not found.wrong:
+        return
+    page.gap()
+    page.prose(
+        "A wrong transcript must never be given. Before you apply a plan, look at what each row rests on; "
+        "--format json lists the rows that went wrong here. These are some:",
+        style="bold red",
+    )
+    rounds = (found.matching, *found.evidence.values())
+    wrong: dict[str, Mismatch] = {}
+    for counts in (counts for each in rounds for counts in each.each()):
+        for one in counts.examples:
+            if one.outcome == "wrong":
+                wrong.setdefault(one.path, one)
+    for one in list(wrong.values())[:_WRONG_SHOWN]:
+        page.whole(one.path, indent=2)
+        page.whole(f"by {one.decided_by}: {one.cli_session_id} instead of {one.own}", indent=4)
 
 
 def _fields(page: Page, found: Backtest) -> None:

@@ -17,6 +17,8 @@ explains the row's last write better: see `rivals`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..details import Details
 from ..inventory import Inventory
 from .by_content import as_kept, by_content
@@ -25,12 +27,22 @@ from .by_name import by_name
 from .by_own_folder import by_own_folder
 from .by_time import by_time
 from .by_user import Matches, by_user
+from .lost_row import LostRow
+from .remains import find_lost_rows
 from .state import State, begin, names_of_remains
 
 
-def match(inventory: Inventory, details: Details, matches: Matches | None = None) -> State:
-    """Return the verdict on every row that the app cannot read. Raises `MatchError` for bad `matches`."""
-    state = begin(inventory, details)
+def match(
+    inventory: Inventory,
+    details: Details,
+    matches: Matches | None = None,
+    lost: Sequence[LostRow] | None = None,
+) -> State:
+    """Return the verdict on every row that the app cannot read. Raises `MatchError` for bad `matches`.
+
+    `lost`: these rows with what remains of each; by default what is found in the stores.
+    """
+    state = begin(inventory, details, find_lost_rows(inventory) if lost is None else tuple(lost))
     state = _steps(state.decided(by_user(state, matches)))
     while (reopened := state.reopened()) is not None:
         state = _steps(reopened)

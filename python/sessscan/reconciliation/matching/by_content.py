@@ -7,7 +7,7 @@ from ...model import Evidence
 from ...stores.row_states import MISSING
 from ...stores.rows import bare_id
 from ...stores.transcripts import DESKTOP, may_hold_conversation, path_of, transcript_id
-from .limits import SETTLING
+from .limits import FORMER_ID, SETTLING
 from .lost_row import LostRow, Matched, Nothing, Remains, Verdict, candidate
 from .remains import can_be_written, newest, why_not_written
 from .rivals import Doubt, Stands
@@ -113,8 +113,11 @@ def _judge(state: State, lost: LostRow, agreeing: list[Remains], named: str) -> 
         return Proposal(lost, state.hold(lost, several, *state.named(lost)), named)
     if transcript is None:
         if all(one.kind == "copy" for one in naming):
-            # A copy may be old: a session's transcript is not the same for ever.
-            return f"a copy of it names the transcript {named}, which is not there"
+            reason = f"a copy of it names the transcript {named}, which is not there"
+            write = state.times.last_write(lost)
+            if write is not None and max(one.stated_until for one in naming) >= write - SETTLING:
+                return Proposal(lost, state.hold(lost, f"{reason}: that was so at its last write"), named)
+            return reason  # the copy may be old: a session's transcript is not the same for ever
         if not any(one.kind in ("snapshot", "tmp", "own") for one in agreeing):
             reason = f"it names the transcript {named}, but that {_absent(state, named)}"
             return Proposal(lost, state.hold(lost, reason), named)
@@ -186,15 +189,16 @@ def _was_changed(
     """Return why a row cannot have said the same when it was written last as remains of it do.
 
     A zero-filled file has the length that the row had. Without a turn in between, only times of equal length
-    change in a row; where the length differs, something else has, and it may be the transcript.
+    change in a row; where the length differs, something else has, and it may be the transcript. Turns change
+    more than that, but a row longer than its snapshot by as much as an id may name another transcript.
     """
     whole = remains.kind in ("snapshot", "tmp")
     if decision.rule != "unrivalled" or lost.row.state != "zero-filled" or not whole:
         return None
-    if transcript is not None and (transcript.last_activity_at or 0) > since:
-        return None
     size = len(remains.data) if remains.status is None else remains.status.st_size
-    if size == lost.row.size:
+    went_on = transcript is not None and (transcript.last_activity_at or 0) > since
+    grew = remains.kind == "snapshot" and lost.row.size >= size + FORMER_ID
+    if lost.row.size == size or (went_on and not grew):
         return None
     return (
         f"the row was {lost.row.size:,} bytes long when it was written last, and this is {size:,}: something "

@@ -63,6 +63,9 @@ TMP_LIFE = 30 * 86_400_000
 PARTIAL_DIGITS = 12
 """So many hexadecimal digits of a cut-off id must be left: 48 bits fit no second transcript by chance, be the
 uuids random or, as in version 7, led by 48 bits of time."""
+FORMER_ID = 39
+"""Bytes by which a row grows, at least, when the app gives it another transcript: the old one's id goes into
+`priorCliSessionIds`, in quotes and with a comma."""
 PAIRED_DELETION = 5_000
 """The app leaves two marks when a session is deleted, one for the row and one for the transcript: marks made
 within so long of each other are one deletion's."""

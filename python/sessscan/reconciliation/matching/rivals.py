@@ -300,7 +300,7 @@ class Rivals:
         )
         for folder in sorted(folders):
             if folder not in self._removals:
-                self._removals[folder] = _removed_at(folder)
+                self._removals[folder] = self._inventory.removals.get(folder) or _removed_at(folder)
             at = self._removals[folder]
             if at is not None and at > after:
                 return folder

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from ... import _core
 from ...model import ROW_FORMATS, Row, Source
+from ...snapshots.store import RowVersion
 from ...stores.locate import folders_in
 from ...stores.row_fields import DEFAULTS, ELSEWHERE, ELSEWHERE_PARTS, GRANTS, PASSING
 from ...stores.row_states import LOST_STATES
@@ -135,7 +136,6 @@ class SnapshotSource(EvidenceSource):
         if classify_row(data, lost.session_id, lost.row.store.format)[0] != "ok":
             return
         fields = identifying_members(readable_members(data))
-        unchanged = lost.status is not None and lost.status.st_mtime_ns == version.modified_ns
         yield Remains(
             self.kind,
             str(version.database),
@@ -143,7 +143,7 @@ class SnapshotSource(EvidenceSource):
             fields,
             _id(fields),
             whole=True,
-            stated_until=max(version.taken_at, lost.row.mtime if unchanged else 0),
+            stated_until=_kept_until(lost, version),
             version=version,
             data=data,
         )
@@ -181,12 +181,17 @@ class UnfinishedSave(EvidenceSource):
         elif around.inventory.now - written > TMP_LIFE:
             yield f"its .tmp was written {moment(written)}, more than 30 days ago: too old to be trusted"
         elif state == "ok":
-            yield Remains(
-                self.kind, path, status, fields, _id(fields), whole=True, stated_until=_end(lost, status)
-            )
+            yield self.whole(lost, status, fields)
         else:
             yield "its .tmp is itself cut off"
             yield from prefixes(lost, path, data, status, fields, around, _end(lost, status))
+
+    def whole(self, lost: LostRow, status: os.stat_result, fields: dict[str, Any]) -> Remains:
+        """Return what a whole `.tmp` of a row proves, from its file's status and its members."""
+        path = lost.path + ".tmp"
+        return Remains(
+            self.kind, path, status, fields, _id(fields), whole=True, stated_until=_end(lost, status)
+        )
 
     def describe(self, remains: Remains, lost: LostRow) -> str:
         older = "" if is_last_save(remains, lost) else ", before the row's last write"
@@ -276,7 +281,7 @@ class ReadableCopy(EvidenceSource):
                     status = os.stat(row.path)  # noqa: PTH116 - as the rows' own paths are text
                 except OSError:
                     continue
-                yield self._copy(row.path, status, row.fields, elsewhere=True)
+                yield self.copy(row.path, status, row.fields, elsewhere=True)
 
     def _beside(self, lost: LostRow, around: Neighbourhood) -> Iterator[Remains]:
         folder, name = os.path.split(lost.path)
@@ -289,9 +294,10 @@ class ReadableCopy(EvidenceSource):
                 continue
             if classify_row(data, lost.session_id, lost.row.store.format)[0] == "ok":
                 fields = identifying_members(readable_members(data))
-                yield self._copy(path, status, fields, elsewhere=str(Path(path).parent) != folder)
+                yield self.copy(path, status, fields, elsewhere=str(Path(path).parent) != folder)
 
-    def _copy(self, path: str, status: os.stat_result, fields: dict[str, Any], *, elsewhere: bool) -> Remains:
+    def copy(self, path: str, status: os.stat_result, fields: dict[str, Any], *, elsewhere: bool) -> Remains:
+        """Return what a readable copy proves. `elsewhere`: it lies under another account."""
         # A copy may be given any time by what copies it; what it says of itself cannot be younger than it.
         until = min(status.st_mtime_ns // 1_000_000, stated_time(fields))
         return Remains(self.kind, path, status, fields, _id(fields), True, until, elsewhere)
@@ -413,6 +419,20 @@ def cut_off_id(data: bytes) -> str:
         if isinstance(closed, str) and closed != _core.row_prefix(cut).get("cliSessionId")
         else ""
     )
+
+
+def _kept_until(lost: LostRow, version: RowVersion) -> int:
+    """Return the latest time at which a row is known to have been as a snapshot has it.
+
+    Where its file is younger than the one that was read, and yet older than the snapshot, it was written
+    again while that was taken, or its time was set: then the snapshot proves no more than what was read.
+    """
+    modified = version.modified_ns // 1_000_000
+    if lost.status is None:
+        return version.taken_at
+    if lost.status.st_mtime_ns == version.modified_ns:
+        return max(version.taken_at, lost.row.mtime)
+    return modified if modified < lost.row.mtime < version.taken_at else version.taken_at
 
 
 def _end(lost: LostRow, status: os.stat_result) -> int:

@@ -17,7 +17,6 @@ from ..inventory import Inventory
 from .file_times import FileTimes
 from .lineage import Lineage
 from .lost_row import Held, LostRow, Matched, Nothing, Remains, Verdict, candidate, held
-from .remains import find_lost_rows
 from .rivals import Rivals
 from .sources import SOURCES
 
@@ -226,9 +225,8 @@ class State:
         return list(found.values())
 
 
-def begin(inventory: Inventory, details: Details) -> State:
+def begin(inventory: Inventory, details: Details, lost: tuple[LostRow, ...]) -> State:
     """Return the state before the first step: every lost row open, and claimed what their remains name."""
-    lost = find_lost_rows(inventory)
     lineage = Lineage(details)
     times = FileTimes(inventory, lost)
     naming: dict[str, set[str]] = defaultdict(set)
