@@ -437,6 +437,75 @@ def test_a_record_that_a_person_typed_is_a_prompt(scan: Scan, record: dict[str, 
     assert scan([record])["turns"] == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "prompt"),
+    [
+        (
+            "<command-message>review is running…</command-message>\n<command-name>/review</command-name>",
+            "/review",
+        ),
+        (
+            "<command-message>review</command-message> <command-name> /review </command-name>\n"
+            "            <command-args> PR  7 </command-args> more",
+            "/review PR 7",
+        ),
+        (
+            "<command-message>a</command-message><command-name>/a</command-name><command-args></command-args>",
+            "/a",
+        ),
+        ("<command-message>a</command-message>\n<command-name>/a</command-name><command-args>b", "/a"),
+        ("<ide_opened_file>The user opened a.py</ide_opened_file>\nFix it", "Fix it"),
+        (" \n<ide_selection>x</ide_selection><ide_opened_file>\n</ide_opened_file> y", "y"),
+        (
+            "<ide_selection>x</ide_selection>y<ide_selection>z</ide_selection>",
+            "y<ide_selection>z</ide_selection>",
+        ),
+        (
+            [
+                {"type": "text", "text": "<ide_opened_file>a"},
+                {"type": "text", "text": "b</ide_opened_file>"},
+                {"type": "text", "text": "Fix"},
+                {"type": "text", "text": "it"},
+            ],
+            "Fix it",
+        ),
+        (
+            "<ide_opened_file>a</ide_opened_file>"
+            "<command-message>m</command-message><command-name>/n</command-name>",
+            "/n",
+        ),
+        # What does not end is text.
+        ("<ide_opened_file>a</ide_selection> b", "<ide_opened_file>a</ide_selection> b"),
+        (
+            "<command-message>a <command-name>/a</command-name>",
+            "<command-message>a <command-name>/a</command-name>",
+        ),
+        ("<command-message>a</command-message> b", "<command-message>a</command-message> b"),
+    ],
+    ids=str,
+)
+def test_a_prompt_with_markup_is_what_was_typed(scan: Scan, content: Any, prompt: str) -> None:
+    found = scan([user(content)])
+    assert (found["turns"], found["first_prompt"], found["title"]) == (1, prompt, prompt)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<ide_opened_file>a</ide_opened_file>",
+        "<ide_opened_file>a</ide_opened_file>\n<ide_selection>b</ide_selection> \n",
+        "<ide_selection>a</ide_selection>\n<command-name>/clear</command-name>",
+        [{"type": "text", "text": "<ide_selection>"}, {"type": "text", "text": "</ide_selection>"}],
+        "<command-message>m</command-message><command-name> </command-name><command-args>\n</command-args>",
+        "<command-message>m</command-message><command-name><bash-input></command-name>",
+    ],
+    ids=str,
+)
+def test_what_carries_only_context_is_no_prompt(scan: Scan, content: Any) -> None:
+    found = scan([user(content)])
+    assert (found["records"], found["turns"], found["first_prompt"]) == (1, 0, None)
+
+
 # --- The other fields -------------------------------------------------------------------------------------
 
 

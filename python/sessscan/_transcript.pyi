@@ -79,7 +79,11 @@ class Transcript:
         """The last `summary` whose leaf is a record of this file: others belong to other sessions."""
     @property
     def first_prompt(self) -> str | None:
-        """The first human prompt, white space folded, at most 200 characters."""
+        """The first human prompt, white space folded, at most 200 characters.
+
+        A slash command that goes to the model is one, with its arguments (`/review PR 7`). What an editor puts
+        before a prompt, the open file and the selection, is left out.
+        """
     @property
     def title(self) -> str | None:
         """The first of custom title, AI title, summary and first prompt that there is."""

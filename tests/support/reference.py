@@ -35,6 +35,16 @@ NOT_A_PROMPT = (
     "<teammate-message",
 )
 
+CONTEXT = re.compile(
+    r"\s*(?:<ide_opened_file>.*?</ide_opened_file>|<ide_selection>.*?</ide_selection>)", re.DOTALL
+)
+COMMAND = re.compile(
+    # What is in a tag ends at the first end tag.
+    r"(?><command-message>.*?</command-message>)\s*(?><command-name>(.*?)</command-name>)"
+    r"(?:\s*<command-args>(.*?)</command-args>)?",
+    re.DOTALL,
+)
+
 WORKTREE_KEYS = {
     "path": "worktreePath",
     "name": "worktreeName",
@@ -338,9 +348,18 @@ def _human_text(record: dict[str, Any]) -> str | None:
     return text
 
 
+def _typed(text: str) -> str:
+    """Return what was typed of a text: a command that goes to the model, or all but the editor's context."""
+    while context := CONTEXT.match(text):
+        text = text[context.end() :]
+    text = text.lstrip()
+    command = COMMAND.match(text)
+    return " ".join((part or "").strip() for part in command.groups()).strip() if command else text
+
+
 def _human_prompt(text: str | None) -> str | None:
     """Return the text if a person typed it."""
-    return None if text is None or not text.strip() or text.lstrip().startswith(NOT_A_PROMPT) else text
+    return None if text is None or not text.strip() or text.startswith(NOT_A_PROMPT) else text
 
 
 def _command(text: str | None) -> str | None:
@@ -419,6 +438,7 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
             if own:
                 own_times.append(time)
         text = _human_text(record)
+        text = None if text is None else _typed(text)
         if (prompt := _human_prompt(text)) is not None:
             turns += 1
             if first_prompt is None:

@@ -133,9 +133,49 @@ PREFIXES = (
     "<system-reminder>",
     "<teammate-message from=x>",
 )
+TAGS = (
+    "<ide_opened_file>",
+    "</ide_opened_file>",
+    "<ide_opened_file>The user opened /home/ada/\u00e9.py</ide_opened_file>",
+    "<ide_selection>",
+    "</ide_selection>",
+    "<ide_selection>lines 1 to 3:\n\tx = {}\n</ide_selection>",
+    "<ide_selection>" + "selected " * 900 + "</ide_selection>",
+    "<command-message>",
+    "</command-message>",
+    "<command-message>review is running\u2026</command-message>",
+    "<command-name>",
+    "</command-name>",
+    "<command-name>/review</command-name>",
+    "<command-name>  [Request  </command-name>",
+    "<command-args>",
+    "</command-args>",
+    "<command-args>PR 7\n<b></command-args>",
+    "<command-args>\u3000 interrupted\n</command-args>",
+    "<command-args>" + "long " * 80 + "</command-args>",
+    "<ide_",
+    "opened_file>",
+    "<",
+    "<bash-input>",
+)
+marked_up = st.lists(
+    either(st.sampled_from(TAGS), st.sampled_from(("", " ", "\n\n", "\u2028")), texts), max_size=9
+)
 prompts = either(
     texts,
     texts,
+    marked_up.map("".join),
+    st.builds(
+        lambda context, space, message, name, arguments, rest: (
+            context + space + message + space + name + space + arguments + rest
+        ),
+        st.sampled_from(("", TAGS[2], TAGS[5] + "\n" + TAGS[2])),
+        st.sampled_from(("", " ", "\n\n\u3000")),
+        st.sampled_from(("", *(tag for tag in TAGS if "message" in tag))),
+        st.sampled_from(("", *(tag for tag in TAGS if "name" in tag))),
+        st.sampled_from(("", *(tag for tag in TAGS if "args" in tag))),
+        texts,
+    ),
     st.builds(
         lambda space, prefix: space + prefix,
         st.sampled_from(["", " \n", "\u2028"]),

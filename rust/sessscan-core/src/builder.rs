@@ -1,7 +1,8 @@
 //! Build a transcript's summary from its records.
 
 use crate::bytes::View;
-use crate::event::{self, Input, RecordType, TitleSource};
+use crate::event::{self, RecordType, TitleSource};
+use crate::prompt::{self, Input};
 use crate::record::{Key, Record, RecordBytes};
 use crate::text;
 use crate::transcript::{Defect, Transcript, Worktree};
@@ -233,7 +234,7 @@ impl TranscriptBuilder {
             RecordType::User => {
                 // One character more, to know whether it is cut.
                 let wanted = if result.first_prompt.is_none() { PROMPT_CHARACTERS + 1 } else { 0 };
-                match event::human_input(record, wanted, scratch) {
+                match prompt::human_input(record, wanted, scratch) {
                     Some(Input::Prompt(prompt)) => {
                         result.turns += 1;
                         result.first_prompt.get_or_insert(prompt);

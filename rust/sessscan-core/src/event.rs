@@ -1,10 +1,10 @@
-//! Read what one record says: its type, its times and titles, and what a human typed.
+//! Read what one record says: its type, its times, titles and model.
 
 use crate::bytes::View;
 use crate::record::{Key, Record, RecordBytes};
-use crate::text::{self, Folded};
+use crate::text;
 use crate::time;
-use crate::value::{self, Values};
+use crate::value::{self, Values, member};
 use std::ops::Range;
 
 /// One event of a session.
@@ -160,117 +160,6 @@ pub(crate) fn title_of(
     Some((filled_text_of(record, key, scratch)?, source))
 }
 
-/// The beginnings of texts of user records that no human wrote (FORMATS, Turns: from the official SDK's
-/// source).
-const NOT_HUMAN: [&str; 7] = [
-    "<command-name>",
-    "<local-command",
-    "[Request interrupted",
-    "<task-notification>",
-    "<bash-",
-    "<system-reminder>",
-    "<teammate-message",
-];
-
-/// How many characters the longest of these has.
-const BEGINNING: usize = 20;
-
-/// What a human typed.
-pub(crate) enum Input {
-    /// The first characters of a prompt, white space folded.
-    Prompt(String),
-    /// The name of a slash command that the record begins with.
-    Command(String),
-}
-
-const COMMAND: (&str, &str) = ("<command-name>", "</command-name>");
-
-/// Return what a human typed in a `user` record: a prompt's first `wanted` characters, or a command that is
-/// named in them. None if no human wrote the record.
-pub(crate) fn human_input(record: &Record, wanted: usize, scratch: &mut Vec<u8>) -> Option<Input> {
-    let by_the_machine = record.is_given(Key::ToolUseResult)
-        || [Key::IsMeta, Key::IsCompactSummary, Key::IsSidechain].iter().any(|key| record.is_true(*key));
-    if by_the_machine {
-        return None;
-    }
-    let message = record.range(Key::Message)?;
-    match record.bytes().plain.and_then(|plain| plain.values(message.end)) {
-        Some(values) => input_in(&values, message.start, wanted),
-        None => input_in(record.view().copy(message, scratch), 0, wanted),
-    }
-}
-
-fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<Input> {
-    let mut prompt = PromptText { has_text: false, beginning: String::new(), folded: Folded::new(wanted) };
-    let mut scratch = Vec::new();
-    for text in texts(values, member(values, message, b"content")?)? {
-        if prompt.is_known() {
-            break;
-        }
-        if std::mem::replace(&mut prompt.has_text, true) {
-            prompt.push(" ");
-        }
-        value::decode_pieces(values, text, &mut scratch, |piece| {
-            prompt.push(piece);
-            prompt.is_known()
-        });
-    }
-    let human =
-        !prompt.beginning.is_empty() && !NOT_HUMAN.iter().any(|prefix| prompt.beginning.starts_with(prefix));
-    let text = prompt.folded.into_text();
-    if human {
-        return Some(Input::Prompt(text));
-    }
-    let (name, _) = text.strip_prefix(COMMAND.0)?.split_once(COMMAND.1)?;
-    let name = name.trim_matches(' ');
-    (!name.is_empty()).then(|| Input::Command(name.to_owned()))
-}
-
-/// The part of a prompt that is needed, built text by text.
-struct PromptText {
-    has_text: bool,
-    /// The first characters, without white space before them.
-    beginning: String,
-    folded: Folded,
-}
-
-impl PromptText {
-    fn push(&mut self, text: &str) {
-        self.folded.push(text);
-        let room = BEGINNING.saturating_sub(self.beginning.chars().count());
-        let text = if self.beginning.is_empty() { text.trim_start_matches(text::is_space) } else { text };
-        self.beginning.extend(text.chars().take(room));
-    }
-
-    fn is_known(&self) -> bool {
-        self.folded.is_full() && self.beginning.chars().count() >= BEGINNING
-    }
-}
-
-/// Return the ranges between the quotes of a message's texts; None if a tool wrote the content.
-fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Range<usize>>> {
-    if let Some(text) = value::inside(values, content.clone()).filter(|text| values.decodes(text.clone())) {
-        return Some(vec![text]);
-    }
-    let mut texts = Vec::new();
-    let mut by_a_tool = false;
-    value::elements(values, content.start, |block| {
-        let (mut kind, mut text) = (0..0, None);
-        let is_object = value::members(values, block.start, |key, value| match key {
-            b"type" => kind = value,
-            b"text" => text = value::inside(values, value),
-            _ => {}
-        });
-        if is_object.is_some() {
-            by_a_tool |= value::spells(values, kind.clone(), b"tool_result");
-            if value::spells(values, kind, b"text") {
-                texts.extend(text.filter(|text| values.decodes(text.clone())));
-            }
-        }
-    })?;
-    (!by_a_tool).then_some(texts)
-}
-
 /// Return the model that an `assistant` record's message names; None for `<synthetic>`, which is no model.
 pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut Vec<u8>) -> Option<String> {
     fn model_in<V: Values + ?Sized>(values: &V, message: usize) -> Option<String> {
@@ -281,15 +170,4 @@ pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut 
         None => model_in(bytes.view.copy(message, scratch), 0),
     };
     model.filter(|model| !model.is_empty() && model != "<synthetic>")
-}
-
-/// Return the range of the value of the last member with this name.
-fn member<V: Values + ?Sized>(values: &V, object: usize, name: &[u8]) -> Option<Range<usize>> {
-    let mut found = None;
-    value::members(values, object, |key, value| {
-        if key == name {
-            found = Some(value);
-        }
-    })?;
-    found
 }

@@ -19,6 +19,7 @@ mod open;
 mod parallel;
 mod part;
 mod plain;
+mod prompt;
 mod record;
 mod replace;
 mod row;

@@ -346,16 +346,30 @@ mod tests {
             "[Request",
             "interrupted",
             "<bash-",
+            "<ide_selection>",
+            "</ide_selection>",
+            "<command-message>",
+            "</command-message>",
             "<command-name>",
+            "</command-name>",
+            "<command-args>",
+            "</command-args>",
             "\u{1c}",
             "\u{a0}",
             "{",
             "],",
             "say ",
         ]);
-        let string = (prop::collection::vec(piece, 0..12), 1..90_usize).prop_map(|(pieces, times)| {
-            format!("\"{}\"", pieces.concat().repeat(if times > 80 { times } else { 1 }))
-        });
+        let markup = prop::sample::select(vec![
+            "<ide_selection>\\n{\\\"</ide_selection>",
+            "<command-message>\\u00e9</command-message>\\n<command-name>/a </command-name>",
+            "<command-message>m</command-message> <command-name>[Request</command-name> <command-args>interrupted",
+            "",
+        ]);
+        let pieces = (markup, prop::collection::vec(piece, 0..12))
+            .prop_map(|(markup, pieces)| markup.to_owned() + &pieces.concat());
+        let string = (pieces, 1..90_usize)
+            .prop_map(|(text, times)| format!("\"{}\"", text.repeat(if times > 80 { times } else { 1 })));
         let key = prop::sample::select(vec!["type", "text", "content", "model", "t\\u0079pe", "x", "\\q"]);
         let other = prop::sample::select(vec![
             "1",

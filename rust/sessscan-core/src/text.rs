@@ -138,6 +138,7 @@ pub(crate) fn whole_characters(raw: &[u8]) -> usize {
 }
 
 /// Text with each run of white space folded to one blank and none at its ends, cut to a number of characters.
+#[derive(Clone)]
 pub(crate) struct Folded {
     text: String,
     /// How many characters still fit.

@@ -39,7 +39,8 @@ macro_rules! transcript_fields {
             ai_title: Option<String>, last, text;
             /// The last summary of a conversation that is in this file.
             summary: Option<String>, whole, text;
-            /// The first human prompt, white space folded, at most 200 characters.
+            /// The first human prompt, white space folded, at most 200 characters: without an editor's context
+            /// before it, and a slash command that goes to the model as it was typed.
             first_prompt: Option<String>, first, text;
             /// The first top-level cwd.
             cwd: Option<String>, whole, repeated;

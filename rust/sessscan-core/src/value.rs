@@ -106,6 +106,17 @@ pub(crate) fn members<V: Values + ?Sized>(
     }
 }
 
+/// Return the range of the value of the last member with this name.
+pub(crate) fn member<V: Values + ?Sized>(values: &V, object: usize, name: &[u8]) -> Option<Range<usize>> {
+    let mut found = None;
+    members(values, object, |key, value| {
+        if key == name {
+            found = Some(value);
+        }
+    })?;
+    found
+}
+
 /// Call `visit` with the range of each element of the array at `at`; None if it is no array.
 pub(crate) fn elements<V: Values + ?Sized>(
     values: &V,
@@ -173,9 +184,12 @@ pub(crate) fn decode_pieces<V: Values + ?Sized>(
     scratch: &mut Vec<u8>,
     mut take: impl FnMut(&str) -> bool,
 ) {
+    /// The pieces of a long text grow to this size.
+    const LARGEST: usize = 64 * 1024;
     let mut at = range.start;
+    let mut size = V::PIECE;
     while at < range.end {
-        let piece = values.copy(at..range.end.min(at.saturating_add(V::PIECE)), scratch);
+        let piece = values.copy(at..range.end.min(at.saturating_add(size)), scratch);
         let whole = at + piece.len() == range.end;
         let cut = if whole { piece.len() } else { text::whole_characters(piece) };
         let Some(text) = text::decode(&piece[..cut]) else { return };
@@ -183,6 +197,7 @@ pub(crate) fn decode_pieces<V: Values + ?Sized>(
             return;
         }
         at += cut;
+        size = size.max(LARGEST.min(size.saturating_mul(2)));
     }
 }
 
