@@ -21,7 +21,7 @@ ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 TRANSCRIPT_KEYS = {
     "path", "size", "session_id", "lines", "records", "custom_title", "ai_title", "summary", "first_prompt",
     "title", "title_source", "cwd", "last_cwd", "git_branch", "version", "entrypoint", "model", "worktree",
-    "created_at", "last_activity_at", "turns", "is_sidechain", "defects",
+    "created_at", "last_activity_at", "turns", "is_sidechain", "defects", "defect_count",
 }  # fmt: skip
 FINDING_KEYS = ["rule", "severity", "path", "session_id", "transcript", "offset", "length", "message"]
 ACTION_KEYS = [
@@ -132,7 +132,7 @@ def test_scan_formats_agree(env: dict[str, str], sample: Path) -> None:
     assert [row["path"] for row in rows] == [line["path"] for line in lines]
     for row, line in zip(rows, lines, strict=True):
         assert row["title"] == line["title"]
-        assert int(row["defects"]) == len(line["defects"])
+        assert int(row["defects"]) == len(line["defects"]) == int(row["defect_count"])
         assert row["worktree.name"] == ((line["worktree"] or {}).get("name") or "")
     assert any(line["worktree"] for line in lines)
     assert all(line["path"] == str(Path(line["path"]).absolute()) for line in lines)

@@ -283,6 +283,35 @@ def test_a_file_scanned_in_ranges_goes_on_from_its_state(tmp_path: Path) -> None
     assert found.summary == "S" and found.ai_title == "whole" and len(found.defects) == 11
 
 
+@pytest.mark.parametrize("lines", [3, 12_000])
+def test_a_file_in_utf16_is_kept_and_read_anew_when_it_has_grown(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"".join(record(line) for line in range(lines)).decode().encode("utf-16"))
+    time.sleep(TICK)
+    for more in ("", '{"type":"ai-title","aiTi', 'tle":"whole"}\n'):
+        with path.open("ab") as file:
+            file.write(more.encode("utf-16-le"))
+        time.sleep(TICK)
+        assert bytes_read([path], tmp_path / "home", threads=3) == path.stat().st_size
+        assert bytes_read([path], tmp_path / "home", threads=3) == 0
+    found = index.scan(path, home=tmp_path / "home")
+    assert (found.ai_title, found.records) == ("whole", lines + 1)
+    assert [(defect.kind, defect.length) for defect in found.defects] == [("utf-16", path.stat().st_size)]
+
+
+def test_the_number_of_defects_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"}\n" * 12_000)
+    time.sleep(TICK)
+    bytes_read([path], tmp_path / "home")
+    assert bytes_read([path], tmp_path / "home") == 0
+    with path.open("ab") as file:
+        file.write(b"}\n" * 3)
+    assert bytes_read([path], tmp_path / "home") < 10_000
+    found = index.scan(path, home=tmp_path / "home")
+    assert (found.defect_count, len(found.defects)) == (12_003, 10_000)
+
+
 # --- Wherever and whatever the index is -----------------------------------------------------------------
 
 
@@ -477,13 +506,13 @@ def test_an_exception_of_progress_ends_the_scan(transcripts: list[Path], tmp_pat
     assert bytes_read(transcripts, tmp_path / "home") > 0
 
 
-def test_a_file_with_too_many_defects_is_not_kept(tmp_path: Path) -> None:
-    """A file damaged in so many places that the index would be as large as the file is not kept."""
+def test_a_file_of_which_too_much_would_be_kept_is_not_kept(tmp_path: Path) -> None:
+    """A file with so long a title that the index would be as large as the file is not kept."""
     path = tmp_path / "s.jsonl"
-    path.write_bytes(b"x\n" * 100_000)
+    path.write_bytes(b'{"type":"custom-title","customTitle":"' + b"x" * 300_000 + b'"}\n')
     time.sleep(TICK)
     size = bytes_read([path], tmp_path / "home")
-    assert bytes_read([path], tmp_path / "home") == size == 200_000
+    assert bytes_read([path], tmp_path / "home") == size == 300_041
 
 
 def test_a_scan_of_no_files_makes_no_index(tmp_path: Path) -> None:

@@ -68,6 +68,16 @@ def test_two_ranges_cut_at_every_byte(strict: bool) -> None:
         assert joined(NASTY, [cut], strict=strict) == whole, cut
 
 
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le"])
+def test_two_ranges_of_a_file_in_utf16(codec: str) -> None:
+    data = NASTY[3:].decode(errors="replace").encode(codec)
+    whole = sessscan.scan_bytes(data, session_id="s")
+    assert (whole.summary, whole.custom_title) == ("Of this session", "A {title}")
+    assert [defect.kind for defect in whole.defects] == ["utf-16"]
+    for cut in range(1, len(data), 5):
+        assert joined(data, [cut], piece=1 + cut % 90) == whole, cut
+
+
 def test_three_ranges_cut_at_every_two_bytes() -> None:
     data = NASTY[:60] + NASTY[-90:]
     whole = sessscan.scan_bytes(data, session_id="s")

@@ -186,6 +186,60 @@ def test_a_raw_control_character_in_a_string_is_invalid(scan: Scan, control: str
     assert scan(['{"cwd":"\x7f"}'])["records"] == 1
 
 
+# --- UTF-16 -----------------------------------------------------------------------------------------------
+
+U16_LINES = '{"type":"custom-title","customTitle":"Café 😀"}\r\n\0\0\n {"cwd":"/é"}{"cwd":"/b"}\n{"torn'
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_a_file_in_utf16_has_its_records_and_one_defect(scan: Scan, codec: str, mark: str) -> None:
+    data = (mark + U16_LINES).encode(codec)
+    found = scan(data)
+    assert (found["size"], found["custom_title"], found["cwd"]) == (len(data), "Café 😀", "/é")
+    assert (counts(found), found["last_cwd"]) == ((3, 3), "/b")
+    assert found["defects"] == [defect("utf-16", 1, 0, len(data))]
+    assert scan(data[:-1])["defects"] == [defect("utf-16", 1, 0, len(data) - 1)]
+    assert scan(data[: 2 * len(mark)])["defects"] == ([defect("utf-16", 1, 0, 2)] if mark else [])
+
+
+def test_lone_surrogates_in_utf16_become_u_fffd(scan: Scan) -> None:
+    data = '\ufeff{"cwd":"\ud83d!\udc00"}\n'.encode("utf-16-le", "surrogatepass")
+    assert scan(data)["cwd"] == "\ufffd!\ufffd"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{\0}\0\n\0",
+        b"\0" * 64,
+        '{"type":1}'.encode("utf-16-le")[:15],
+        '{"ty\u0100pe":1}'.encode("utf-16-le"),
+    ],
+)
+def test_what_is_not_utf16(scan: Scan, data: bytes) -> None:
+    assert "utf-16" not in {found["kind"] for found in scan(data)["defects"]}
+
+
+# --- Very many defects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "kept", "count"),
+    [
+        (b"}\n" * 10_001, ("invalid", 10_000, 19_998, 1), 10_001),
+        (b"\0xy" * 10_050, ("nul-run", 1, 29_994, 1), 10_051),
+        (b"}\n" * 9_999 + b"\0 " * 5_000 + b"}\n", ("nul-run", 10_000, 19_998, 1), 15_000),
+    ],
+)
+def test_of_very_many_defects_the_first_are_kept_and_all_counted(
+    scan: Scan, data: bytes, kept: tuple[str, int, int, int], count: int
+) -> None:
+    found = scan(data)
+    assert (len(found["defects"]), found["defect_count"]) == (10_000, count)
+    assert found["defects"][-1] == defect(*kept)
+
+
 # --- JSON -------------------------------------------------------------------------------------------------
 
 

@@ -62,6 +62,22 @@ def test_several_kinds_of_damage_together(data: bytes) -> None:
     compare(data)
 
 
+@examples(
+    40,
+    thorough=400,
+    data=st.one_of(transcripts.transcripts(), transcripts.damaged()),
+    codec=st.sampled_from(("utf-16-le", "utf-16-be")),
+    mark=st.sampled_from(("\ufeff", "")),
+    cut=st.integers(0, 3),
+)
+def test_transcripts_in_utf16(file: Path, data: bytes, codec: str, mark: str, cut: int) -> None:
+    encoded = (mark + data.decode(errors="replace")).encode(codec)
+    encoded = encoded[: len(encoded) - cut]
+    compare(encoded)
+    file.write_bytes(encoded)
+    assert [as_dict(event) for event in sessscan.events(file)] == reference.events(encoded)
+
+
 @examples(80, transcripts.mutated(), thorough=1_200)
 def test_transcripts_with_arbitrary_bytes_changed(data: bytes) -> None:
     assert core(data, strict=True) == reference.scan_bytes(data, transcripts.SESSION)

@@ -30,6 +30,20 @@ def test_pieces_cut_anywhere(strict: bool) -> None:
         assert scanner.finish() == whole
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_in_pieces_cut_anywhere(codec: str) -> None:
+    data = ("\ufeff" if codec == "utf-16-le" else "").encode(codec) + DATA.decode().encode(codec)
+    whole = sessscan.scan_bytes(data, session_id="s")
+    assert (whole.summary, [defect.kind for defect in whole.defects]) == ("Old words", ["utf-16"])
+    for first in range(len(data) + 1):
+        scanner = sessscan.Scanner("s")
+        scanner.feed(data[:first])
+        scanner = sessscan.Scanner.restore(scanner.state())
+        assert scanner.size == first
+        scanner.feed(data[first:])
+        assert scanner.finish() == whole
+
+
 def test_byte_by_byte_and_in_random_pieces() -> None:
     dice = random.Random(1)
     whole = sessscan.scan_bytes(DATA)
@@ -57,7 +71,7 @@ def test_an_invalid_state_is_refused() -> None:
         (b"", "no saved state"),
         (state[:-1], "damaged"),
         (state[:-1] + bytes([state[-1] ^ 1]), "damaged"),
-        (state.replace(b"state\x03", b"state\x63"), "version 99"),
+        (state.replace(b"state\x04", b"state\x63"), "version 99"),
     ]:
         with pytest.raises(ValueError, match=text):
             sessscan.Scanner.restore(wrong)

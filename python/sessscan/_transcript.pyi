@@ -7,7 +7,7 @@ class Defect:
     """Something wrong with bytes of a transcript."""
 
     @property
-    def kind(self) -> Literal["glued", "invalid", "invalid-utf8", "nul-run", "spliced", "torn"]:
+    def kind(self) -> Literal["glued", "invalid", "invalid-utf8", "nul-run", "spliced", "torn", "utf-16"]:
         """What is wrong.
 
         - `nul-run`: a maximal run of NUL bytes.
@@ -16,6 +16,8 @@ class Defect:
         - `torn`: the last line was cut, or is still being written.
         - `invalid`: not an object, or not a whole one.
         - `invalid-utf8`: the line has bytes that are not UTF-8; its records count all the same.
+        - `utf-16`: the whole file is in UTF-16. Its records count all the same, with their offsets in the
+          file, and it has no other defect.
         """
     @property
     def line(self) -> int:
@@ -81,8 +83,8 @@ class Transcript:
     def first_prompt(self) -> str | None:
         """The first human prompt, white space folded, at most 200 characters.
 
-        A slash command that goes to the model is one, with its arguments (`/review PR 7`). What an editor puts
-        before a prompt, the open file and the selection, is left out.
+        A slash command that goes to the model is one, with its arguments (`/review PR 7`). What an editor
+        puts before a prompt, the open file and the selection, is left out.
         """
     @property
     def title(self) -> str | None:
@@ -140,7 +142,10 @@ class Transcript:
         """How many records have the file's stem as their sessionId."""
     @property
     def defects(self) -> tuple[Defect, ...]:
-        """What is wrong with the bytes, in file order."""
+        """What is wrong with the bytes, in file order: the first 10,000 places."""
+    @property
+    def defect_count(self) -> int:
+        """How many places there are where something is wrong."""
     @property
     def tag(self) -> str | None:
         """The user's tag: what the last `tag` record says; an empty one takes it away. Not in `to_dict`."""

@@ -51,6 +51,8 @@ def chain(**members: Any) -> str:
 SCANNER: dict[str, str | bytes] = {
     "user": USER + "\n",
     "user-old-order": OLD_ORDER + "\n",
+    "utf-16": b"\xff\xfe" + (USER + "\r\n\U0001f600 {}\n" + TITLE).encode("utf-16-le"),
+    "utf-16-unmarked": (TITLE + TITLE + "\n{}").encode("utf-16-be"),
     "assistant": chain(type="assistant", message=TOOL, isSidechain=False) + "\n",
     "synthetic": chain(type="assistant", message={"model": "<synthetic>"}) + "\n",
     "tool-result": chain(type="user", message={"content": [{"type": "tool_result"}]}, toolUseResult={"a": []})

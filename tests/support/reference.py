@@ -22,6 +22,8 @@ PADDING = b"\0 \t\r"
 PADDING_RUN = re.compile(rb"[\0 \t\r]*")
 RECORD_BEGINS = re.compile(rb'\{"(?:parentUuid|type)":')
 NUL_RUN = re.compile(rb"\0+")
+MOST_DEFECTS = 10_000
+UTF_16 = re.compile(rb"(?P<little>\xff\xfe|(?:[^\0]\0){8})|(?P<big>\xfe\xff|(?:\0[^\0]){8})", re.DOTALL)
 
 PROMPT_LENGTH = 200
 
@@ -100,6 +102,27 @@ class Reading:
 
     def records(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
         """Yield the line of each record, the offset of its first byte, and the record."""
+        begin = self.stream.read(16)
+        self.stream.seek(0)
+        utf16 = UTF_16.match(begin)
+        yield from self._utf16_records(utf16["big"] is not None) if utf16 else self._text_records(BOM)
+
+    def _utf16_records(self, is_big: bool) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        data = self.stream.read()
+        codec = "utf-16-be" if is_big else "utf-16-le"
+        text = data[: len(data) // 2 * 2].decode(codec, "surrogatepass")
+        mark = text.startswith("\ufeff")
+        half = "\ufffd" if len(data) % 2 else ""
+        utf8 = (LONE_SURROGATE.sub("\ufffd", text[mark:]) + half).encode()
+        reading = Reading(io.BytesIO(utf8))
+        for line, offset, record in reading._text_records(b""):
+            yield line, 2 * mark + len(utf8[:offset].decode().encode(codec)), record
+        self.size = len(data)
+        self.lines = reading.lines
+        self._defect("utf-16", 1, 0, len(data))
+
+    def _text_records(self, mark: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """Do the same for UTF-8. `mark` is dropped where the text begins with it."""
         for number, line in enumerate(self.stream, 1):  # a binary stream's lines end at 0x0A and nowhere else
             start = self.size
             self.size += len(line)
@@ -109,9 +132,9 @@ class Reading:
 
             ended = line.endswith(b"\n")
             content = line.removesuffix(b"\n").removesuffix(b"\r") if ended else line
-            if number == 1 and content.startswith(BOM):
-                content = content[len(BOM) :]
-                start += len(BOM)
+            if number == 1 and content.startswith(mark):
+                content = content[len(mark) :]
+                start += len(mark)
             padding = _after_padding(content, 0)
             if padding == len(content):
                 continue
@@ -483,7 +506,10 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
         "last_activity_at": max(relevant_times, default=None),
         "turns": turns,
         "is_sidechain": bool(sidechain) and all(sidechain),
-        "defects": sorted(reading.defects, key=lambda d: (d["line"], d["offset"], d["length"], d["kind"])),
+        "defects": sorted(reading.defects, key=lambda d: (d["line"], d["offset"], d["length"], d["kind"]))[
+            :MOST_DEFECTS
+        ],
+        "defect_count": len(reading.defects),
         "born_in": first.get("entrypoint"),
         "relocated_cwd": last.get("relocatedCwd"),
         "tag": last.get("tag") or None,

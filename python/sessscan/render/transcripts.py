@@ -61,7 +61,7 @@ def print_transcripts(transcripts: Iterable[Transcript]) -> None:
             "LAST ACTIVITY UTC": when(transcript.last_activity_at),
             "TURNS": str(transcript.turns),
             "SIZE": size(transcript.size),
-            "DEFECTS": str(len(transcript.defects) or ""),
+            "DEFECTS": str(transcript.defect_count or ""),
             "TITLE": folded(transcript.title or ""),
             "FOLDER": clean(transcript.cwd or ""),
             "SESSION": clean(transcript.session_id or ""),

@@ -144,7 +144,7 @@ def _session(transcript: _core.Transcript, status: DesktopStatus | None, now: in
         last_modified=modified,
         turns=transcript.turns,
         size=transcript.size,
-        defects=len(transcript.defects),
+        defects=transcript.defect_count,
         health=_health(transcript, desktop, hollow),
         desktop=desktop,
         row=None if status is None else status.row,

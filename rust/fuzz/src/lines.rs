@@ -2,7 +2,7 @@
 
 use crate::{members, object_end};
 use sessscan_core::testing::{ScanOutput, Values, keys, read_bytewise, scan_in_pieces};
-use sessscan_core::{Defect, DefectKind, Isa, Strictness, scan_bytes};
+use sessscan_core::{Defect, DefectKind, Isa, MOST_DEFECTS, Strictness, scan_bytes};
 
 /// Check that all readers of a transcript agree on these bytes.
 ///
@@ -28,7 +28,8 @@ pub fn check(data: &[u8]) {
         let transcript = scan_bytes(data, Some("s".to_owned()), strictness);
         let counts = (transcript.size, transcript.lines, transcript.records);
         assert_eq!(counts, (data.len() as u64, output.lines, output.records.len() as u64));
-        assert_eq!(transcript.defects, output.defects);
+        assert_eq!(transcript.defect_count, output.defects.len() as u64);
+        assert!(transcript.defects.iter().eq(output.defects.iter().take(MOST_DEFECTS)));
     }
 }
 
@@ -72,24 +73,62 @@ fn assert_agree_on_valid_lines(loose: &ScanOutput, strict: &ScanOutput) {
 
 /// Return what a strict scan must report.
 fn expected(data: &[u8]) -> ScanOutput {
+    let Some((text, offsets)) = reencoded(data) else { return expected_of_text(data, true) };
+    let mut output = expected_of_text(&text, false);
+    for (_, offset, _) in &mut output.records {
+        *offset = offsets[*offset as usize];
+    }
+    output.defects = vec![Defect { line: 1, offset: 0, length: data.len() as u64, kind: DefectKind::Utf16 }];
+    output
+}
+
+/// Return the UTF-8 of a file in UTF-16, and for each byte of that the offset of its character in the file.
+fn reencoded(data: &[u8]) -> Option<(Vec<u8>, Vec<u64>)> {
+    let zeros: Vec<bool> = data.iter().take(16).map(|byte| *byte == 0).collect();
+    let little = data.starts_with(b"\xff\xfe") || zeros == [false, true].repeat(8);
+    if !little && !data.starts_with(b"\xfe\xff") && zeros != [true, false].repeat(8) {
+        return None;
+    }
+    let unit = |two: &[u8]| match little {
+        true => u16::from_le_bytes([two[0], two[1]]),
+        false => u16::from_be_bytes([two[0], two[1]]),
+    };
+    let units: Vec<u16> = data.chunks_exact(2).map(unit).collect();
+    let (mut text, mut offsets, mut offset) = (String::new(), Vec::new(), 0);
+    for character in char::decode_utf16(units).map(|decoded| decoded.unwrap_or('\u{fffd}')) {
+        if offset > 0 || character != '\u{feff}' {
+            text.push(character);
+            offsets.resize(text.len(), offset);
+        }
+        offset += 2 * character.len_utf16() as u64;
+    }
+    if data.len() % 2 == 1 {
+        text.push('\u{fffd}');
+        offsets.resize(text.len(), offset);
+    }
+    Some((text.into_bytes(), offsets))
+}
+
+/// Return the same of a text in UTF-8; `marked` says that a byte order mark at its start is dropped.
+fn expected_of_text(data: &[u8], marked: bool) -> ScanOutput {
     let mut output = ScanOutput::default();
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
         let end = begin + line.len();
-        read(line, number, begin, &mut output);
+        read(line, number, begin, marked, &mut output);
         begin = end;
     }
     output
 }
 
-fn read(line: &[u8], number: u64, mut begin: usize, output: &mut ScanOutput) {
+fn read(line: &[u8], number: u64, mut begin: usize, marked: bool, output: &mut ScanOutput) {
     let ended = line.ends_with(b"\n");
     let mut content = line;
     if ended {
         content = &content[..content.len() - 1];
         content = content.strip_suffix(b"\r").unwrap_or(content);
     }
-    if number == 1 && content.starts_with(b"\xef\xbb\xbf") {
+    if marked && number == 1 && content.starts_with(b"\xef\xbb\xbf") {
         content = &content[3..];
         begin += 3;
     }

@@ -5,7 +5,7 @@ use crate::event::{self, RecordType, TitleSource};
 use crate::prompt::{self, Input};
 use crate::record::{Key, Record, RecordBytes};
 use crate::text;
-use crate::transcript::{Defect, Transcript, Worktree};
+use crate::transcript::{Defect, MOST_DEFECTS, Transcript, Worktree};
 use crate::value;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -176,7 +176,15 @@ impl TranscriptBuilder {
     }
 
     pub(crate) fn defect(&mut self, defect: Defect) {
-        self.result.defects.push(defect);
+        self.result.defect_count += 1;
+        if self.result.defects.len() < MOST_DEFECTS {
+            self.result.defects.push(defect);
+        }
+    }
+
+    /// Count defects that lie behind more of their line than are kept.
+    pub(crate) fn more_defects(&mut self, count: u64) {
+        self.result.defect_count += count;
     }
 
     /// Take in a record. `flush` must be called before its bytes go away.

@@ -37,6 +37,7 @@ mod text;
 mod threads;
 mod time;
 mod transcript;
+mod utf16;
 mod value;
 
 pub use cancel::CancelToken;
@@ -54,4 +55,4 @@ pub use row::{
 pub use scan::{EventKinds, Events, scan_bytes, session_id_of, uuids};
 pub use stream::{StateError, Stream};
 pub use structure::Isa;
-pub use transcript::{Defect, Transcript, Worktree};
+pub use transcript::{Defect, MOST_DEFECTS, Transcript, Worktree};

@@ -29,6 +29,8 @@ pub enum DefectKind {
     Spliced,
     /// The rest of the last line, which has no LF: it was cut, or is still being written.
     Torn,
+    /// The whole file is in UTF-16. Its records are read, and it has no other defect.
+    Utf16,
 }
 
 impl DefectKind {
@@ -41,6 +43,7 @@ impl DefectKind {
             DefectKind::NulRun => "nul-run",
             DefectKind::Spliced => "spliced",
             DefectKind::Torn => "torn",
+            DefectKind::Utf16 => "utf-16",
         }
     }
 }

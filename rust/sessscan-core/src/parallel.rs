@@ -98,9 +98,13 @@ enum Scanned {
     Shrunk,
 }
 
-/// Cut a file into ranges of whole lines.
+/// Cut a file into ranges of whole lines. One in UTF-16 is a single range.
 pub(crate) fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
+    if opened.is_utf16()? {
+        ranges.push(0..opened.size);
+        return Ok(ranges);
+    }
     let mut start = 0;
     while start < opened.size {
         let end = match start + RANGE {

@@ -13,6 +13,7 @@ use crate::scanner::{Scanner, Sink};
 use crate::stream::{StateError, seal, unseal};
 use crate::structure::Isa;
 use crate::transcript::Transcript;
+use crate::utf16;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -48,11 +49,13 @@ struct Part<F> {
     /// From the beginning of its first line to the end of its last one; None: no line begins in it.
     lines: Option<Range<u64>>,
     line_feeds: u64,
+    /// The file is in UTF-16, and this part has all of it.
+    utf16: bool,
     builder: F,
 }
 
 const MAGIC: &[u8] = b"sessscan-part";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// A scan of one range of a file, from bytes that come in pieces cut anywhere. Memory grows only with the
 /// longest line.
@@ -63,6 +66,8 @@ pub struct RangeScan {
     position: u64,
     /// Where the first line begins; None: not known yet.
     first: Option<u64>,
+    /// The file's first bytes, as long as they do not tell how it is encoded.
+    begin: Option<Vec<u8>>,
     done: bool,
 }
 
@@ -80,11 +85,22 @@ impl RangeScan {
             return Err(PartError::Range(range.start, range.end, size));
         }
         let builder = TranscriptBuilder::new(session_id.clone());
-        let part = Part { strictness, session_id, version, size, range, lines: None, line_feeds: 0, builder };
+        let part = Part {
+            strictness,
+            session_id,
+            version,
+            size,
+            range,
+            lines: None,
+            line_feeds: 0,
+            utf16: false,
+            builder,
+        };
         Ok(RangeScan {
             scanner: Scanner::new(strictness, Isa::chosen()),
             position: part.range.start.saturating_sub(1),
             first: (part.range.start == 0).then_some(0),
+            begin: (part.range.start == 0).then(Vec::new),
             done: size == 0,
             part,
         })
@@ -96,8 +112,27 @@ impl RangeScan {
     }
 
     /// Take in bytes; return whether more are needed.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> bool {
-        let end = self.part.range.end;
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        let Some(mut begin) = self.begin.take().filter(|_| !self.done) else { return self.feed_lines(bytes) };
+        let left = (self.part.size - self.position).min(bytes.len() as u64) as usize;
+        begin.extend_from_slice(&bytes[..left]);
+        let ended = begin.len() as u64 == self.part.size;
+        match utf16::order_of(&begin, ended) {
+            None => {
+                self.position = begin.len() as u64;
+                self.begin = Some(begin);
+                true
+            }
+            Some(order) => {
+                self.part.utf16 = order.is_some();
+                self.position = 0;
+                self.feed_lines(&begin)
+            }
+        }
+    }
+
+    fn feed_lines(&mut self, mut bytes: &[u8]) -> bool {
+        let end = if self.part.utf16 { self.part.size } else { self.part.range.end };
         if !self.done && self.first.is_none() {
             let skipped = match memchr::memchr(b'\n', bytes) {
                 Some(found) => {
@@ -119,7 +154,9 @@ impl RangeScan {
         }
         // The last line ends at the first LF from the range's last byte on.
         let before = (end - 1).saturating_sub(self.position).min(bytes.len() as u64) as usize;
-        if let Some(found) = memchr::memchr(b'\n', &bytes[before..]) {
+        if !self.part.utf16
+            && let Some(found) = memchr::memchr(b'\n', &bytes[before..])
+        {
             bytes = &bytes[..before + found + 1];
             self.done = true;
         }
@@ -178,6 +215,7 @@ impl Joined {
         let (size, session_id) = (first.size, first.session_id.clone());
         let mut builder = TranscriptBuilder::new(session_id.clone());
         let (mut reached, mut read_to, mut line_feeds) = (0, 0, 0);
+        let utf16 = first.utf16;
         for part in parts {
             if (part.strictness, &part.version, part.size, &part.session_id)
                 != (strictness, &version, size, &session_id)
@@ -187,12 +225,14 @@ impl Joined {
             if part.range.start > reached {
                 return Err(PartError::Missing(reached));
             }
-            let follows = part.lines.as_ref().is_none_or(|lines| lines.start == read_to);
+            // The first part of a file in UTF-16 has all of it, and the others took it for something else.
+            let counts = !utf16 || part.range.start == 0;
+            let follows = !counts || part.lines.as_ref().is_none_or(|lines| lines.start == read_to);
             if part.range.start < reached || !follows {
                 return Err(PartError::Mixed);
             }
             reached = part.range.end;
-            if let Some(lines) = part.lines {
+            if let Some(lines) = part.lines.filter(|_| counts) {
                 read_to = lines.end;
                 builder.append(part.builder, line_feeds);
                 line_feeds += part.line_feeds;
@@ -327,9 +367,16 @@ mod tests {
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
             piece in 1..200_usize,
             full in any::<bool>(),
+            utf16 in prop::sample::select(vec!["", "", "little", "marked"]),
         ) {
             let strictness = if full { Strictness::Full } else { Strictness::Structure };
-            let data = picks.into_iter().map(|line| LINES[line]).collect::<String>().into_bytes();
+            let text: String = picks.into_iter().map(|line| LINES[line]).collect();
+            let units = || text.encode_utf16().flat_map(u16::to_le_bytes);
+            let data: Vec<u8> = match utf16 {
+                "little" => units().collect(),
+                "marked" => b"\xff\xfe".iter().copied().chain(units()).collect(),
+                _ => text.into_bytes(),
+            };
             let mut cuts: Vec<u64> = cuts.into_iter().map(|at| at.index(data.len()) as u64).collect();
             cuts.extend([0, data.len() as u64]);
             cuts.sort_unstable();

@@ -26,6 +26,10 @@ impl Sink for TranscriptBuilder {
         TranscriptBuilder::defect(self, defect);
     }
 
+    fn more_defects(&mut self, count: u64) {
+        TranscriptBuilder::more_defects(self, count);
+    }
+
     fn flush(&mut self, bytes: RecordBytes) {
         TranscriptBuilder::flush(self, bytes);
     }

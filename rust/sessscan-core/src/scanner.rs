@@ -7,7 +7,9 @@ use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::PlainReader;
 use crate::record::{Record, RecordBytes};
 use crate::structure::Isa;
-use crate::transcript::Defect;
+use crate::transcript::{Defect, MOST_DEFECTS};
+use crate::utf16;
+use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
 
 /// A receiver of what a scan finds, in the order of the file.
@@ -18,6 +20,8 @@ pub(crate) trait Sink {
     fn record(&mut self, record: &Record, line: u64, offset: u64);
     /// Take a defect.
     fn defect(&mut self, _defect: Defect) {}
+    /// Take the number of defects that were left out behind the first [`MOST_DEFECTS`] of a line.
+    fn more_defects(&mut self, _count: u64) {}
     /// Take what is still needed from the records since the last call, whose bytes become invalid.
     fn flush(&mut self, _bytes: RecordBytes) {}
 }
@@ -26,6 +30,7 @@ pub(crate) trait Sink {
 ///
 /// Its memory is bounded by the longest line.
 pub(crate) struct Scanner {
+    encoding: Encoding,
     /// None if every line is read byte by byte.
     plain: Option<PlainReader>,
     slow: LineReader,
@@ -42,7 +47,47 @@ pub(crate) struct Scanner {
     line: u64,
     /// A copy of the line that is read byte by byte.
     copy: Vec<u8>,
+    /// Bytes in UTF-16 that were read from a file, and bytes that were decoded.
+    encoded: Buffer,
+    decoded: Vec<u8>,
     defects: Vec<Defect>,
+}
+
+/// How a file's text is encoded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Encoding {
+    /// Too few of the file's first bytes are known. They are in the buffer.
+    Unknown,
+    Utf8,
+    /// The buffer has the text in UTF-8; offsets are those of the file.
+    Utf16(utf16::Decoder),
+}
+
+/// Finds the offset in the file of places in a text, one after the other.
+struct Cursor<'a> {
+    text: View<'a>,
+    at: usize,
+    offset: u64,
+    utf16: bool,
+}
+
+impl Cursor<'_> {
+    /// Move to a place that is not before the last one; return its offset.
+    #[inline(always)]
+    fn move_to(&mut self, at: usize) -> u64 {
+        self.offset += if self.utf16 { self.utf16_to(at) } else { (at - self.at) as u64 };
+        self.at = at;
+        self.offset
+    }
+
+    #[cold]
+    fn utf16_to(&self, at: usize) -> u64 {
+        let mut piece = Vec::new();
+        (self.at..at)
+            .step_by(CHUNK)
+            .map(|from| utf16::length(self.text.copy(from..at.min(from + CHUNK), &mut piece)))
+            .sum()
+    }
 }
 
 /// The end of the bytes scanned.
@@ -61,6 +106,7 @@ const CHUNK: usize = 256 * 1024;
 impl Scanner {
     pub(crate) fn new(strictness: Strictness, isa: Isa) -> Scanner {
         Scanner {
+            encoding: Encoding::Unknown,
             plain: (strictness == Strictness::Structure).then(|| PlainReader::new(isa)),
             slow: LineReader::new(strictness),
             buffer: Buffer::new(),
@@ -69,6 +115,8 @@ impl Scanner {
             offset: 0,
             line: 1,
             copy: Vec::new(),
+            encoded: Buffer::new(),
+            decoded: Vec::new(),
             defects: Vec::new(),
         }
     }
@@ -80,7 +128,10 @@ impl Scanner {
     }
 
     /// Begin anew at a line's start, with its offset and number. Memory and learned keys are kept.
+    ///
+    /// A text in UTF-16 can only be read from a file's start.
     pub(crate) fn restart(&mut self, offset: u64, line: u64) {
+        self.encoding = if offset == 0 { Encoding::Unknown } else { Encoding::Utf8 };
         self.buffer.truncate(0);
         self.searched = 0;
         self.gaps.clear();
@@ -98,16 +149,37 @@ impl Scanner {
         (self.offset, self.line, self.buffer.bytes(), &self.gaps)
     }
 
-    /// Feed what `position` returned of a line.
-    pub(crate) fn refill(&mut self, partial: &[u8], gaps: Vec<(usize, u64)>) {
+    pub(crate) fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+
+    pub(crate) fn is_utf16(&self) -> bool {
+        matches!(self.encoding, Encoding::Utf16(_))
+    }
+
+    /// Feed what `position` and `encoding` returned of a line.
+    pub(crate) fn refill(&mut self, encoding: Encoding, partial: &[u8], gaps: Vec<(usize, u64)>) {
+        self.encoding = encoding;
         self.buffer.append(partial);
-        self.searched = partial.len();
+        // Bytes whose encoding is not known were not searched.
+        self.searched = if matches!(self.encoding, Encoding::Unknown) { 0 } else { partial.len() };
         self.gaps = gaps;
     }
 
-    /// Return how many bytes were fed of a line that has not ended yet.
-    pub(crate) fn pending(&self) -> u64 {
-        self.buffer.bytes().len() as u64 + self.gaps.iter().map(|(_, count)| count).sum::<u64>()
+    /// Return whether bytes were fed of a line that has not ended yet.
+    pub(crate) fn is_inside_a_line(&self) -> bool {
+        !self.buffer.bytes().is_empty()
+    }
+
+    /// Return the offset behind the last byte that was fed.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.encoding {
+            Encoding::Utf16(decoder) => decoder.taken(),
+            _ => {
+                let gaps: u64 = self.gaps.iter().map(|(_, count)| count).sum();
+                self.offset + self.buffer.bytes().len() as u64 + gaps
+            }
+        }
     }
 
     /// Reserve memory for bytes that are about to be fed.
@@ -118,7 +190,7 @@ impl Scanner {
     /// Scan bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink, token: &CancelToken) {
         for chunk in bytes.chunks(CHUNK) {
-            self.buffer.append(chunk);
+            self.append(chunk);
             self.read_buffer(sink, token);
         }
     }
@@ -130,12 +202,53 @@ impl Scanner {
         sink: &mut impl Sink,
         token: &CancelToken,
     ) -> io::Result<usize> {
-        let count = self.buffer.append_from(file, CHUNK)?;
+        let count = if self.is_utf16() {
+            let mut encoded = std::mem::replace(&mut self.encoded, Buffer::new());
+            encoded.truncate(0);
+            let count = encoded.append_from(file, CHUNK);
+            self.append(encoded.bytes());
+            self.encoded = encoded;
+            count?
+        } else {
+            self.buffer.append_from(file, CHUNK)?
+        };
         self.read_buffer(sink, token);
         Ok(count)
     }
 
+    /// Append bytes of the file to the buffer.
+    fn append(&mut self, bytes: &[u8]) {
+        if let Encoding::Utf16(decoder) = &mut self.encoding {
+            self.decoded.clear();
+            decoder.push(bytes, &mut self.decoded);
+            self.buffer.append(&self.decoded);
+        } else {
+            self.buffer.append(bytes);
+        }
+    }
+
+    /// Find out how the bytes in the buffer are encoded, which are the file's first; `ended` says that there
+    /// are no more. Return false if more must be known.
+    fn find_encoding(&mut self, ended: bool) -> bool {
+        let Some(order) = utf16::order_of(self.buffer.bytes(), ended) else { return false };
+        self.encoding = match order {
+            None => Encoding::Utf8,
+            Some(order) => {
+                let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
+                self.encoding = Encoding::Utf16(utf16::Decoder::new(order));
+                self.append(buffer.bytes());
+                let mark = buffer.bytes().starts_with(b"\xff\xfe") || buffer.bytes().starts_with(b"\xfe\xff");
+                self.offset = if mark { 2 } else { 0 };
+                return true;
+            }
+        };
+        true
+    }
+
     fn read_buffer(&mut self, sink: &mut impl Sink, token: &CancelToken) {
+        if matches!(self.encoding, Encoding::Unknown) && !self.find_encoding(false) {
+            return;
+        }
         let bytes = self.buffer.bytes();
         let new = &bytes[self.searched..];
         if memchr::memchr(b'\n', new).is_none() {
@@ -152,14 +265,14 @@ impl Scanner {
             return;
         }
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        let read = self.read_region(buffer.region(), 0, sink, token);
+        let read = self.read_text(buffer.region(), 0, sink, token);
         self.buffer = buffer;
         self.buffer.consume(read);
         self.searched = self.buffer.bytes().len();
     }
 
     /// Read the whole lines of a region from `from` on, and return how many bytes they are. Nothing may be
-    /// left of bytes that were fed.
+    /// left of bytes that were fed, and the file must not be in UTF-16.
     pub(crate) fn read_region(
         &mut self,
         region: Region,
@@ -167,10 +280,15 @@ impl Scanner {
         sink: &mut impl Sink,
         token: &CancelToken,
     ) -> usize {
+        self.encoding = Encoding::Utf8;
+        self.read_text(region, from, sink, token)
+    }
+
+    fn read_text(&mut self, region: Region, from: usize, sink: &mut impl Sink, token: &CancelToken) -> usize {
         let region = region.cancelled_by(token);
         let view = region.view();
         let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
-        let mut base = self.offset;
+        let mut cursor = Cursor { text: view, at: from, offset: self.offset, utf16: self.is_utf16() };
         let mut at = from;
         let mut kept = from;
         loop {
@@ -178,7 +296,7 @@ impl Scanner {
                 let line = &mut self.line;
                 at = plain.read_lines(region, at, |record, start, _| {
                     sink.line();
-                    sink.record(record, *line, base + (start - from) as u64);
+                    sink.record(record, *line, cursor.move_to(start));
                     *line += 1;
                 });
             }
@@ -188,8 +306,8 @@ impl Scanner {
             if !region.copy(at..end + 1, &mut copy) {
                 break;
             }
-            self.offset = base + (at - from) as u64;
-            base += self.read_line(&copy, sink, token);
+            self.offset = cursor.move_to(at);
+            cursor.offset += self.read_line(&copy, sink, token);
             self.copy = copy;
             self.line += 1;
             at = end + 1;
@@ -199,17 +317,29 @@ impl Scanner {
             }
         }
         sink.flush(bytes);
-        self.offset = base + (at - from) as u64;
+        self.offset = cursor.move_to(at);
         at - from
     }
 
     /// Read the file's last line, if it has no LF.
     pub(crate) fn finish(&mut self, sink: &mut impl Sink, token: &CancelToken) -> End {
+        if matches!(self.encoding, Encoding::Unknown) {
+            self.find_encoding(true);
+            self.read_buffer(sink, token);
+        }
+        if let Encoding::Utf16(decoder) = &mut self.encoding {
+            self.decoded.clear();
+            decoder.finish(&mut self.decoded);
+            self.buffer.append(&self.decoded);
+        }
+        let size = self.size();
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        let gaps = self.read_line(buffer.bytes(), sink, token);
-        let end = End { offset: self.offset + buffer.bytes().len() as u64 + gaps, lines: self.line - 1 };
+        self.read_line(buffer.bytes(), sink, token);
         self.buffer = buffer;
-        end
+        if self.is_utf16() {
+            sink.defect(Defect { line: 1, offset: 0, length: size, kind: DefectKind::Utf16 });
+        }
+        End { offset: size, lines: self.line - 1 }
     }
 
     /// Read the line that begins at `self.offset` byte by byte, with its LF if it has one. Return how many
@@ -234,24 +364,46 @@ impl Scanner {
             content = stripped;
         }
         let number = self.line;
+        let utf16 = self.is_utf16();
         let defects = &mut self.defects;
-        let gaps = std::mem::take(&mut self.gaps);
+        let mut gaps = std::mem::take(&mut self.gaps);
+        // How many bytes are in gaps up to the end of each.
+        let mut bytes_in_gaps = 0;
+        for (_, count) in &mut gaps {
+            bytes_in_gaps += if utf16 { 2 * *count } else { *count };
+            *count = bytes_in_gaps;
+        }
         // A gap follows a NUL, so a range that ends at a gap's position is a run of NULs that includes the
         // gap.
-        let offset_of = |at: usize| -> u64 {
-            let before = gaps.iter().filter(|(gap, _)| *gap <= bom + at).map(|(_, count)| count);
-            begin + at as u64 + before.sum::<u64>()
+        let gaps_before = |at: usize| match gaps.partition_point(|(gap, _)| *gap <= bom + at) {
+            0 => 0,
+            count => gaps[count - 1].1,
         };
+        let mut cursor = Cursor { text: View::new(content), at: 0, offset: begin, utf16 };
         let mut blank = true;
+        let (mut nul_runs, mut more) = (0, 0);
         self.slow.read(content, open_ended, token, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.record(&record, number, offset_of(range.start));
+                sink.record(&record, number, cursor.move_to(range.start) + gaps_before(range.start));
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
-                let offset = offset_of(range.start);
-                defects.push(Defect { line: number, offset, length: offset_of(range.end) - offset, kind });
+                nul_runs += usize::from(kind == DefectKind::NulRun);
+                if utf16 {
+                    // The file's encoding is its one defect.
+                } else if kind == DefectKind::NulRun && nul_runs > MOST_DEFECTS {
+                    more += 1;
+                } else {
+                    let offset_of = |at: usize| begin + at as u64 + gaps_before(at);
+                    let offset = offset_of(range.start);
+                    defects.push(Defect {
+                        line: number,
+                        offset,
+                        length: offset_of(range.end) - offset,
+                        kind,
+                    });
+                }
             }
         });
         if !blank {
@@ -260,7 +412,10 @@ impl Scanner {
         sink.flush(View::new(content).into());
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
-        gaps.iter().map(|(_, count)| count).sum()
+        if more > 0 {
+            sink.more_defects(more);
+        }
+        bytes_in_gaps
     }
 }
 
@@ -318,7 +473,7 @@ mod tests {
         let mut buffer = Buffer::new();
         buffer.append(data);
         let read = scanner.read_region(buffer.region(), 0, &mut output, &CancelToken::never());
-        scanner.refill(&data[read..], Vec::new());
+        scanner.refill(Encoding::Utf8, &data[read..], Vec::new());
         scanner.finish(&mut output, &CancelToken::never());
         output
     }
@@ -338,7 +493,7 @@ mod tests {
             let part = unsafe { Region::new(whole.view().part(0..end), whole.readable()) };
             at += scanner.read_region(part, at, &mut output, &CancelToken::never());
         }
-        scanner.refill(&data[at..], Vec::new());
+        scanner.refill(Encoding::Utf8, &data[at..], Vec::new());
         scanner.finish(&mut output, &CancelToken::never());
         output
     }

@@ -9,6 +9,7 @@ use crate::open;
 use crate::scanner::{End, Scanner, Sink};
 #[cfg(unix)]
 use crate::sigbus::Guard;
+use crate::utf16;
 use std::fs::{File, Metadata};
 use std::io;
 use std::io::Read;
@@ -188,6 +189,13 @@ impl Opened {
         millis.ok()
     }
 
+    /// Return whether the file is in UTF-16.
+    pub(crate) fn is_utf16(&self) -> io::Result<bool> {
+        let mut begin = Vec::new();
+        ReadFrom(self, 0).take(utf16::PREFIX as u64).read_to_end(&mut begin)?;
+        Ok(utf16::order_of(&begin, true).flatten().is_some())
+    }
+
     /// Return the file's present metadata.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
@@ -263,6 +271,9 @@ impl FileSource {
         if self.at >= self.size {
             return Ok(0);
         }
+        if self.at == 0 && self.opened.is_utf16()? {
+            return self.read(scanner, sink, token);
+        }
         let down = |at: u64, to: u64| at - at % to;
         let offset = down(self.at, HUGE_PAGE).max(down(self.start, Map::ALIGNMENT));
         let from = (self.at - offset) as usize;
@@ -325,7 +336,7 @@ impl FileSource {
     ) -> io::Result<usize> {
         let count =
             scanner.feed_from(&mut ReadFrom(&self.opened, self.at).take(self.size - self.at), sink, token)?;
-        self.by_reading = !self.opened.is_for_mapping() || scanner.pending() > 0;
+        self.by_reading = !self.opened.is_for_mapping() || scanner.is_inside_a_line() || scanner.is_utf16();
         self.at += count as u64;
         if count == 0 && self.at < self.size {
             self.shrank = true;

@@ -3,7 +3,7 @@
 use crate::builder::TranscriptBuilder;
 use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
-use crate::scanner::Scanner;
+use crate::scanner::{Encoding, Scanner};
 use crate::structure::Isa;
 use crate::transcript::Transcript;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ pub struct Stream {
 #[derive(Serialize, Deserialize)]
 struct State<F, B> {
     strictness: Strictness,
+    encoding: Encoding,
     offset: u64,
     line: u64,
     partial: B,
@@ -45,7 +46,7 @@ pub enum StateError {
 
 /// The first bytes of a saved state. A byte with the version and a digest of the rest follow.
 const MAGIC: &[u8] = b"sessscan-state";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Return saved bytes: a magic number, a version, a digest of the body, and the body.
 pub(crate) fn seal(magic: &[u8], version: u8, body: &[u8]) -> Vec<u8> {
@@ -82,7 +83,7 @@ impl Stream {
 
     /// Return how many bytes were fed.
     pub fn size(&self) -> u64 {
-        self.scanner.position().0 + self.scanner.pending()
+        self.scanner.size()
     }
 
     /// Return what the transcript says, once all bytes were fed.
@@ -94,8 +95,15 @@ impl Stream {
     /// Return the state from which the scan can go on later.
     pub fn state(&self) -> Vec<u8> {
         let (offset, line, partial, gaps) = self.scanner.position();
-        let strictness = self.scanner.strictness();
-        let state = State { strictness, offset, line, partial, gaps: gaps.to_vec(), builder: &self.builder };
+        let state = State {
+            strictness: self.scanner.strictness(),
+            encoding: self.scanner.encoding().clone(),
+            offset,
+            line,
+            partial,
+            gaps: gaps.to_vec(),
+            builder: &self.builder,
+        };
         seal(MAGIC, VERSION, &postcard::to_stdvec(&state).expect("all parts of a state can be serialized"))
     }
 
@@ -106,7 +114,7 @@ impl Stream {
             postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
         let mut scanner = Scanner::new(state.strictness, Isa::chosen());
         scanner.restart(state.offset, state.line);
-        scanner.refill(&state.partial, state.gaps);
+        scanner.refill(state.encoding, &state.partial, state.gaps);
         Ok(Stream { scanner, builder: state.builder })
     }
 }
@@ -143,9 +151,17 @@ mod tests {
             picks in prop::collection::vec(0..LINES.len(), 0..12),
             cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
             full in any::<bool>(),
+            utf16 in prop::sample::select(vec!["", "", "little", "big", "marked"]),
         ) {
             let strictness = if full { Strictness::Full } else { Strictness::Structure };
-            let data = picks.into_iter().map(|line| LINES[line]).collect::<String>().into_bytes();
+            let text: String = picks.into_iter().map(|line| LINES[line]).collect();
+            let units = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+            let data: Vec<u8> = match utf16 {
+                "little" => units(u16::to_le_bytes),
+                "big" => units(u16::to_be_bytes),
+                "marked" => [b"\xff\xfe".to_vec(), units(u16::to_le_bytes)].concat(),
+                _ => text.into_bytes(),
+            };
             let mut cuts: Vec<(usize, bool)> =
                 cuts.into_iter().map(|(at, saved)| (at.index(data.len() + 1), saved)).collect();
             cuts.sort_unstable();

@@ -9,6 +9,7 @@ use crate::record::{Key, Record};
 use crate::scanner::{Scanner, Sink};
 use crate::structure::Isa;
 use crate::transcript::Defect;
+use crate::utf16;
 use std::ops::Range;
 
 /// The raw values of a record by their keys, for each key the last one. Keys that are not used are left out.
@@ -66,11 +67,23 @@ pub fn scan_in_pieces(data: &[u8], strictness: Strictness, isa: Isa, piece: usiz
 
 /// Read each line of the bytes with the byte-by-byte reader.
 pub fn read_bytewise(data: &[u8], strictness: Strictness) -> ScanOutput {
+    let Some(text) = utf16::decode(data) else { return read_text(data, strictness, true) };
+    let mut output = read_text(&text, strictness, false);
+    let mark = if data.starts_with(b"\xff\xfe") || data.starts_with(b"\xfe\xff") { 2 } else { 0 };
+    for (_, offset, _) in &mut output.records {
+        *offset = mark + utf16::length(&text[..*offset as usize]);
+    }
+    output.defects = vec![defect(DefectKind::Utf16, 1, 0, 0..data.len())];
+    output
+}
+
+/// Read the lines of a text in UTF-8, at whose start there may be a byte order mark.
+fn read_text(data: &[u8], strictness: Strictness, marked: bool) -> ScanOutput {
     let mut output = ScanOutput::default();
     let mut reader = LineReader::new(strictness);
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
-        let bom = if number == 1 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let bom = if marked && number == 1 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let ended = line.strip_suffix(b"\n");
         let content = ended.map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
         let content = content.get(bom..).unwrap_or_default();

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// After its type each field has:
 /// - how the values of two parts of a file are joined: `sum`; `first` or `last`, the value of the first or
-///   the last part that has one; `append`, one list after the other; `whole`, not at all, since it is set
-///   once the whole file was read; `file`, likewise, for one that says something of the file but not of its
+///   the last part that has one; `append`, one list after the other, up to [`MOST_DEFECTS`]; `whole`, not at
+///   all, since it is set once the whole file was read; `file`, likewise, for one that says something of the file but not of its
 ///   content, so that transcripts are equal whatever it is;
 /// - how it is shown in a table: as `text`, as text that is `repeated` (a dictionary), as a `count`, a
 ///   `time`, a `flag`, as a `worktree` or as `defects`; `no` for one that is an attribute only, and not in
@@ -75,8 +75,10 @@ macro_rules! transcript_fields {
             last_uuid: Option<String>, whole, text;
             /// How many records have the file's stem as their session id.
             own_records: u64, sum, count;
-            /// What is wrong with the bytes, in file order.
+            /// What is wrong with the bytes, in file order: the first 10,000 places.
             defects: Vec<Defect>, append, defects;
+            /// How many places there are where something is wrong.
+            defect_count: u64, sum, count;
             /// The user's tag: what the last `tag` record says; an empty one takes it away.
             tag: Option<String>, last, no;
             /// Whether the first prompt is longer than what is kept of it.
@@ -143,7 +145,9 @@ macro_rules! join {
         $value = $later.or($value.take())
     };
     (append, $value:expr, $later:expr, $lines:expr) => {
-        $value.extend($later.into_iter().map(|later| later.moved_down($lines)))
+        $value.extend(
+            $later.into_iter().take(MOST_DEFECTS - $value.len()).map(|later| later.moved_down($lines)),
+        )
     };
     (whole, $value:expr, $later:expr, $lines:expr) => {
         debug_assert!(is_unset(&$later) || $later == $value, "set once the whole file was read")
@@ -172,6 +176,9 @@ impl Transcript {
         .find_map(|(title, source)| Some((title.as_deref().filter(|title| !title.is_empty())?, source)))
     }
 }
+
+/// How many defects of one file are kept one by one; the others are only counted.
+pub const MOST_DEFECTS: usize = 10_000;
 
 /// Something wrong with bytes of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

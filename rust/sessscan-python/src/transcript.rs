@@ -260,7 +260,7 @@ macro_rules! define_methods {
                     shown(py, &title)?,
                     shown(py, &facts.cwd)?,
                     facts.records,
-                    facts.defects.len(),
+                    facts.defect_count,
                     self.error_text(py).map(|error| format!(", error={error}")).unwrap_or_default(),
                 ))
             }

@@ -71,6 +71,8 @@ pub(crate) struct ScannedLines {
     pub(crate) line: u64,
     /// Whether the file became shorter meanwhile.
     pub(crate) shrank: bool,
+    /// Whether the file is in UTF-16. It was then read to its end.
+    utf16: bool,
 }
 
 impl ScannedLines {
@@ -86,8 +88,13 @@ impl ScannedLines {
         scanner.restart(range.start, line);
         let mut source = Source::range(opened, range);
         while source.advance(scanner, &mut builder, token)? {}
-        let (offset, line, _, _) = scanner.position();
-        Ok(ScannedLines { builder, offset, line, shrank: source.shrank() })
+        let (mut offset, mut line, _, _) = scanner.position();
+        let utf16 = scanner.is_utf16();
+        if utf16 {
+            let end = source::finish(scanner, &mut builder, token)?;
+            (offset, line) = (end.offset, end.lines + 1);
+        }
+        Ok(ScannedLines { builder, offset, line, shrank: source.shrank(), utf16 })
     }
 
     /// Take in what was found in the range that follows, whose lines are counted from its own first one.
@@ -96,6 +103,7 @@ impl ScannedLines {
         self.line += later.line - 1;
         self.offset = later.offset;
         self.shrank |= later.shrank;
+        self.utf16 |= later.utf16;
     }
 
     /// Return what the file says whose whole lines these are; None if it became shorter.
@@ -142,7 +150,16 @@ impl ScannedLines {
                         seen: options.today,
                         transcript: transcript.clone(),
                     },
-                    state: State { key, stamp, fingerprint, offset, line, searched, builder },
+                    // A scan cannot go on within a text in UTF-16.
+                    state: (!self.utf16).then_some(State {
+                        key,
+                        stamp,
+                        fingerprint,
+                        offset,
+                        line,
+                        searched,
+                        builder,
+                    }),
                 }
             });
         Ok(Some(Scanned { transcript, kept: kept.filter(Kept::is_small) }))

@@ -49,7 +49,8 @@ pub(crate) struct State {
 /// The entry and the state of one file.
 pub(crate) struct Kept {
     pub(crate) entry: Entry,
-    pub(crate) state: State,
+    /// None if a scan of the file has to begin anew.
+    pub(crate) state: Option<State>,
 }
 
 impl Kept {
@@ -121,7 +122,7 @@ pub(crate) fn merge(
         }
     }
     for Kept { entry, state } in kept {
-        files.insert(entry.key, (entry, Some(state)));
+        files.insert(entry.key, (entry, state));
     }
     let mut files: Vec<_> = files.into_values().collect();
     for (entry, _) in &mut files {
