@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sessscan._core import ROW_STATES, RowState, classify, classify_bytes, classify_many, row_prefix
+from sessscan._core import ROW_STATES, RowState, classify, classify_bytes, classify_many, row_prefix, row_text
 
 ROW = b'{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}'
 MAX_ROW = 10 << 20
@@ -25,6 +25,11 @@ KINDS: list[tuple[bytes, str, int, int]] = [
     (b"x" * (MAX_ROW + 1), "oversize", MAX_ROW, 1),
     (b"\x00" * (MAX_ROW + 1), "zero-filled", 0, MAX_ROW + 1),
     (b"\xef\xbb\xbf" + ROW, "bom", 0, 3),
+    (b"\xff\xfe" + ROW.decode().encode("utf-16-le"), "utf-16", 0, 2 + 2 * len(ROW)),
+    (b"\xfe\xff" + ROW.decode().encode("utf-16-be") + b"\n", "utf-16", 0, 3 + 2 * len(ROW)),
+    (ROW.decode().encode("utf-16-be"), "utf-16", 0, 2 * len(ROW)),
+    (ROW.decode().encode("utf-16-le")[:15], "not-json", 1, 14),
+    (b"\xff\xfe", "utf-16", 0, 2),
     (b"{", "truncated", 1, 0),
     (b" ", "truncated", 1, 0),
     (b'{"a\x00\x00', "truncated", 3, 2),
@@ -87,9 +92,21 @@ def test_every_kind_is_listed_with_what_follows_from_it() -> None:
     assert {name: state.content for name, state in kinds.items()} == {
         **dict.fromkeys(("zero-filled", "empty", "linked"), "none"),
         **dict.fromkeys(("truncated", "not-json"), "beginning"),
-        **dict.fromkeys(("ok", "bom", "not-a-row", "id-mismatch", "oversize"), "whole"),
+        **dict.fromkeys(("ok", "bom", "utf-16", "not-a-row", "id-mismatch", "oversize"), "whole"),
     }
     assert repr(kinds["bom"]) == "RowKind(kind='bom', from_crash=False, content='whole')"
+
+
+@given(st.text(), st.sampled_from(("utf-8", "utf-16-le", "utf-16-be")))
+def test_the_text_of_a_row_in_any_encoding(text: str, codec: str) -> None:
+    text = text.removeprefix("\ufeff")
+    assert row_text(("\ufeff" + text).encode(codec)) == text.encode()
+    document = json.dumps({"sessionId": text, "x": [text]}, ensure_ascii=False)
+    for mark in ("\ufeff", ""):
+        data = (mark + document).encode(codec)
+        assert row_text(data) == document.encode()
+        assert row_prefix(data) == json.loads(document)
+        assert row_prefix(data[:-4]) == ({"sessionId": text})
 
 
 @pytest.mark.alone

@@ -49,6 +49,7 @@ def test_an_empty_store_has_no_findings(world: World) -> None:
         ("not-json", b'{"a":x}', 5, None),
         ("not-a-row", b"{}", 0, None),
         ("bom", b"\xef\xbb\xbf{}", 0, 3),
+        ("utf-16", "{}".encode("utf-16"), 0, 6),
     ],
 )
 def test_a_lost_row_is_an_error(
@@ -204,7 +205,38 @@ def test_damaged_transcript(world: World) -> None:
     path.write_bytes(whole + bytes(300) + b"\n" + bytes(200) + b"\n")
     (found,) = findings(world, "damaged-transcript")
     assert (found.severity, found.path, found.offset, found.length) == ("warning", str(path), len(whole), 300)
-    assert "nul-run 2 times" in found.message
+    assert "nul-run 2 times" in found.message and "the rest is whole" in found.message
+    path.write_bytes(whole + b"}\n" * 10_007)
+    (found,) = findings(world, "damaged-transcript")
+    assert "invalid 10,000 times, and 7 more places" in found.message
+    path.write_bytes(whole.decode().encode("utf-16"))
+    (found,) = findings(world, "damaged-transcript")
+    assert "UTF-16" in found.message and found.length == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "content", [bytes(5_000), b'{"parentUuid":null,"isSide', b"\n\n", b"x\ny\n", b"\xff\xfe{"]
+)
+def test_a_transcript_of_which_nothing_is_left(world: World, content: bytes) -> None:
+    made = talk(world.dice, "/home/ada/code", BEGAN)
+    path = world.put(made)
+    world.healthy_row(made, title=made.title)
+    path.write_bytes(content)
+    (found,) = findings(world, "damaged-transcript")
+    assert "Nothing readable is left" in found.message and "cannot be opened" in found.message
+    assert (found.offset, found.length) == (0, len(content))
+
+
+def test_a_row_with_bytes_that_are_not_utf8(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", BEGAN)
+    world.put(made)
+    row = world.healthy_row(made, title="caf\u00e9")
+    path = next(world.user_data.rglob(f"{row}.json"))
+    assert rules(world) == set()
+    path.write_bytes(path.read_bytes().decode().encode("cp1252"))
+    (found,) = findings(world, "invalid-utf8")
+    assert (found.severity, found.session_id, found.length) == ("note", row, 1)
+    assert path.read_bytes()[found.offset or 0] == 0xE9
 
 
 def test_lost_lease(world: World) -> None:

@@ -230,7 +230,7 @@ def test_a_copy_from_another_account_brings_no_grants(world: World) -> None:
     assert not set(more) - {"effort"} & set(row)
 
 
-@pytest.mark.parametrize("change", ["bom", "sessionId", "createdAt", "lastActivityAt"])
+@pytest.mark.parametrize("change", ["bom", "utf-16", "utf-16-be", "sessionId", "createdAt", "lastActivityAt"])
 def test_a_refused_row_is_its_own_source(world: World, change: str) -> None:
     made = a_talk(world)
     session_id = f"local_{new_id(world.dice)}"
@@ -238,6 +238,8 @@ def test_a_refused_row_is_its_own_source(world: World, change: str) -> None:
     content = compact(fields)
     if change == "bom":
         content = b"\xef\xbb\xbf" + content
+    elif change.startswith("utf-16"):
+        content = content.decode().encode(change)
     else:
         content = compact(fields | {change: None if change != "sessionId" else "local_wrong"})
     action = the(world, lose(world, made, NOW - DAY, content, session_id))
@@ -245,7 +247,7 @@ def test_a_refused_row_is_its_own_source(world: World, change: str) -> None:
     expected = fields | {"createdAt": action.row["createdAt"], "lastActivityAt": made.ended}
     assert action.row == expected
     assert made.began - 1_800 <= action.row["createdAt"] <= made.began
-    if change == "bom":
+    if change in ("bom", "utf-16", "utf-16-be"):
         assert action.content == compact(fields)
 
 

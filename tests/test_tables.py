@@ -431,7 +431,7 @@ def test_a_preview_shows_beginning_end_and_number_of_rows(
     monkeypatch.setenv("COLUMNS", "90")
     transcripts = sessscan.scan_many(files)
     table = sessscan.table(transcripts * 100)
-    assert repr(table) == f"<sessscan.Table: {len(files) * 100:,} transcripts, 29 columns>"
+    assert repr(table) == f"<sessscan.Table: {len(files) * 100:,} transcripts, 30 columns>"
     page = table._repr_html_()
     assert f"{len(files) * 100:,} transcripts" in page and page.count("<tr>") == 1 + 20 + 1
     assert len(page) < 100_000

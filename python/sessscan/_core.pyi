@@ -4,7 +4,7 @@ from ._details import Details, details
 from ._events import Event, EventIterator, events
 from ._index import Rescan
 from ._replace import ABSENT, Absent, append_durable, remove, replace, sweep
-from ._row import ROW_STATES, RowKind, RowState, classify, classify_bytes, classify_many, row_prefix
+from ._row import ROW_STATES, RowKind, RowState, classify, classify_bytes, classify_many, row_prefix, row_text
 from ._scan import scan, scan_bytes, scan_many, uuids
 from ._scanner import Scanner
 from ._shard import PartJoiner, RangeScanner
@@ -40,6 +40,7 @@ __all__ = [
     "remove",
     "replace",
     "row_prefix",
+    "row_text",
     "scan",
     "scan_bytes",
     "scan_many",

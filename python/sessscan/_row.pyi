@@ -11,6 +11,7 @@ _KindName = Literal[
     "zero-filled",
     "oversize",
     "bom",
+    "utf-16",
     "truncated",
     "not-json",
     "not-a-row",
@@ -94,9 +95,16 @@ def row_prefix(data: bytes | bytearray) -> dict[str, Any]:
     """Return the complete members of a row, or of what is left of a truncated one, in file order.
 
     Args:
-        data: The content.
+        data: The content, in UTF-8 or in UTF-16.
 
     Returns:
         The members. One whose value is cut off is not among them, nor is one that Python's `json` cannot take
         (a number of more than 4,300 digits, brackets nested a thousand deep).
+    """
+
+def row_text(data: bytes | bytearray) -> bytes:
+    """Return a row's content in UTF-8 and without a byte order mark, as the app would have written it.
+
+    Args:
+        data: The content, in UTF-8 or in UTF-16.
     """

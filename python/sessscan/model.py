@@ -105,7 +105,7 @@ class Row:
     size: int
     mtime: int
     offset: int = 0
-    """Where the damage begins."""
+    """Where the damage begins; of a row that the app can read, where the first bytes are not UTF-8."""
     length: int = 0
     """How many bytes are damaged."""
     fields: dict[str, Any] = field(default_factory=dict)

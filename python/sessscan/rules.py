@@ -123,6 +123,17 @@ RULES: tuple[Rule, ...] = (
         advice=_PUT_BACK,
     ),
     Rule(
+        "utf-16",
+        _ROW,
+        "it is in UTF-16, which the app does not take",
+        meaning="The row's text is encoded in UTF-16. Its content may be whole, but the app reads UTF-8 and "
+        "rejects it.",
+        cause="The file was written anew by PowerShell, whose redirection and Out-File write UTF-16, or an "
+        "editor saved it so.",
+        action="It writes the same content in UTF-8.",
+        advice=_PUT_BACK,
+    ),
+    Rule(
         "oversize",
         _ROW,
         "it is larger than the app reads",
@@ -298,6 +309,17 @@ RULES: tuple[Rule, ...] = (
         action="Nothing: the transcript is kept by its own name.",
         advice="If the project is elsewhere now, put a folder or a link in its old place to go on in the "
         "session.",
+    ),
+    Rule(
+        "invalid-utf8",
+        ("note",),
+        "the row has bytes that are not UTF-8",
+        meaning="Somewhere in the row are bytes that are not UTF-8. The app reads the row all the same, and "
+        "shows \ufffd where they are: in a title, or in a folder, which it then does not find.",
+        cause="A script or an editor saved the file in another encoding, such as Windows-1252.",
+        action="Nothing: the app can read the row. sessscan reads it as the app does.",
+        advice="If the title or the folder is wrong in the app, rename the session there, or save the file "
+        "as UTF-8 while the app is closed.",
     ),
     Rule(
         "title-drift",

@@ -88,6 +88,21 @@ def _damaged_row(row: Row, deleted: bool) -> Finding:
     )
 
 
+@STORE_CHECKS.finds("invalid-utf8")
+def _rows_with_other_bytes(facts: Facts) -> Iterator[Finding]:
+    for contents in facts.inventory.contents:
+        for row in contents.rows:
+            if row.state == "ok" and row.length:
+                yield finding(
+                    "invalid-utf8",
+                    row.path,
+                    "It has bytes that are not UTF-8, for which the app shows \ufffd.",
+                    session_id=row.session_id,
+                    offset=row.offset,
+                    length=row.length,
+                )
+
+
 @STORE_CHECKS.finds(MISSING)
 def _missing_rows(facts: Facts) -> Iterator[Finding]:
     for lost, verdict in facts.lost.values():
@@ -217,23 +232,46 @@ def _lost_leases(facts: Facts) -> Iterator[Finding]:
 @STORE_CHECKS.finds("damaged-transcript")
 def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
     for transcript in filter(is_damaged, facts.inventory.transcripts):
-        defects = [defect for defect in transcript.defects if defect.kind != "torn"]
-        kinds = Counter(defect.kind for defect in defects)
-        counted = ", ".join(f"{kind} {count} times" if count > 1 else kind for kind, count in kinds.items())
-        first, path = defects[0], path_of(transcript)
+        message, offset, length = _damage(transcript)
+        path = path_of(transcript)
         yield finding(
             "damaged-transcript",
             path,
-            f"Parts of it are damaged ({counted}; the first in line {first.line}); the rest is whole.",
+            message,
             transcript=path,
-            offset=first.offset,
-            length=first.length,
+            offset=offset,
+            length=length,
             about=of_transcript(transcript),
         )
 
 
+def _damage(transcript: _core.Transcript) -> tuple[str, int, int]:
+    """Return what is wrong with a damaged transcript, and the offset and length of the first such place."""
+    if transcript.records == 0:
+        return (
+            "Nothing readable is left of it: it holds no whole record, so the session cannot be opened.",
+            0,
+            transcript.size,
+        )
+    defects = [defect for defect in transcript.defects if defect.kind != "torn"]
+    first = defects[0]
+    kinds = Counter(defect.kind for defect in defects)
+    counted = ", ".join(f"{kind} {count:,} times" if count > 1 else kind for kind, count in kinds.items())
+    if more := transcript.defect_count - len(transcript.defects):
+        counted += f", and {more:,} more places"
+    message = f"Parts of it are damaged ({counted}; the first in line {first.line}); the rest is whole."
+    if first.kind == "utf-16":
+        message = (
+            "It is in UTF-16, as PowerShell writes files: its content is whole, but the CLI reads UTF-8."
+        )
+    return message, first.offset, first.length
+
+
 def is_damaged(transcript: _core.Transcript) -> bool:
-    """Tell whether a transcript has a defect other than a torn last line, which may just be being written."""
+    """Tell whether a transcript has a defect other than a torn last line, which may just be being written, or
+    has no record although it has bytes."""
+    if transcript.records == 0:
+        return transcript.size > 0
     defects = transcript.defects
     return bool(defects) and any(defect.kind != "torn" for defect in defects)
 

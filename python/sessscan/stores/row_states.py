@@ -27,6 +27,8 @@ class LostState:
     untouchable: str | None = None
     """Why no row can be written in its place."""
     has_file: bool = True
+    is_encoded: bool = False
+    """Whether all that is wrong with it is how its text is encoded."""
 
     @property
     def from_crash(self) -> bool:
@@ -67,6 +69,12 @@ _STATES = (
     LostState(
         "bom",
         "it begins with a byte order mark, which editors on Windows add and the app does not accept",
+        is_encoded=True,
+    ),
+    LostState(
+        "utf-16",
+        "it is in UTF-16, as PowerShell writes files, and the app reads UTF-8",
+        is_encoded=True,
     ),
     LostState("oversize", "it is larger than the 10 MiB that the app reads"),
     LostState(

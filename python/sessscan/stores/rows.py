@@ -29,7 +29,6 @@ MAX_ROW_SIZE = 10 * 1024 * 1024
 MAX_SOURCE_SIZE = 64 * 1024 * 1024
 """Bytes. Of a larger file only the beginning is read: a real row has kilobytes."""
 
-BOM = b"\xef\xbb\xbf"
 TEMPORARY = ".json.tmp"
 
 _KEYS = (
@@ -195,7 +194,7 @@ def classify_row(data: bytes, session_id: str, row_format: RowFormat) -> tuple[s
 
 def readable_members(data: bytes) -> dict[str, Any]:
     """Return the members that can be read from the beginning of a row, whole or damaged."""
-    return _core.row_prefix(data.removeprefix(BOM))
+    return _core.row_prefix(data)
 
 
 def _read_row(
@@ -243,10 +242,20 @@ def _read_row(
     if kind == "ok":
         values = readable_members(data)
         fields, remote = identifying_members(values), remote_machine(values)
-        return Row(path, session_id, store, kind, size, mtime, 0, 0, fields, remote=remote)
+        offset, length = _not_utf8(data)
+        return Row(path, session_id, store, kind, size, mtime, offset, length, fields, remote=remote)
     values = {} if LOST_STATES[kind].content == "none" else readable_members(data)
     stats[path] = status
     return Row(path, session_id, store, kind, size, mtime, offset, length, identifying_members(values))
+
+
+def _not_utf8(data: bytes) -> tuple[int, int]:
+    """Return the offset and length of the first bytes that are not UTF-8; length 0 where all are."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start, error.end - error.start
+    return 0, 0
 
 
 def _without_content(

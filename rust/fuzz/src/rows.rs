@@ -1,7 +1,7 @@
 //! Check how bytes are read as a registry row.
 
 use crate::{is_json, members, object_end};
-use sessscan_core::{RowKind, RowState, classify_bytes, prefix_members};
+use sessscan_core::{RowKind, RowState, classify_bytes, prefix_members, row_text};
 
 /// Check the classification of these bytes as a row, and the members of their readable part.
 ///
@@ -23,6 +23,14 @@ fn check_state(data: &[u8], stem: Option<&[u8]>, state: RowState) {
         RowKind::Empty => assert!(data.is_empty()),
         RowKind::ZeroFilled => assert!(!data.is_empty() && zero(data)),
         RowKind::Bom => assert!(data.starts_with(b"\xef\xbb\xbf")),
+        RowKind::Utf16 => {
+            let marked = data.starts_with(b"\xff\xfe") || data.starts_with(b"\xfe\xff");
+            let every_second =
+                |first: usize| data.len() >= 16 && (0..16).all(|at| (data[at] == 0) == (at % 2 == first));
+            assert!(marked || every_second(0) || every_second(1));
+            assert!(std::str::from_utf8(&row_text(data)).is_ok());
+            assert_eq!((from, to), (0, data.len()));
+        }
         RowKind::Ok | RowKind::IdMismatch => {
             assert!(is_json(data));
             if let Some(members) = members(data) {

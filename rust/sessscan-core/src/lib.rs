@@ -50,7 +50,7 @@ pub use parallel::{scan_file, scan_many};
 pub use part::{Joined, PartError, RangeScan};
 pub use replace::{Digest, Expected, ReplaceError, append_durable, remove, replace, sweep};
 pub use row::{
-    MAX_ROW, RowContent, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members,
+    MAX_ROW, RowContent, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members, row_text,
 };
 pub use scan::{EventKinds, Events, scan_bytes, session_id_of, uuids};
 pub use stream::{StateError, Stream};

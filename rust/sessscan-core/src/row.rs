@@ -10,7 +10,9 @@ use crate::cancel::CancelToken;
 use crate::open;
 use crate::text;
 use crate::threads;
+use crate::utf16;
 use json::{End, Member};
+use std::borrow::Cow;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
@@ -72,6 +74,8 @@ row_kinds! {
     Oversize = "oversize", from_crash: false, content: Whole;
     /// The file begins with a UTF-8 byte order mark.
     Bom = "bom", from_crash: false, content: Whole;
+    /// The file is in UTF-16.
+    Utf16 = "utf-16", from_crash: false, content: Whole;
     /// A JSON document that was cut off; NUL bytes may follow.
     Truncated = "truncated", from_crash: true, content: Beginning;
     /// Neither JSON nor the beginning of it.
@@ -193,6 +197,9 @@ pub fn classify_bytes(data: &[u8], stem: Option<&[u8]>) -> RowState {
     if data.starts_with(BOM) {
         return state(RowKind::Bom, 0..BOM.len());
     }
+    if utf16::order_of(data, true).flatten().is_some() {
+        return state(RowKind::Utf16, 0..data.len());
+    }
     let mut fields = RequiredFields::default();
     match json::walk(data, |member| fields.note(data, member)) {
         End::Whole { object: true } => match fields.wrong(data, stem) {
@@ -205,6 +212,14 @@ pub fn classify_bytes(data: &[u8], stem: Option<&[u8]>) -> RowState {
             state(RowKind::Truncated, at..data.len())
         }
         End::Invalid(at) | End::Trailing { at, .. } => state(RowKind::NotJson, at..data.len()),
+    }
+}
+
+/// Return a row's content in UTF-8 and without a byte order mark, as the app would have written it.
+pub fn row_text(data: &[u8]) -> Cow<'_, [u8]> {
+    match utf16::decode(data) {
+        Some(text) => Cow::Owned(text),
+        None => Cow::Borrowed(data.strip_prefix(BOM).unwrap_or(data)),
     }
 }
 
@@ -257,7 +272,7 @@ impl RequiredFields {
 }
 
 /// Decode the string at this position, which includes the quotes.
-fn decode<'a>(data: &'a [u8], string: &Range<usize>) -> Option<std::borrow::Cow<'a, str>> {
+fn decode<'a>(data: &'a [u8], string: &Range<usize>) -> Option<Cow<'a, str>> {
     text::decode(&data[string.start + 1..string.end - 1])
 }
 

@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::replace::{Absent, append_durable, remove, replace, sweep};
     #[pymodule_export]
-    use super::row::{RowKind, RowState, classify, classify_bytes, classify_many, row_prefix};
+    use super::row::{RowKind, RowState, classify, classify_bytes, classify_many, row_prefix, row_text};
     #[pymodule_export]
     use super::scan::{scan, scan_bytes, scan_many, uuids};
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! `classify`, `classify_many`, `classify_bytes`, `row_prefix` and `ROW_STATES`: the states of registry
+//! `classify`, `classify_many`, `classify_bytes`, `row_prefix`, `row_text` and `ROW_STATES`: the states of registry
 //! files.
 
 use crate::error::os_error;
@@ -6,7 +6,7 @@ use crate::signals::interruptible;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRecursionError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -134,7 +134,8 @@ pub fn row_prefix<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> PyResult<Bound<'
     let members = PyDict::new(py);
     let loads = py.import("json")?.getattr("loads")?;
     let load = |raw: &[u8]| loads.call1((String::from_utf8_lossy(raw),));
-    for (key, value) in py.detach(|| sessscan_core::prefix_members(&data)) {
+    let text = py.detach(|| sessscan_core::row_text(&data));
+    for (key, value) in py.detach(|| sessscan_core::prefix_members(&text)) {
         match load(value) {
             Ok(value) => members.set_item(load(key)?, value)?,
             // Python limits, unlike JSON, how long a number is and how deep brackets nest.
@@ -144,4 +145,10 @@ pub fn row_prefix<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> PyResult<Bound<'
         }
     }
     Ok(members)
+}
+
+/// Return a row's content as UTF-8.
+#[pyfunction]
+pub fn row_text<'py>(py: Python<'py>, data: Cow<'_, [u8]>) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &py.detach(|| sessscan_core::row_text(&data)))
 }

@@ -19,7 +19,6 @@ from ...errors import UnbuildableError
 from ...model import Action, Evidence, Fingerprint, Row
 from ...stores.row_fields import DEFAULTS
 from ...stores.rows import (
-    BOM,
     MAX_ROW_SIZE,
     bare_id,
     classify_row,
@@ -155,11 +154,11 @@ def _content(
         return (*refreshed(lost, match, best.version, best.data, lines), read)
     if best is not None:
         whole = read[best.path]
-        stripped = whole.removeprefix(BOM)
+        text = _core.row_text(whole)
         if best.kind == "tmp" and is_last_save(best, lost):
             return _verbatim(whole, SOURCES["tmp"].name, read)
-        if best.kind == "own" and classify_row(stripped, lost.session_id, lost.row.store.format)[0] == "ok":
-            return _verbatim(stripped, SOURCES["own"].name, read)
+        if best.kind == "own" and classify_row(text, lost.session_id, lost.row.store.format)[0] == "ok":
+            return _verbatim(text, SOURCES["own"].name, read)
     fields: Fields = {}
     for one in match.base:
         source = SOURCES[one.kind]

@@ -6,9 +6,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from ... import _core
 from ...model import Row
 from ...stores.row_states import LEFTOVER_TMP, LOST_STATES
-from ...stores.rows import BOM, bare_id, classify_row, read_file
+from ...stores.rows import bare_id, classify_row, read_file
 from ..inventory import Inventory
 from .limits import SETTLING
 from .lost_row import LostRow, Remains
@@ -139,10 +140,10 @@ def _is_saved_after(lost: LostRow, one: Remains, snapshot: Remains) -> bool:
     if one.kind == "tmp":
         if not is_last_save(one, lost) or one.modified_at <= snapshot.modified_at + SETTLING:
             return False
-    elif one.kind != "own" or lost.row.state != "bom":
+    elif one.kind != "own" or not LOST_STATES[lost.row.state].is_encoded:
         return False
     try:
-        data = read_file(one.path)[0].removeprefix(BOM)
+        data = _core.row_text(read_file(one.path)[0])
     except OSError:
         return False
     return data != snapshot.data and classify_row(data, lost.session_id, lost.row.store.format)[0] == "ok"

@@ -22,7 +22,6 @@ from ...stores.locate import folders_in
 from ...stores.row_fields import DEFAULTS, ELSEWHERE, ELSEWHERE_PARTS, GRANTS, PASSING
 from ...stores.row_states import LOST_STATES
 from ...stores.rows import (
-    BOM,
     MAX_SOURCE_SIZE,
     Leftover,
     bare_id,
@@ -373,14 +372,15 @@ def names_two_transcripts(fields: Mapping[str, Any], cut_off: str) -> bool:
 
 def is_older_state(data: bytes) -> bool:
     """Tell whether broken content is a whole JSON object with zeros behind it: an older, shorter state."""
-    rest = data.removeprefix(BOM).rstrip(b"\0")
-    return len(rest) < len(data) and _is_object(rest)
+    text = _core.row_text(data)
+    rest = text.rstrip(b"\0")
+    return len(rest) < len(text) and _is_object(rest)
 
 
 def is_whole(row: Row, data: bytes) -> bool:
     """Tell whether the content of a row that the app refuses can be read as a whole."""
-    if row.state == "bom":
-        state, _, _ = classify_row(data[len(BOM) :], row.session_id, row.store.format)
+    if LOST_STATES[row.state].is_encoded:
+        state, _, _ = classify_row(_core.row_text(data), row.session_id, row.store.format)
         return state in ("ok", "not-a-row", "id-mismatch")
     if row.state == "oversize":
         return row.size <= MAX_SOURCE_SIZE and _is_object(data)
@@ -411,7 +411,7 @@ def stated_time(fields: Mapping[str, Any]) -> int:
 
 def cut_off_id(data: bytes) -> str:
     """Return what is left of a cliSessionId in whose value a row's bytes end, in small letters."""
-    cut = data.removeprefix(BOM).rstrip(b"\0")
+    cut = _core.row_text(data).rstrip(b"\0")
     # Closed with a quote and a brace the last member is whole exactly if it was a string at the top level.
     closed = _core.row_prefix(cut + b'"}').get("cliSessionId")
     return (
