@@ -22,11 +22,11 @@ REASONS = {
     "command": "for a session that began with a slash command it shows the next prompt that is no command",
     "prompt": "it has other rules for what a person typed: `<bash-input>` counts as a prompt, "
     "`<tick>` does not",
-    "spaces": "it turns line breaks into blanks, and leaves other runs of white space as they are",
     "spelled": "it takes a line for a tag, a prompt or a sidechain only if the CLI would spell it just so",
     "emptied": "an empty title makes it forget the title before",
     "sidechain": "it decides by the first line alone whether a transcript is a subagent's",
     "damaged": "it misses what a damaged line holds",
+    "picture": "it does not list a session whose prompts are nothing but images or documents",
     "surrogate": "it keeps half of a surrogate pair, which cannot be printed",
 }
 
@@ -88,6 +88,11 @@ PLAIN: dict[str, Callable[[str], bytes]] = {
     "long prompt": lambda s: lines(user(s, "word " * 90)),
     "prompt of 200 characters": lambda s: lines(user(s, "é" * 200)),
     "prompt of two lines": lambda s: lines(user(s, "one\ntwo")),
+    "blanks in a row": lambda s: lines(user(s, " one  \t two\n\n three ")),
+    "long prompt with blanks": lambda s: lines(user(s, "word  \n" * 90)),
+    "blanks in blocks": lambda s: lines(
+        user(s, [{"type": "text", "text": " "}, {"type": "text", "text": "one  two"}])
+    ),
     "prompt in blocks": lambda s: lines(user(s, [{"type": "text", "text": "hello"}])),
     "custom title": lambda s: lines(
         user(s, "hello"),
@@ -120,6 +125,7 @@ PLAIN: dict[str, Callable[[str], bytes]] = {
     # Neither lists these.
     "empty": lambda s: b"",
     "subagent": lambda s: lines(user(s, "x", isSidechain=True)),
+    "begun by a subagent's line": lambda s: lines(user(s, "no", isSidechain=True), user(s, "hello", 1)),
     "only state": lambda s: lines({"type": "mode", "mode": "plan", "sessionId": s}),
     "zeros": lambda s: bytes(5_000),
 }
@@ -252,11 +258,6 @@ TRAPS: dict[str, Trap] = {
         lambda s: lines(user(s, "<tick>"), user(s, "hello", 1)),
         {"summary": ("hello", "<tick>"), "first_prompt": ("hello", "<tick>")},
     ),
-    "blanks in a row": Trap(
-        "spaces",
-        lambda s: lines(user(s, "one  \t two")),
-        {"summary": ("one  \t two", "one two"), "first_prompt": ("one  \t two", "one two")},
-    ),
     "a tag that begins otherwise": Trap(
         "spelled",
         lambda s: lines(user(s, "hello"), {"sessionId": s, "type": "tag", "tag": "kept"}),
@@ -274,9 +275,6 @@ TRAPS: dict[str, Trap] = {
         ),
         _both("Named"),
     ),
-    "begun by a subagent's line": Trap(
-        "sidechain", lambda s: lines(user(s, "no", isSidechain=True), user(s, "hello", 1)), only="ours"
-    ),
     "a subagent's after a state line": Trap(
         "sidechain",
         lambda s: lines({"type": "mode", "mode": "plan"}, user(s, "hello", isSidechain=True)),
@@ -291,6 +289,11 @@ TRAPS: dict[str, Trap] = {
         "damaged",
         lambda s: lines(bytes(300) + lines(user(s, "hello")), user(s, "later", 2)),
         {"summary": ("later", "hello"), "first_prompt": ("later", "hello")},
+    ),
+    "nothing but an image": Trap(
+        "picture",
+        lambda s: lines(user(s, [{"type": "image", "source": {"type": "base64", "data": "x"}}])),
+        only="ours",
     ),
     "half a surrogate pair": Trap(
         "surrogate",

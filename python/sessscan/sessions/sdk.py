@@ -2,7 +2,8 @@
 
 The SDK searches both ends of a file for the text of a key; these functions scan the whole file, so each field
 is what the transcript says. Arguments and fields have the SDK's names and meaning, so that one import can
-replace the other.
+replace the other. What only the TypeScript SDK does (titles and marks beside a transcript, continuations,
+programs' sessions) is done as well.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from .. import _core
 from ..reconciliation.diagnose import is_damaged
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as scan_cache
-from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, locate, transcripts_in
+from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, is_new, locate, transcripts_in
 from ..stores.project_folder import matches_key, normalize
+from ..stores.transcripts import path_of
+from .beginning import begins_in_sidechain, first_attachment, is_programmatic, read_beginning, typed_prompt
+from .beside import archived, given_title
+from .continued import goes_on_elsewhere
 
 # The beginning of a prompt that a slash command made: the command's message to the model follows.
 _COMMAND = re.compile(
@@ -33,7 +39,13 @@ _GIT_TIMEOUT = 5  # seconds, as in the SDK
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """One session. The first ten fields are those of the SDK's `SDKSessionInfo`, in the same order."""
+    """One session. The first ten fields are those of the SDK's `SDKSessionInfo`, in the same order; the next
+    is the TypeScript SDK's.
+
+    It passes for an `SDKSessionInfo` where that class is asked for. To import the package for that would cost
+    more than to list sessions, and it need not be installed: so `__class__`, which `isinstance` asks, is
+    a subclass of it once somebody has imported it. Whoever has the class to ask with has done so.
+    """
 
     session_id: str
     summary: str
@@ -57,6 +69,9 @@ class SessionInfo:
     """The user's current tag."""
     created_at: int | None = None
     """Time of the session's first record, epoch ms."""
+    archived: bool | None = None
+    """Whether `archived.json` beside the transcript says that it is archived, and no prompt was typed since;
+    None where there is no such file."""
     last_activity_at: int | None = None
     """Time of its last record, epoch ms."""
     title: str | None = None
@@ -69,6 +84,27 @@ class SessionInfo:
     path: str = ""
     """The transcript."""
 
+    if not TYPE_CHECKING:  # no type checker lets a property stand for it
+
+        @property
+        def __class__(self):
+            """The class, as `isinstance` is told."""
+            types = sys.modules.get("claude_agent_sdk.types")
+            theirs = getattr(types, "SDKSessionInfo", None)
+            return SessionInfo if theirs is None else _passing_for(theirs)
+
+    def __reduce__(self) -> tuple[type[SessionInfo], tuple[object, ...]]:
+        """Return how to make a copy, whatever has been imported where that is done."""
+        return SessionInfo, tuple(getattr(self, field.name) for field in fields(SessionInfo))
+
+
+@cache
+def _passing_for(theirs: type) -> type[SessionInfo]:
+    """Return a subclass of both classes."""
+    return type(
+        "SessionInfo", (SessionInfo, theirs), {"__module__": __name__, "__doc__": SessionInfo.__doc__}
+    )
+
 
 def list_sessions(
     directory: StrPath | None = None,
@@ -76,19 +112,23 @@ def list_sessions(
     offset: int = 0,
     include_worktrees: bool = True,
     *,
+    include_programmatic: bool = True,
     projects: StrPath | Iterable[StrPath] | None = None,
     index: bool = USE_INDEX,
 ) -> list[SessionInfo]:
     """List the sessions of a directory and its git worktrees, or all sessions, last modified first.
 
-    As in the SDK, subagents' transcripts are hidden, and those with nothing to show as `summary`. Where a
-    session has several files, the newest counts. Files that cannot be read are left out.
+    As in the SDKs, subagents' transcripts are hidden, and those with nothing to show as `summary`; as in the
+    TypeScript SDK, those that go on in another transcript beside them. Where a session has several files, the
+    newest counts. Files that cannot be read are left out.
 
     Args:
         directory: only sessions of this directory; None for all.
         limit: return at most this many; 0 and None mean all. No more files are read than needed for that.
         offset: skip this many sessions first.
         include_worktrees: also list the sessions of the repository's other worktrees.
+        include_programmatic: also list those that a program began: an SDK, `claude -p`, or a process in the
+            background.
         projects: the transcripts' roots; by default `$CLAUDE_CONFIG_DIR/projects`, or else
             `~/.claude/projects`.
         index: read only what is new in the transcripts, and keep what they say in sessscan's own state.
@@ -105,7 +145,7 @@ def list_sessions(
     found = _files(roots, directories)
     skipped = max(offset, 0)
     wanted = skipped + limit if limit is not None and limit > 0 else None
-    return list(_sessions(found, wanted, index))[skipped:]
+    return list(_sessions(found, wanted, index, _Shown(include_programmatic)))[skipped:]
 
 
 def get_session_info(
@@ -117,21 +157,30 @@ def get_session_info(
 ) -> SessionInfo | None:
     """Return one session, of any project or of those of `directory` and its worktrees.
 
-    Returns None if there is no such session, or `list_sessions` hides it.
+    Returns None if there is no such session, it is a subagent's, or it has nothing to show as `summary`.
     """
     name = f"{session_id}.jsonl"
     if not TRANSCRIPT_NAME.fullmatch(name):
         return None
     roots = locate((), projects).projects
     own = [_canonical(directory)] if directory else []
-    for info in _sessions(_files(roots, own, name), 1, index):
+    shown = _Shown(continued=True)
+    for info in _sessions(_files(roots, own, name), 1, index, shown):
         return info
     trees = [tree for tree in _worktrees(own[0]) if tree != own[0]] if own else []
-    return next(_sessions(_files(roots, trees, name), 1, index), None) if trees else None
+    return next(_sessions(_files(roots, trees, name), 1, index, shown), None) if trees else None
 
 
-def session_info(
-    transcript: _core.Transcript, modified_ns: int, directory: str | None = None
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Which sessions are shown of those that a list may leave out."""
+
+    programmatic: bool = True
+    continued: bool = False
+
+
+def _session_info(
+    transcript: _core.Transcript, modified_ns: int, directory: str | None, shown: _Shown
 ) -> SessionInfo | None:
     """Return what a list shows of a scanned transcript; None for one that it hides.
 
@@ -139,9 +188,16 @@ def session_info(
     """
     if transcript.error is not None or transcript.is_sidechain:
         return None
-    given = transcript.custom_title or transcript.ai_title
-    first = shown_first_prompt(transcript)
-    summary = given or transcript.last_prompt or transcript.summary or first
+    beginning = read_beginning(path_of(transcript))
+    if begins_in_sidechain(beginning):
+        return None
+    if not shown.programmatic and is_programmatic(transcript, beginning):
+        return None
+    if not shown.continued and goes_on_elsewhere(transcript):
+        return None
+    given = given_title(transcript) or transcript.ai_title
+    first = typed_prompt(transcript, beginning) or shown_first_prompt(transcript)
+    summary = given or transcript.last_prompt or transcript.summary or first or first_attachment(beginning)
     if not summary:
         return None
     return SessionInfo(
@@ -155,6 +211,7 @@ def session_info(
         cwd=transcript.cwd or directory,
         tag=transcript.tag,
         created_at=transcript.created_at,
+        archived=archived(transcript),
         last_activity_at=transcript.last_activity_at,
         title=transcript.title,
         title_source=transcript.title_source,
@@ -193,11 +250,13 @@ def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = 
     `name`: only files with this name.
     """
     found: list[_File] = []
+    seen: set[tuple[int, int] | str] = set()
     for root in roots:
-        for folder in folders_in(root, []):
+        # The real ones first: of several names of a folder, its own counts.
+        for folder in (*folders_in(root, []), *folders_in(root, [], follow=True)):
             key = os.path.basename(folder)  # noqa: PTH119  # of many folders
             owners = tuple(one for one in directories if matches_key(_case_key(one), _case_key(key)))
-            if directories and not owners:
+            if (directories and not owners) or not is_new(folder, seen):
                 continue
             for entry in transcripts_in(folder, []):
                 if name is not None and entry.name != name:
@@ -212,7 +271,9 @@ def _files(roots: Iterable[str], directories: Sequence[str], name: str | None = 
     return found
 
 
-def _sessions(files: Sequence[_File], wanted: int | None, index: bool) -> Iterator[SessionInfo]:
+def _sessions(
+    files: Sequence[_File], wanted: int | None, index: bool, shown: _Shown
+) -> Iterator[SessionInfo]:
     """Yield the sessions of these files, in their order; stop reading when `wanted` were found."""
     scan_many = scan_cache.scan_many if index else _core.scan_many
     seen: set[str] = set()
@@ -225,7 +286,7 @@ def _sessions(files: Sequence[_File], wanted: int | None, index: bool) -> Iterat
             if file.directories and _is_of_another_directory(transcript, file):
                 continue
             directory = file.directories[0] if file.directories else None
-            info = session_info(transcript, file.modified_ns, directory)
+            info = _session_info(transcript, file.modified_ns, directory, shown)
             if info is not None and info.session_id not in seen:
                 seen.add(info.session_id)
                 yield info
