@@ -231,7 +231,9 @@ def _lost_leases(facts: Facts) -> Iterator[Finding]:
 
 @STORE_CHECKS.finds("damaged-transcript")
 def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
-    for transcript in filter(is_damaged, facts.inventory.transcripts):
+    for transcript in facts.inventory.transcripts:
+        if not is_damaged(transcript) and (transcript.records or not transcript.size):
+            continue
         message, offset, length = _damage(transcript)
         path = path_of(transcript)
         yield finding(
@@ -269,11 +271,9 @@ def _damage(transcript: _core.Transcript) -> tuple[str, int, int]:
 
 def is_damaged(transcript: _core.Transcript) -> bool:
     """Tell whether a transcript has a defect other than a torn last line, which may just be being written, or
-    has no record although it has bytes."""
-    if transcript.records == 0:
-        return transcript.size > 0
+    no record beside it."""
     defects = transcript.defects
-    return bool(defects) and any(defect.kind != "torn" for defect in defects)
+    return bool(defects) and (transcript.records == 0 or any(defect.kind != "torn" for defect in defects))
 
 
 @STORE_CHECKS.finds("orphan")
