@@ -339,6 +339,9 @@ def test_an_undo_killed_at_any_point_can_be_run_again(
         kill_at(patch, name, call, after=after)
         with pytest.raises(Killed):
             undo(run)
+    for name_of_row, (content, *times) in picture(store).items():
+        if content == before.get(name_of_row, (None,))[0]:
+            assert times == list(before[name_of_row][1:]), "old content never bears the time of the undo"
     again = choose(None)
     if again is not None:
         assert undo(again).exit_status == 0

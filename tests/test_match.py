@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
+from sessscan.changes.journal import runs
 from sessscan.reconciliation import reconcile
 from sessscan.stores.project_folder import matches_key, normalize
 from support.scenario_parts import end
@@ -475,3 +478,28 @@ def test_what_is_left_of_a_row_goes_with_the_users_word(world: World) -> None:
     action = the(world, path, matches={session_id: made.session_id})
     assert (action.row["title"], action.row["effort"], action.row["cwd"]) == ("Its own", "high", made.cwd)
     assert action.provenance["title"] == "what is left of the row"
+
+
+# --- times that sessscan wrote, and ids that are spelled otherwise
+
+
+def test_a_time_that_a_run_wrote_is_no_evidence(world: World) -> None:
+    now = time.time_ns() // 1_000_000
+    made = a_talk(world, now - 5 * MINUTE - 2_000)
+    path = lose(world, made, made.ended + 1_000)
+    plan = reconcile(world.user_data, world.projects, now=now)
+    assert [action.kind for action in plan.actions] == ["restore"]
+    plan.apply(force=True)
+    [run] = runs()[0]
+    path.write_bytes(bytes(100))
+    os.utime(path, ns=((run.started_at + 1) * 1_000_000,) * 2)
+    [held] = reconcile(world.user_data, world.projects, now=now).actions
+    assert (held.kind, "sessscan itself wrote it" in (held.error or "")) == ("hold", True)
+
+
+@pytest.mark.parametrize("cut", [-1, -40])
+def test_an_id_is_written_as_the_transcripts_file_spells_it(world: World, cut: int) -> None:
+    made = a_talk(world)
+    path = lose_prefix(world, made, made.ended + 1_000, cut, cliSessionId=made.session_id.upper())
+    action = the(world, path)
+    assert (action.kind, action.row["cliSessionId"]) == ("restore", made.session_id)

@@ -459,18 +459,17 @@ def test_a_damaged_database_is_renamed_and_not_deleted(folder: Path, tmp_path: P
             assert not POSIX or stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
-def test_another_programs_database_is_renamed_too(folder: Path, tmp_path: Path) -> None:
+def test_another_programs_database_is_left_alone(folder: Path, tmp_path: Path) -> None:
     home(tmp_path).mkdir()
-    with sqlite3.connect(home(tmp_path) / database.FILE) as other:
+    path = home(tmp_path) / database.FILE
+    with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
     other.close()
-    with Snapshots.open() as snapshots:
-        renamed = snapshots.damaged_copy
-        assert capture_rows(snapshots, [write(folder, 1)]).kept
-    assert renamed is not None
-    with sqlite3.connect(renamed) as other:
-        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
-    other.close()
+    before = path.read_bytes()
+    with pytest.raises(SnapshotError, match="another program"):
+        Snapshots.open()
+    assert path.read_bytes() == before
+    assert list(home(tmp_path).iterdir()) == [path]
 
 
 def test_a_newer_sessscans_database_is_left_alone(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ def replace(
     *,
     expected: bytes | str | Absent | None = None,
     backup: str | PathLike[str] | None = None,
+    modified_ns: int | None = None,
 ) -> None:
     """Replace a file's content, or create the file (mode 0600), durably and in one step.
 
@@ -29,6 +30,8 @@ def replace(
             (None).
         backup: Keep the file that is replaced under this name, which must be in the same folder and must not
             exist.
+        modified_ns: The mtime of the new file, in nanoseconds since 1970, which it bears from the first
+            moment; None: the present. Best effort, as file systems count time differently.
 
     Raises:
         ConflictError: The file is something else; nothing was written.

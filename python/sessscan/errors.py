@@ -59,6 +59,17 @@ class PlanChangedError(RefusedError):
     """A file the plan rests on has changed since the plan was made."""
 
 
+class InsecureStateError(RefusedError):
+    """sessscan's own state belongs to another user or others can write it, so it cannot be trusted."""
+
+    def __init__(self, reason: str, path: object) -> None:
+        super().__init__(
+            f"{reason}, and what is kept there decides what is written into your stores. If you trust its "
+            f"content: chmod go-w '{path}' (or chown it); or choose another folder with SESSSCAN_HOME; or "
+            "give --insecure-state"
+        )
+
+
 # One file cannot be read or written: exit status 4, or 5 for `UnconfirmedError`
 
 

@@ -28,7 +28,7 @@ from ..errors import (
     UnconfirmedError,
     describe,
 )
-from ..model import Action, Fingerprint, Progress
+from ..model import Action, Fingerprint, Progress, Store
 from ..state import home, make_home
 from ..stores.app import refuse_if_app_runs
 from ..stores.locate import REGISTRIES
@@ -37,18 +37,27 @@ from .fingerprint import Checker, content_hash
 from .journal import BACKUP_SUFFIX, Image, Journal, runs
 from .lock import exclusive
 from .preconditions import changes
-from .recover import recover, sweep_beside
+from .recover import recover, sweep_beside, sweep_folders
 
 
 def apply(
-    actions: Sequence[Action], *, exact: bool = False, force: bool = False, progress: Progress | None = None
+    actions: Sequence[Action],
+    stores: Sequence[Store] = (),
+    *,
+    exact: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[tuple[Action, ...], str | None]:
     """Apply those of `actions` that are planned. See `Plan.apply`.
+
+    `stores`: those that were looked at. What interrupted runs left in their folders is removed, also where
+    there is nothing to do.
 
     Returns all actions, with what became of each, and the id of the run; None if nothing was changed.
     """
     due = [index for index, action in enumerate(actions) if action.status == "planned"]
     if not due:
+        sweep_folders(stores)
         return tuple(actions), None
     if not force:
         refuse_if_app_runs()
@@ -59,6 +68,7 @@ def apply(
         if exact and (reasons := changes(actions)):
             raise PlanChangedError(f"the plan no longer fits: {'; '.join(reasons)}")
         _recover_interrupted_runs()
+        sweep_folders(stores)
         sweep_beside(actions[index].path for index in due)
         with _refusing_without_journal():
             journal = Journal.create()

@@ -25,12 +25,16 @@ import msgspec
 from .._core import append_durable, sweep
 from .._core import replace as core_replace
 from ..errors import JournalError, RefusedError, SessscanError
-from ..state import home, make_home
+from ..state import check, home, make_home
+from ..stores.rows import read_file
 
 SCHEMA: Final = "sessscan.journal/1"
 
 BACKUP_SUFFIX = ".corrupted-bak"
 """What follows a file's name in the name of its backup; if that exists, `.1`, `.2`, … follow."""
+
+_LONGEST = 1 << 31
+"""Bytes that are read of a journal: about 2 million changes."""
 
 RunState = Literal["complete", "interrupted", "taken-back"]
 
@@ -201,7 +205,7 @@ class Journal:
         """
         try:
             sweep(run.journal.parent)
-            records = run.journal.read_bytes()
+            records, _ = read_file(str(run.journal), _LONGEST)
             core_replace(run.journal, records[: run.length], expected=records)
         except (OSError, SessscanError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
@@ -272,6 +276,7 @@ def runs() -> tuple[list[Run], list[JournalError]]:
     found: list[Run] = []
     errors: list[JournalError] = []
     try:
+        check(folder)
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     except FileNotFoundError:
         names = []
@@ -291,10 +296,11 @@ def read(path: Path) -> Run | None:
     """Read a run from its journal. Return None if it was interrupted before it announced anything.
 
     Raises `JournalError`, with path and line, if the journal is damaged before its last record, or of a
-    version that this sessscan does not know.
+    version that this sessscan does not know; `InsecureStateError` if others may have written it.
     """
+    check(path.parent, path)
     try:
-        data = path.read_bytes()
+        data, _ = read_file(str(path), _LONGEST)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -50,7 +50,9 @@ class Plan(Outcome):
         is running. Raises `RefusedError` and its kinds when nothing at all was written; what happened to a
         single file is in the `status` and `error` of its action.
         """
-        actions, run = apply(self.actions, exact=exact, force=force, progress=progress)
+        actions, run = apply(
+            self.actions, [store for store, _ in self.stores], exact=exact, force=force, progress=progress
+        )
         return Report(self.stores, self.rows, self.transcripts, self.bytes, self.findings, actions, run=run)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import _core
 from ..errors import ConflictError
+from ..model import Store
 from .fingerprint import content_hash
 from .journal import Entry, Journal, Run, read
 
@@ -54,7 +55,16 @@ def _close(entry: Entry, journal: Journal) -> None:
 
 def sweep_beside(paths: Iterable[str]) -> None:
     """Remove the temporary files that interrupted runs left in the folders of `paths`."""
-    for folder in {str(Path(path).parent) for path in paths}:
+    _sweep({str(Path(path).parent) for path in paths})
+
+
+def sweep_folders(stores: Iterable[Store]) -> None:
+    """Remove the temporary files that interrupted runs left in the folders of stores."""
+    _sweep({store.path for store in stores})
+
+
+def _sweep(folders: Iterable[str]) -> None:
+    for folder in folders:
         with contextlib.suppress(OSError):  # if it matters, writing there fails with the same error
             _core.sweep(folder)
 

@@ -171,7 +171,8 @@ def _put_back(entry: Entry) -> None:
         if hashlib.sha256(content).hexdigest() != _hash(entry.before):
             raise ConflictError(f"{entry.backup} was written by another program at the same moment")
         try:
-            _core.replace(entry.path, content, expected=entry.after.sha256)
+            mtime = None if entry.before is None else entry.before.mtime_ns
+            _core.replace(entry.path, content, expected=entry.after.sha256, modified_ns=mtime)
         except UnconfirmedError:
             _restore_mtime(entry)
             raise  # the backup stays, since it may still be needed
@@ -182,7 +183,7 @@ def _put_back(entry: Entry) -> None:
 
 
 def _restore_mtime(entry: Entry) -> None:
-    """Restore the file's old mtime, best effort."""
+    """Restore the old mtime of a file that was put back without it, by hand or by an older sessscan."""
     if entry.before is not None and entry.before.mtime_ns is not None:
         with contextlib.suppress(OSError):
             access = Path(entry.path).stat().st_atime_ns

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -133,4 +134,12 @@ def main() -> None:
         # A character that the terminal's encoding lacks is escaped, instead of ending the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
     app()
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning of the library as a remark."""
+    from ..render.screen import remark
+
+    remark(f"sessscan: {message}")

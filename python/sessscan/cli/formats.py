@@ -142,10 +142,20 @@ def check(form: Format, output: Path | None) -> None:
         fail(f"-o is for {names}; {form} is written to stdout: > FILE", 2)
 
 
-def write(form: Format, content: Content, output: Path | None = None) -> None:
-    """Write `content` to a new file, or to stdout. Exits with status 2 if the file was made meanwhile."""
+def write(form: Format, content: Content, output: Path | None = None, *, raw: bool = False) -> None:
+    """Write `content` to a new file, or to stdout. Exits with status 2 if the file was made meanwhile.
+
+    `raw`: leave texts in CSV as they are, also those that a spreadsheet would run as formulas.
+    """
     writer = _WRITERS[form]
+    if raw and writer.shape != Shape.ROWS:
+        fail(f"--raw is for csv, not for {form}", 2)
     value = content[writer.shape]()
+    if raw:
+        from ..render.data import print_csv
+
+        print_csv(*value, raw=True)
+        return
     try:
         writer.write(value, output)
     except FileExistsError:

@@ -10,7 +10,7 @@ import typer
 from .command import command
 from .formats import Format, Shape, option, write
 from .moments import TIMES, parsed
-from .options import NoIndex, Projects, Stores, fail, folders, repeated
+from .options import InsecureState, NoIndex, Projects, Raw, Stores, fail, folders, repeated
 
 if TYPE_CHECKING:
     from ..model import SessionKind
@@ -77,6 +77,8 @@ def list_(
     store: Stores = None,
     projects: Projects = None,
     no_index: NoIndex = False,
+    raw: Raw = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """List all sessions, newest first, including those that the desktop app has lost. Changes no file.
 
@@ -120,6 +122,7 @@ def list_(
             Shape.RECORDS: lambda: session_records(found),
             Shape.ROWS: lambda: session_rows(found),
         },
+        raw=raw,
     )
     remark_on_times(found, since if after is not None and after > time.time() * 1000 else None)
     for path, message in found.errors:

@@ -8,11 +8,13 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
+from .options import InsecureState
 
 
 @command("Show the runs that changed files.", example="sessscan log")
 def log(
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Show the runs that changed files, and how to take each one back.
 

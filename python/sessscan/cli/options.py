@@ -40,6 +40,32 @@ NoIndex = Annotated[
     typer.Option("--no-index", help="Read every transcript in full, and cache nothing for the next time."),
 ]
 
+Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw",
+        help="In csv: for a program, not a spreadsheet. Without it a text that begins like a formula "
+        "(= + - @) has an apostrophe before it.",
+    ),
+]
+
+
+def _trust_state(given: bool) -> None:
+    if given:
+        from ..state import INSECURE
+
+        os.environ[INSECURE] = "1"
+
+
+InsecureState = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-state",
+        callback=_trust_state,
+        help="Use sessscan's own state even if it belongs to another user or others can write it.",
+    ),
+]
+
 Force = Annotated[bool, typer.Option("--force", help="Proceed even if the desktop app is running.")]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import Force, NoIndex, Projects, Stores, fail, folders, repeated
+from .options import Force, InsecureState, NoIndex, Projects, Stores, fail, folders, repeated
 
 if TYPE_CHECKING:
     from ..changes.plan import Plan, Report
@@ -71,6 +71,7 @@ def reconcile(
     ] = False,
     force: Force = False,
     no_index: NoIndex = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Find sessions that the desktop app has lost, show how they can be put back, and with --apply do it.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import NoIndex, Projects, Stores
+from .options import InsecureState, NoIndex, Projects, Stores
 
 
 @command("Make an HTML page about the sessions.", example="sessscan report -o report.html")
@@ -27,6 +27,7 @@ def report(
     projects: Projects = None,
     no_index: NoIndex = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Make an HTML page: what is wrong, what to do, sessions, sizes, folders, damage, and which transcripts
     will soon be deleted.

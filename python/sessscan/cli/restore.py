@@ -9,7 +9,7 @@ import typer
 from .command import command
 from .formats import Format, Shape, option, write
 from .moments import TIMES, parsed
-from .options import Force
+from .options import Force, InsecureState
 
 
 @command(
@@ -35,6 +35,7 @@ def restore(
     ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Put one row back, byte for byte, as it was in a snapshot.
 

@@ -9,7 +9,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, check, option, write
-from .options import NoIndex, Output, Projects
+from .options import InsecureState, NoIndex, Output, Projects, Raw
 
 if TYPE_CHECKING:
     from ..tables.arrow import Table
@@ -34,6 +34,8 @@ def scan(
     strict: Annotated[bool, typer.Option("--strict", help="Check every byte of every value.")] = False,
     output: Output = None,
     no_index: NoIndex = False,
+    raw: Raw = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Show the metadata of transcripts: title, folder, times, turns, damage.
 
@@ -72,6 +74,7 @@ def scan(
             Shape.COLUMNS: columns,
         },
         output,
+        raw=raw,
     )
     for transcript in transcripts:
         if transcript.error is not None:

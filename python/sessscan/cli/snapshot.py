@@ -8,7 +8,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import Stores
+from .options import InsecureState, Stores
 
 
 @command("Take snapshots of the healthy rows.", example="sessscan snapshot")
@@ -21,6 +21,7 @@ def snapshot(
         ),
     ] = None,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Take snapshots of the healthy rows, so that a lost one can be put back byte for byte.
 

@@ -8,6 +8,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
+from .options import InsecureState
 
 
 @command("Show the snapshots of rows.", example="sessscan snapshots")
@@ -27,6 +28,7 @@ def snapshots(
         ),
     ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Show the rows of which there are snapshots, or the versions of one row and what differs between them.
 

@@ -8,7 +8,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import Force
+from .options import Force, InsecureState
 
 
 @command("Take a run back.", example="sessscan undo", writes=True)
@@ -19,6 +19,7 @@ def undo(
     ] = None,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
     force: Force = False,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Take a run back: make every file what it was before, byte for byte.
 

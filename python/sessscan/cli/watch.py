@@ -13,7 +13,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import Projects, Stores
+from .options import InsecureState, Projects, Stores
 
 if TYPE_CHECKING:
     from ..model import WatchEvent
@@ -41,6 +41,7 @@ def watch(
         ),
     ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.RECORDS)] = Format.TEXT,
+    insecure_state: InsecureState = False,
 ) -> None:
     """Watch the stores: take a snapshot of each row when it is saved, and report damaged and removed rows.
 

@@ -37,13 +37,23 @@ def print_json_lines(values: Iterable[Any]) -> None:
         sys.stdout.write(dump(value, indent=None) + "\n")
 
 
-def print_csv(columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print CSV with a header. Texts are cleaned, and None is an empty field."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
+
+
+def print_csv(columns: list[str], rows: Iterable[Mapping[str, Any]], *, raw: bool = False) -> None:
+    """Print CSV with a header. Texts are cleaned, and None is an empty field.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, unless `raw`.
+    """
     from .text import clean
+
+    def field(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return "'" + clean(value) if value.startswith(_FORMULA) and not raw else clean(value)
 
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {name: clean(value) if isinstance(value, str) else value for name, value in row.items()}
-        )
+        writer.writerow({name: field(value) for name, value in row.items()})

@@ -1,7 +1,8 @@
 """Read and write the file of the index: an SQLite database, readable by its owner only, that may be lost.
 
 Nothing that is wrong with the file is an error: what cannot be read is not known, what cannot be written is
-not kept, and a file that is not an index of this version is replaced by a new one.
+not kept, and a file that is damaged or an index of another version is replaced by a new one. Another
+program's database is left alone, and told.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import contextlib
 import os
 import sqlite3
 import stat
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from ..state import check, make_private
+
 FILE = "index.db"
+APPLICATION_ID = 0x53534958
+"""Kept in the file as `application_id`, which tells it from other programs' databases."""
 VERSION = 1
 """The version of the table, stored as `user_version` in the file. The blobs have a version of their own."""
 TIMEOUT = 5.0
@@ -27,9 +33,6 @@ _FILE_MAY_BE_WHOLE = (
     *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH),
 )
 """SQLite's errors for a file that may be whole. Any other means that it is damaged, or has other tables."""
-
-_ERRORS = (OSError, sqlite3.Error, UnicodeDecodeError)
-"""What SQLite may raise; `UnicodeDecodeError` if its own message quotes damaged bytes."""
 
 Merge = Callable[[int, bytes, bytes], tuple[bytes, bytes]]
 
@@ -73,7 +76,7 @@ class Cache:
         if not (shards and self._usable):
             return
         try:
-            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._home)
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
             for shard in shards:
@@ -93,6 +96,7 @@ class Cache:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
+        check(self._home, *(Path(f"{self._path}{ending}") for ending in ("", "-journal", "-wal", "-shm")))
         _private(self._path)
         connection = sqlite3.connect(self._path, timeout=TIMEOUT, isolation_level=None)
         connection.text_factory = bytes  # in case a damaged file has text in the place of a blob
@@ -100,11 +104,13 @@ class Cache:
         # A power cut may damage the index, which the shards' digests reveal. Syncing would cost more.
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = OFF"):
             connection.execute(f"PRAGMA {pragma}")
+        _refuse_foreign(connection)
         if _version(connection) != VERSION:
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("BEGIN IMMEDIATE")
             if _version(connection) != VERSION:  # otherwise another process has made the table meanwhile
                 connection.execute(_TABLE)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
         return connection
@@ -113,6 +119,12 @@ class Cache:
         """Go on without the file, or remove it if it is damaged, so that a new one is made."""
         self._close()
         self._usable = _is_damaged(error)
+        if isinstance(error, _ForeignError):
+            warnings.warn(
+                f"{self._path} is another program's database, and left alone: all transcripts are read whole",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         if self._usable:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -124,6 +136,25 @@ class Cache:
             self._connection = None
 
 
+class _ForeignError(Exception):
+    """The file is a database of another program."""
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Raise `_ForeignError` if another program has made the file.
+
+    An index of version 0.1.0 has no application id, but the table and nothing else.
+    """
+    [application] = connection.execute("PRAGMA application_id").fetchone()
+    names = {bytes(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    if application not in (0, APPLICATION_ID) or (not application and not names <= {b"shard"}):
+        raise _ForeignError
+
+
+_ERRORS = (OSError, sqlite3.Error, UnicodeDecodeError, _ForeignError)
+"""What SQLite may raise; `UnicodeDecodeError` if its own message quotes damaged bytes."""
+
+
 def _version(connection: sqlite3.Connection) -> int:
     """Return the version of the table, or 0 for an empty file; raise `sqlite3.DatabaseError` for another."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -133,7 +164,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _is_damaged(error: Exception) -> bool:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | _ForeignError):
         return False
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code == sqlite3.SQLITE_IOERR_SHORT_READ or code & 0xFF not in _FILE_MAY_BE_WHOLE

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DamagedSnapshotsError, SnapshotError
+from ..state import check, make_private
 from ..state import home as usual_home
 
 FILE = "snapshots.db"
@@ -73,16 +74,17 @@ def database_path(home: Path | None, *, make: bool = True) -> Path:
         home = usual_home()
     if make:
         with reporting_errors(home):
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(home)
     return home / FILE
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database, and create it if it does not exist.
 
-    Raises `DamagedSnapshotsError`, or another `SnapshotError` where it cannot be opened or was written by a
-    newer sessscan.
+    Raises `DamagedSnapshotsError`, or another `SnapshotError` where it cannot be opened, is another program's
+    or was written by a newer sessscan, and `InsecureStateError` where others may have written it.
     """
+    check(path.parent, *(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm")))
     with reporting_errors(path):
         _create_private(path)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
@@ -119,7 +121,10 @@ def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:
     if not names and not version and not application:
         return False
     if application != APPLICATION_ID:
-        raise DamagedSnapshotsError(f"{path} is a database of another program")
+        raise SnapshotError(
+            f"{path} is a database of another program, and is left alone: move it, or choose another state "
+            "folder with SESSSCAN_HOME"
+        )
     if version > SCHEMA_VERSION:
         raise SnapshotError(
             f"{path} was written by a newer sessscan (its tables have version {version}, this one reads "

@@ -337,6 +337,10 @@ class Snapshots:
                 values,
             ).fetchall()
         for folder, name, taken_at, modified_ns, size, digest, transcript, title, number in found:
+            texts, numbers = (folder, name, digest), (taken_at, modified_ns, size)
+            # SQLite keeps any value in any column, so a file that was tampered with may hold others.
+            if not (all(type(t) is bytes for t in texts) and all(type(n) is int for n in numbers)):
+                raise DamagedSnapshotsError(f"{self.path} is damaged: version {number} has odd values")
             path = os.path.join(os.fsdecode(folder), os.fsdecode(name))  # noqa: PTH118 - there are thousands
             yield RowVersion(
                 path,
@@ -345,8 +349,8 @@ class Snapshots:
                 modified_ns,
                 size,
                 digest.hex(),
-                transcript,
-                title,
+                transcript if isinstance(transcript, str) else None,
+                _text(title),
                 number,
                 self.path,
             )

@@ -48,7 +48,7 @@ pub use index::Rescan;
 pub use line::DefectKind;
 pub use parallel::{scan_file, scan_many};
 pub use part::{Joined, PartError, RangeScan};
-pub use replace::{Digest, Expected, ReplaceError, append_durable, remove, replace, sweep};
+pub use replace::{Digest, Expected, ReplaceError, append_durable, remove, replace, replace_at, sweep};
 pub use row::{
     MAX_ROW, RowContent, RowKind, RowState, classify, classify_bytes, classify_many, prefix_members, row_text,
 };

@@ -57,6 +57,7 @@ use native::Native;
 use remove::remove_in;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use target::{Existing, Target};
 use temporary::Temporary;
 
@@ -75,6 +76,23 @@ pub fn replace(
     backup: Option<&Path>,
 ) -> Result<(), ReplaceError> {
     replace_in(&Native, path, data, expected, backup)
+}
+
+/// Replace a file's content as [`replace`] does, and give it a time of its last write in the same step.
+///
+/// So there is no moment in which the new content bears the time of this call. That the file system cannot
+/// keep such a time is no error.
+///
+/// # Errors
+/// See [`ReplaceError`].
+pub fn replace_at(
+    path: &Path,
+    data: &[u8],
+    expected: Expected<'_>,
+    backup: Option<&Path>,
+    modified: SystemTime,
+) -> Result<(), ReplaceError> {
+    replace_at_in(&Native, path, data, expected, backup, Some(modified))
 }
 
 /// Remove a file durably if its content has this digest.
@@ -112,10 +130,22 @@ fn replace_in<F: Fs>(
     expected: Expected<'_>,
     backup: Option<&Path>,
 ) -> Result<(), ReplaceError> {
+    replace_at_in(fs, path, data, expected, backup, None)
+}
+
+fn replace_at_in<F: Fs>(
+    fs: &F,
+    path: &Path,
+    data: &[u8],
+    expected: Expected<'_>,
+    backup: Option<&Path>,
+    modified: Option<SystemTime>,
+) -> Result<(), ReplaceError> {
     let target = Target::open(fs, path)?;
     let backup = backup.map(|backup| Backup::beside(&target, backup)).transpose()?;
     let existing = target.check(expected, backup.is_some())?;
-    let mut new = Temporary::write(&target, data, existing.as_ref().map(|existing| &existing.file))?;
+    let like = existing.as_ref().map(|existing| &existing.file);
+    let mut new = Temporary::write(&target, data, like, modified)?;
     match existing {
         None if expected == Expected::Anything && backup.is_none() => new.rename_over()?,
         None => new.rename_to_free_name()?,

@@ -9,6 +9,7 @@ use sessscan_core::{Digest, Expected};
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 /// The type of `ABSENT`, which says that a file is expected not to exist.
 #[pyclass(frozen, module = "sessscan._core")]
@@ -60,17 +61,33 @@ fn parse_digest(hex: &Bound<'_, PyString>) -> PyResult<Digest> {
 
 /// Replace a file's content, or create the file, durably and in one step.
 #[pyfunction]
-#[pyo3(signature = (path, data, *, expected=None, backup=None))]
+#[pyo3(signature = (path, data, *, expected=None, backup=None, modified_ns=None))]
 pub fn replace(
     py: Python<'_>,
     path: PathBuf,
     data: Cow<'_, [u8]>,
     expected: Option<&Bound<'_, PyAny>>,
     backup: Option<PathBuf>,
+    modified_ns: Option<i64>,
 ) -> PyResult<()> {
     let expected = expectation(expected)?;
-    py.detach(|| sessscan_core::replace(&path, &data, expected, backup.as_deref()))
-        .map_err(|error| replace_error(py, error))
+    let backup = backup.as_deref();
+    let modified = modified_ns.and_then(time_of);
+    py.detach(|| match modified {
+        None => sessscan_core::replace(&path, &data, expected, backup),
+        Some(time) => sessscan_core::replace_at(&path, &data, expected, backup, time),
+    })
+    .map_err(|error| replace_error(py, error))
+}
+
+/// Return the time that is so many nanoseconds after, or before, the epoch.
+fn time_of(nanoseconds: i64) -> Option<SystemTime> {
+    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+    if nanoseconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    }
 }
 
 /// Remove a file durably if it has the expected content.

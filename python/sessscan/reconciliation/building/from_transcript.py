@@ -11,7 +11,7 @@ from typing import Any
 from ... import _core
 from ...stores.project_folder import WORKTREE_PART, matches_key
 from ...stores.row_fields import DEFAULTS
-from ...stores.transcripts import folder_of, transcript_id
+from ...stores.transcripts import folder_of
 
 Fields = dict[str, tuple[Any, str]]
 """Each field with its value and its provenance."""
@@ -24,7 +24,7 @@ def fields_of(transcript: _core.Transcript, details: _core.Details | None, sessi
     """
     fields: Fields = {
         "sessionId": (session_id, "the row's name"),
-        "cliSessionId": (transcript_id(transcript), "the transcript's name"),
+        "cliSessionId": (transcript.session_id, "the transcript's name"),
     }
     directory = _directory(transcript, details)
     if directory is not None:

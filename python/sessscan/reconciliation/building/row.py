@@ -226,10 +226,8 @@ def _correct(lost: LostRow, match: Matched, fields: Fields, derived: Fields) -> 
     if fields.get("sessionId", (None, ""))[0] != lost.session_id:
         fields["sessionId"] = (lost.session_id, "the row's name")
     stated = fields.get("cliSessionId", (None, ""))[0]
-    if match.cli_session_id is not None and not (
-        isinstance(stated, str) and stated.lower() == match.cli_session_id
-    ):
-        fields["cliSessionId"] = (match.cli_session_id, "the transcript's name")
+    if match.cli_session_id is not None and stated != match.spelled_id:
+        fields["cliSessionId"] = (match.spelled_id, "the transcript's name")
     for key in ("createdAt", "lastActivityAt"):
         if not _is_number(fields.get(key, (None, ""))[0]):
             others = [(fields[name][0], f"its {name}") for name in TIMES if name in fields and name != key]

@@ -7,10 +7,12 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 
 from ... import _core
+from ...changes.journal import runs
 from ...model import Row
 from ...stores.row_states import LEFTOVER_TMP, LOST_STATES
 from ..inventory import Inventory, cli_session_id
@@ -37,6 +39,7 @@ class FileTimes:
     def __init__(self, inventory: Inventory, lost: Sequence[LostRow]) -> None:
         self._inventory = inventory
         self._former = former_rows(inventory, lost)
+        self._own_runs = _own_runs({one.path for one in lost})
         times = Counter(row.mtime for contents in inventory.every_store() for row in contents.rows)
         current = {row.path: row.mtime for row in inventory.rows()}
         times.update(row.mtime for row in self._former if current.get(row.path) != row.mtime)
@@ -46,6 +49,8 @@ class FileTimes:
         """Return why a row's time is not that of its last write; None if it may be."""
         if row.mtime < FIRST_RELEASE or row.mtime > self._inventory.now + FUTURE:
             return "the time of its last write was lost"
+        if any(start <= row.mtime <= end for start, end in self._own_runs.get(row.path, ())):
+            return "sessscan itself wrote it last, so its time is not that of the app's last save"
         if self._row_times[row.mtime] >= SAME_TIME:
             return "several rows bear the same time, so it is not that of its last write"
         rows, transcripts = self._touched
@@ -147,6 +152,23 @@ class FileTimes:
             if at is not None and at - (transcript.last_activity_at or 0) > AFTER:
                 transcripts.append(at)
         return sorted(rows), sorted(transcripts)
+
+
+def _own_runs(paths: set[str]) -> dict[str, list[tuple[int, int]]]:
+    """Return, for each of these rows that sessscan wrote, when its runs began and ended, epoch ms.
+
+    A run that was undone is left out: the row has its old time again.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    if not paths:
+        return found
+    for run in runs()[0]:
+        for entry in run.in_effect:
+            if entry.path in paths:
+                with suppress(OSError):
+                    ended = run.journal.stat().st_mtime_ns // 1_000_000
+                    found.setdefault(entry.path, []).append((run.started_at, ended + SKEW))
+    return found
 
 
 def former_rows(inventory: Inventory, lost: Iterable[LostRow]) -> list[Row]:

@@ -105,6 +105,11 @@ class Matched:
     absence: Absence | None = None
     """What must not have come since for the verdict to stand."""
 
+    @property
+    def spelled_id(self) -> str | None:
+        """The transcript's uuid as its file spells it: the app looks for a file of exactly that name."""
+        return self.cli_session_id if self.transcript is None else self.transcript.session_id
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

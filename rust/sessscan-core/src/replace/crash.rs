@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 const ROOT: u64 = 1;
 /// The most bytes that one write takes, so that a content needs several writes.
@@ -384,6 +385,7 @@ impl Fs for Disk {
         self.call(|state| Ok(state.stat(state.lookup(*dir, name)?)))
     }
     fn copy_attributes(&self, _: &Handle, _: &Handle) {}
+    fn set_modified(&self, _: &Handle, _: SystemTime) {}
     fn sync(&self, file: &Handle) -> io::Result<()> {
         self.sync(file.inode)
     }

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
 /// The real file system with faults. Syncs are logged but not made, because these tests cut no power.
 pub(super) struct Faulty {
@@ -122,6 +123,9 @@ impl Fs for Faulty {
             Native.copy_attributes(from, to);
             Ok(())
         });
+    }
+    fn set_modified(&self, file: &File, time: SystemTime) {
+        Native.set_modified(file, time);
     }
     fn sync(&self, _: &File) -> io::Result<()> {
         self.call("sync", || Ok(()))

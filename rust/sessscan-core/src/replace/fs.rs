@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The metadata of a name or an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub(crate) trait Fs {
     fn stat_at(&self, dir: &Self::Dir, name: &OsStr) -> io::Result<Stat>;
     /// Copy mode, owner and extended attributes, as far as the file system and our rights allow.
     fn copy_attributes(&self, from: &Self::File, to: &Self::File);
+    /// Set the time of a file's last write, as far as the file system allows.
+    fn set_modified(&self, file: &Self::File, time: SystemTime);
     /// Make a file's content durable.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Make the names in a directory durable.

@@ -8,6 +8,7 @@ use super::target::Target;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// A temporary file beside the target. Dropping it removes the file while `remove_on_drop` is set.
 pub(super) struct Temporary<'a, F: Fs> {
@@ -19,16 +20,23 @@ pub(super) struct Temporary<'a, F: Fs> {
 }
 
 impl<'a, F: Fs> Temporary<'a, F> {
-    /// Steps 2 and 3: write the data to a new temporary file, with the attributes of `like`, and sync it.
+    /// Steps 2 and 3: write the data to a new temporary file, with the attributes of `like` and the given
+    /// time of its last write, and sync it.
     pub(super) fn write(
         target: &'a Target<'a, F>,
         data: &[u8],
         like: Option<&F::File>,
+        modified: Option<SystemTime>,
     ) -> Result<Self, ReplaceError> {
-        Self::try_write(target, data, like).map_err(|error| target.io(error))
+        Self::try_write(target, data, like, modified).map_err(|error| target.io(error))
     }
 
-    fn try_write(target: &'a Target<'a, F>, data: &[u8], like: Option<&F::File>) -> io::Result<Self> {
+    fn try_write(
+        target: &'a Target<'a, F>,
+        data: &[u8],
+        like: Option<&F::File>,
+        modified: Option<SystemTime>,
+    ) -> io::Result<Self> {
         let fs = target.fs;
         let (name, mut file) = create(target)?;
         let not_yet_known = Stamp { device: 0, inode: 0, size: 0, modified: 0 };
@@ -36,6 +44,9 @@ impl<'a, F: Fs> Temporary<'a, F> {
         write_all(fs, &mut file, data)?;
         if let Some(like) = like {
             fs.copy_attributes(like, &file);
+        }
+        if let Some(time) = modified {
+            fs.set_modified(&file, time);
         }
         new.stamp = sync_and_check_size(fs, &file, data.len() as u64)?;
         Ok(new)

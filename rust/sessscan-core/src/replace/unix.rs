@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The operating system's own file system.
 pub(crate) struct Native;
@@ -76,6 +77,10 @@ impl Fs for Native {
         copy_xattrs(from, to);
         // The mode comes last: a change of owner, or an access list among the attributes, changes it.
         let _ = rustix::fs::fchmod(to, mode);
+    }
+
+    fn set_modified(&self, file: &File, time: SystemTime) {
+        let _ = file.set_modified(time);
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

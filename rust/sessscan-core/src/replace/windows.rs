@@ -15,7 +15,7 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use windows_sys::Wdk::Storage::FileSystem::{FILE_RENAME_POSIX_SEMANTICS, FILE_RENAME_REPLACE_IF_EXISTS};
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION,
@@ -91,6 +91,10 @@ impl Fs for Native {
 
     fn copy_attributes(&self, _: &File, _: &File) {
         // The file inherits the folder's access list; the app sets no other attributes.
+    }
+
+    fn set_modified(&self, file: &File, time: SystemTime) {
+        let _ = file.set_modified(time);
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
