@@ -338,6 +338,10 @@ class SessionListing:
     """The paths that could not be read, each with the reason."""
     in_future: int = 0
     """How many sessions match but for `until`, which leaves them out, and have a time that cannot be."""
+    missed: Missed = Missed()
+    """How many sessions of these stores are missed, whatever the filters."""
+    rows: int = 0
+    """How many rows these stores have."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `sessscan list --format json` prints."""

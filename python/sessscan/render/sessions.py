@@ -13,12 +13,15 @@ from ..model import Session, SessionListing
 from .screen import console, on_terminal, remark, width
 from .text import clean, command, counted, folded, size
 from .transcripts import print_table
+from .verdict import verdict
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 
 
 def print_listing(found: SessionListing, again: Sequence[str] = ()) -> None:
     """Print the sessions as a table. `again`: the options that lead another command to the same stores."""
+    if found.rows or found.missed.total:
+        remark(f"sessscan: {verdict(found.missed, stores=len(found.stores), rows=found.rows)}")
     _table(found)
     _remarks(found, again)
 
@@ -98,14 +101,7 @@ def _remarks(found: SessionListing, given: Sequence[str]) -> None:
         has, comes = ("has", "comes") if future == 1 else ("have", "come")
         clock = "a time later than the clock of this machine"
         remark(f"sessscan: {future:,} of these sessions {has} {clock}, and {comes} last")
-    lost = sum(session.health == "lost" for session in found.sessions)
-    if lost:
-        remark(f"sessscan: the desktop app should list {lost:,} of these sessions and does not")
-    held = found.held if found.matched == found.total else 0  # with a filter they may be of other sessions
-    if held:
-        belong = "row belongs" if held == 1 else "rows belong"
-        remark(f"sessscan: it is not certain which sessions {held:,} lost {belong} to")
-    if lost or held:
+    if found.missed.total:
         remark(f"sessscan: for more run {command(['sessscan', 'reconcile', *given])}")
 
 

@@ -16,6 +16,7 @@ from typing import get_args
 
 from .. import _core
 from ..errors import UsageError
+from ..missed import count_missed
 from ..model import (
     DesktopState,
     Progress,
@@ -28,7 +29,7 @@ from ..model import (
 from ..reconciliation.building.row import actions
 from ..reconciliation.desktop_status import DesktopStatus, desktop_statuses
 from ..reconciliation.details import Details
-from ..reconciliation.diagnose import describe, is_damaged
+from ..reconciliation.diagnose import describe, diagnose, is_damaged
 from ..reconciliation.inventory import Inventory, is_hollow, take_inventory
 from ..reconciliation.matching import match
 from ..reconciliation.orphans import find_orphans
@@ -89,7 +90,9 @@ def find_sessions(
         raise UsageError(f"there is no kind of sessions named {kind!r}: choose of {', '.join(SESSION_KINDS)}")
     inventory = take_inventory(stores, projects, progress, int(time.time() * 1000), index)
     state = match(inventory, Details(inventory))
-    known = desktop_statuses(state, find_orphans(state)) if inventory.contents else None
+    orphans = find_orphans(state)
+    known = desktop_statuses(state, orphans) if inventory.contents else None
+    planned = actions(state)
     sessions = []
     total = in_future = 0
     wanted = _Filter(_spellings(folder), text.casefold().split(), since, hidden)
@@ -111,9 +114,11 @@ def find_sessions(
         len(sessions),
         total,
         tuple(contents.store.path for contents in inventory.contents),
-        sum(action.kind == "hold" for action in actions(state)),
+        sum(action.kind == "hold" for action in planned),
         tuple(_errors(inventory)),
         in_future,
+        count_missed(diagnose(state, orphans), planned),
+        sum(len(contents.rows) for contents in inventory.contents),
     )
 
 
