@@ -48,6 +48,7 @@ AS_THE_PYTHON_SDK = set(TRAPS) - {
     "a tag that begins otherwise",
     "nothing but an image",
     "a shell's input",
+    "an editor's context",
 }
 """The traps on which it says what the Python SDK says. On the first five it says what sessscan says."""
 
@@ -62,6 +63,7 @@ OWN: dict[str, Trap] = {
         lambda s: lines(user(s, "<b>bold</b> text"), user(s, "hello", 1)),
         {"summary": ("hello", "<b>bold</b> text"), "first_prompt": ("hello", "<b>bold</b> text")},
     ),
+    "an editor's context": Trap("tag", TRAPS["an editor's context"].make, only="ours"),
     "pasted": Trap(
         "pasted",
         lambda s: lines(user(s, 'see <pasted_content id="ab12">\n1\n</pasted_content id="ab12">\n')),

@@ -271,7 +271,7 @@ class Session:
     title_source: str | None
     """Where the title comes from: `custom`, `ai`, `summary` or `prompt` of the transcript, or its `row`."""
     first_prompt: str | None
-    """What the user typed first; where that was a slash command, its name."""
+    """What the user typed first; where that was a slash command, its name and arguments."""
     last_prompt: str | None
     tag: str | None
     cwd: str | None

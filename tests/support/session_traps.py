@@ -22,6 +22,8 @@ REASONS = {
     "command": "for a session that began with a slash command it shows the next prompt that is no command",
     "prompt": "it has other rules for what a person typed: `<bash-input>` counts as a prompt, "
     "`<tick>` does not",
+    "arguments": "of a slash command it shows no arguments",
+    "editor": "it takes what an editor puts before a prompt for a part of it",
     "spelled": "it takes a line for a tag, a prompt or a sidechain only if the CLI would spell it just so",
     "emptied": "an empty title makes it forget the title before",
     "sidechain": "it decides by the first line alone whether a transcript is a subagent's",
@@ -92,6 +94,15 @@ PLAIN: dict[str, Callable[[str], bytes]] = {
     "long prompt with blanks": lambda s: lines(user(s, "word  \n" * 90)),
     "blanks in blocks": lambda s: lines(
         user(s, [{"type": "text", "text": " "}, {"type": "text", "text": "one  two"}])
+    ),
+    "an editor's context in a block": lambda s: lines(
+        user(
+            s,
+            [
+                {"type": "text", "text": "<ide_selection>x</ide_selection>"},
+                {"type": "text", "text": "fix  it"},
+            ],
+        )
     ),
     "prompt in blocks": lambda s: lines(user(s, [{"type": "text", "text": "hello"}])),
     "custom title": lambda s: lines(
@@ -236,6 +247,25 @@ TRAPS: dict[str, Trap] = {
             user(s, "hello", 1),
         ),
         {"summary": ("hello", "/init"), "first_prompt": ("hello", "/init")},
+    ),
+    "a command with arguments": Trap(
+        "arguments",
+        lambda s: lines(
+            user(
+                s,
+                "<command-message>a</command-message> <command-name>/review</command-name> "
+                "<command-args>PR 7</command-args>",
+            )
+        ),
+        {"summary": ("/review", "/review PR 7"), "first_prompt": ("/review", "/review PR 7")},
+    ),
+    "an editor's context": Trap(
+        "editor",
+        lambda s: lines(user(s, "<ide_opened_file>a.py</ide_opened_file>\nfix  it")),
+        dict.fromkeys(
+            ("summary", "first_prompt"),
+            ("<ide_opened_file>a.py</ide_opened_file> fix  it", "fix  it"),
+        ),
     ),
     "a command's name in a prompt": Trap(
         "command",

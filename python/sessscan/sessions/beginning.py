@@ -56,7 +56,7 @@ def typed_prompt(transcript: _core.Transcript, data: bytes) -> str | None:
     """Return the first prompt with its white space as it was typed, line breaks as blanks, cut to 200
     characters and `…`; None if it is not among the first lines."""
     wanted = transcript.first_prompt
-    if wanted is None or " " not in wanted or wanted.startswith("<command-message>"):
+    if wanted is None or " " not in wanted:
         return None
     for content in _contents(data):
         texts = [_without_context(text) for text in _texts(content)]

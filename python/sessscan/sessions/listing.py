@@ -184,7 +184,7 @@ def _health(transcript: _core.Transcript, desktop: DesktopState | None, hollow: 
         return "lost"
     if hollow:
         return "hollow"
-    if is_damaged(transcript) or (transcript.defects and not transcript.records):
+    if is_damaged(transcript):
         return "damaged"
     return "ok" if is_conversation(transcript) or transcript.is_sidechain else "empty"
 

@@ -9,7 +9,6 @@ programs' sessions) is done as well.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import unicodedata
@@ -28,11 +27,6 @@ from ..stores.transcripts import path_of
 from .beginning import begins_in_sidechain, first_attachment, is_programmatic, read_beginning, typed_prompt
 from .beside import archived, given_title
 from .continued import goes_on_elsewhere
-
-# The beginning of a prompt that a slash command made: the command's message to the model follows.
-_COMMAND = re.compile(
-    "<command-message>[^<]*</command-message> *<command-name>([^<]*[^< ][^<]*)</command-name>"
-)
 
 _GIT_TIMEOUT = 5  # seconds, as in the SDK
 
@@ -58,8 +52,8 @@ class SessionInfo:
     custom_title: str | None = None
     """The user's title, or else the model's, wherever in the file it is."""
     first_prompt: str | None = None
-    """What the user typed first, with white space folded, cut to 200 characters and `…`; where that was a
-    slash command, its name."""
+    """What the user typed first, with its white space, but line breaks as blanks, cut to 200 characters and
+    `…`; where that was a slash command, its name and arguments."""
     git_branch: str | None = None
     """The last branch that the transcript names."""
     cwd: str | None = None
@@ -221,13 +215,10 @@ def _session_info(
 
 
 def shown_first_prompt(transcript: _core.Transcript) -> str | None:
-    """Return the first prompt, with `…` if it is cut; for a slash command its name alone."""
+    """Return the first prompt, with `…` if it is cut; in a session without prompts the name of a command."""
     first = transcript.first_prompt
     if first is None:
         return transcript.first_command
-    command = _COMMAND.match(first)
-    if command is not None:
-        return command[1].strip()
     return first.rstrip() + "…" if transcript.first_prompt_is_cut else first
 
 
