@@ -202,3 +202,13 @@ def test_the_state_folder_is_the_platforms_by_default(monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert state.home().name == "sessscan"
     assert state.home().is_absolute()
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/ada/.bashrc", "/store/local_a.json/../x", "/store/local_a.txt", "/s/deleted_1"]
+)
+def test_a_journal_names_only_files_that_a_run_writes(made: Journal, path: str) -> None:
+    content = made.path.read_text().replace("/store/local_b.json", path)
+    made.path.write_text(content)
+    with pytest.raises(JournalError, match="line 4: a file that no run writes"):
+        journal.read(made.path)

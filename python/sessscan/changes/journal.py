@@ -26,6 +26,7 @@ from .._core import append_durable, sweep
 from .._core import replace as core_replace
 from ..errors import JournalError, RefusedError, SessscanError
 from ..state import check, home, make_home
+from ..stores.project_files import INDEX_NAME
 from ..stores.rows import read_file
 
 SCHEMA: Final = "sessscan.journal/1"
@@ -35,6 +36,8 @@ BACKUP_SUFFIX = ".corrupted-bak"
 
 _LONGEST = 1 << 31
 """Bytes that are read of a journal: about 2 million changes."""
+
+_ROW_NAME = re.compile(r"local_.*\.json", re.DOTALL)
 
 RunState = Literal["complete", "interrupted", "taken-back"]
 
@@ -386,6 +389,9 @@ def _checked_entry(intent: _Intent, expected: int) -> Entry:
         raise ValueError("an entry without an absolute path")
     if b"\0" in os.fsencode(path):
         raise ValueError("a path that no file can have")
+    name = Path(path).name
+    if os.path.normpath(path) != path or not (_ROW_NAME.fullmatch(name) or name == INDEX_NAME):
+        raise ValueError("a file that no run writes")
     if (intent.before is None) != (backup is None):
         raise ValueError("an entry with a backup and no old content, or the other way round")
     if backup is not None and not re.fullmatch(re.escape(path + BACKUP_SUFFIX) + r"(\.\d+)?", backup):

@@ -23,7 +23,7 @@ from .matching import match
 from .matching.by_user import Matches
 from .orphans import find_orphans
 
-__all__ = ["reconcile"]
+__all__ = ["plan_of", "reconcile"]
 
 
 def reconcile(
@@ -39,23 +39,28 @@ def reconcile(
     progress: Progress | None = None,
     now: int | None = None,
 ) -> Plan:
-    """Finds what is wrong with the stores and what can be done about it. Writes nothing into
-    them.
+    """Find what is wrong with the stores and what can be done about it. Writes nothing into them.
 
-    `stores`: userData folders, registries or account/organisation folders, and `projects`: the transcripts'
-    roots; by default where this platform keeps them. `matches`: the user's word on held rows, ROW=TRANSCRIPT
-    or a mapping. `adopt`: also make rows for orphans, all of them under `account` if that names an account,
-    an organisation, `account/organisation` or a store's folder; `rebuild_index`: also bring stale indexes up
-    to date. `index`: read only what is new of the transcripts, and keep what they say in sessscan's own
-    state.
-    `snapshot`: also keep the healthy rows in sessscan's own state folder; those that are kept already are
-    drawn on in any case, and what cannot be read or kept of them is in the plan's `remarks`.
-    `progress` is called with the bytes of transcripts that are scanned and that are to be. `now`: epoch ms,
-    if another time than the clock's is meant.
+    Args:
+        stores: userData folders, registries or account/organisation folders; None: where this platform keeps
+            them.
+        projects: the roots of the transcripts; None: where the CLI keeps them.
+        matches: the user's word on held rows, as ROW=TRANSCRIPT texts or a mapping.
+        adopt: also make rows for orphans.
+        account: with `adopt`, the account, organisation, `account/organisation` or store's folder that all of
+            these rows are for; None: the account that each is from, where that can be told.
+        rebuild_index: also bring old indexes up to date.
+        index: read only what is new of the transcripts, and keep what they say in sessscan's own state.
+        snapshot: also keep the healthy rows in sessscan's own state. Those that are kept already are drawn on
+            in any case, and what cannot be read or kept of them is in the plan's `remarks`.
+        progress: called with the bytes of transcripts scanned so far, and of all of them.
+        now: epoch ms; None: the clock's time.
 
-    Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` for a folder that was named,
-    `MatchError` for a match that cannot be, and `UsageError` for an account that is none, or for one without
-    `adopt`.
+    Raises:
+        OSError: a folder that was named cannot be listed.
+        MatchError: one of `matches` cannot be.
+        UsageError: there is no such account, or it was given without `adopt`.
+        InsecureStateError: others may have written sessscan's own state.
     """
     if account is not None and not adopt:
         raise UsageError("an account says where rows are made, so it needs --adopt")
@@ -64,13 +69,19 @@ def reconcile(
         inventory = take_inventory(stores, projects, progress, moment, index, snapshots)
         if snapshot:
             snapshots.capture(inventory.contents)
-        plan = _plan(inventory, matches, adopt, account, rebuild_index)
+        plan = plan_of(inventory, matches, adopt=adopt, account=account, rebuild_index=rebuild_index)
     return replace(plan, remarks=(*snapshots.remarks, *plan.remarks))
 
 
-def _plan(
-    inventory: Inventory, matches: Matches | None, adopt: bool, account: str | None, rebuild_index: bool
+def plan_of(
+    inventory: Inventory,
+    matches: Matches | None = None,
+    *,
+    adopt: bool = False,
+    account: str | None = None,
+    rebuild_index: bool = False,
 ) -> Plan:
+    """Return the plan for an inventory. The arguments and errors are those of `reconcile`."""
     state = match(inventory, Details(inventory), matches)
     planned = actions(state)
     orphans = find_orphans(state)

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from .. import _core
 from ..model import Progress
-from ..reconciliation import reconcile
+from ..reconciliation import plan_of
+from ..reconciliation.inventory import take_inventory
 from ..render import newfile
 from ..scan_cache import USE_INDEX
-from ..scan_cache import scan as scan_cache
-from ..stores.locate import StrPath, locate
-from ..stores.project_files import list_transcripts
+from ..snapshots.source import SnapshotSource
+from ..stores.locate import StrPath
 
 
 def make(
@@ -45,10 +45,10 @@ def make(
 
     now = int(time.time() * 1000) if now is None else now
     stores, projects = _as_list(stores), _as_list(projects)
-    plan = reconcile(stores, projects, index=index, progress=progress, now=now)
-    listing = list_transcripts(locate(stores, projects).projects)
-    scan_many = scan_cache.scan_many if index else _core.scan_many
-    facts = gather(plan, scan_many(listing.transcripts), now)
+    with closing(SnapshotSource(read=True)) as snapshots:
+        inventory = take_inventory(stores, projects, progress, now, index, snapshots)
+        plan = plan_of(inventory)
+    facts = gather(plan, inventory.transcripts, now)
     return page.render(facts, given), facts.unread
 
 
