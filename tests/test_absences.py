@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sessscan.changes.plan import Plan
 from sessscan.errors import PlanChangedError
 from sessscan.reconciliation import reconcile
+from sessscan.reconciliation.saved_plan import load_plan
 from support.small_worlds import BEGAN, a_talk, lose
 from support.store_factory import DAY, NOW, World, compact, key
 from support.transcript_factory import DESKTOP, Talk, new_id, resumed, stamp, talk
@@ -74,7 +74,7 @@ def test_what_comes_after_the_plan_was_made_refuses_it(
     assert [action.kind for action in plan.actions] == ["restore"]
     plan.save(tmp_path / "plan.json")
     comes(world, made)
-    loaded = Plan.load(tmp_path / "plan.json")
+    loaded = load_plan(tmp_path / "plan.json", now=NOW)
     if loss is by_copy and comes in (rivalled, rivalled_by_what_cannot_be_read):
         return  # the copy's transcript explains the last write, whatever else was active
     with pytest.raises(PlanChangedError) as refused:
@@ -93,7 +93,7 @@ def test_what_has_nothing_to_do_with_a_match_does_not_refuse_it(world: World, tm
     later = a_talk(world, made.ended + DAY)
     world.healthy_row(later)
     a_talk(world, made.ended + 2 * DAY, entrypoint="cli")
-    [action] = Plan.load(tmp_path / "plan.json").apply(exact=True, force=True).actions
+    [action] = load_plan(tmp_path / "plan.json", now=NOW).apply(exact=True, force=True).actions
     assert action.status == "applied"
     assert json.loads(path.read_bytes())["cliSessionId"] == made.session_id
 

@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sessscan.changes import plan_file
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
-from sessscan.errors import PlanFileError, RefusedError
+from sessscan.errors import PlanChangedError, PlanFileError, RefusedError
+from sessscan.reconciliation.saved_plan import load_plan
 from sessscan.render.reconciliation import print_outcome
 from support.plans import Document, action_of, document_of, plan_with_every_kind, write
 from support.rounds import examples
-from support.store_factory import World
+from support.store_factory import NOW, World
 from support.transcript_factory import new_id
 from test_truth import picture
 
@@ -36,7 +38,7 @@ def plan(world: World) -> Plan:
 
 def assert_refused(document: Document, folder: Path, says: str) -> None:
     with pytest.raises(PlanFileError, match=says) as refusal:
-        Plan.load(write(document, folder / "plan.json"))
+        plan_file.load(Plan, write(document, folder / "plan.json"))
     assert str(refusal.value).startswith(str(folder / "plan.json")) and "\n" not in str(refusal.value)
 
 
@@ -194,7 +196,7 @@ def test_a_plan_that_asks_for_too_much_is_refused(plan: Plan, tmp_path: Path, na
 def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "plan.json").write_bytes(content)
     with pytest.raises(PlanFileError, match="is no plan"):
-        Plan.load(tmp_path / "plan.json")
+        plan_file.load(Plan, tmp_path / "plan.json")
 
 
 def test_a_plan_cut_or_changed_at_any_byte_is_refused_or_the_same(plan: Plan, tmp_path: Path) -> None:
@@ -208,12 +210,62 @@ def test_a_plan_cut_or_changed_at_any_byte_is_refused_or_the_same(plan: Plan, tm
         content = whole[:place] if cut else whole[:place] + bytes([byte]) + whole[place + 1 :]
         file.write_bytes(content)
         try:
-            loaded = Plan.load(file)
+            loaded = plan_file.load(Plan, file)
         except PlanFileError:
             return
         assert loaded == plan, "white space may change, and the way that a text is written"
 
     damaged()
+
+
+def test_what_a_plan_would_write_is_derived_again(world: World, plan: Plan, tmp_path: Path) -> None:
+    plan.save(tmp_path / "plan.json")
+    loaded = load_plan(tmp_path / "plan.json", now=NOW)
+    assert loaded.actions == plan.actions
+    assert loaded.changes() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"permissionMode": "bypassPermissions"},
+        {"sessionPermissionUpdates": [{"type": "addRules", "rules": ["Bash(*)"], "behavior": "allow"}]},
+        {"remoteMcpServersConfig": [{"name": "x", "url": "https://example.org"}]},
+        {"cwd": "/tmp/evil", "originCwd": "/tmp/evil"},
+        {"title": "Another title"},
+    ],
+)
+def test_a_row_that_its_sources_do_not_give_is_refused(
+    world: World, plan: Plan, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    document = document_of(plan, tmp_path)
+    _other_row(document, **change)
+    forged = load_plan(write(document, tmp_path / "plan.json"), now=NOW)
+    refused = [action for action in forged.actions if action.status == "refused"]
+    assert len(refused) == 1
+    assert all(key in (refused[0].error or "") for key in change)
+    before = picture(world.user_data)
+    with pytest.raises(PlanChangedError, match=next(iter(change))):
+        forged.apply(exact=True, force=True)
+    assert picture(world.user_data) == before
+    report = forged.apply(force=True)
+    assert {a.status for a in report.actions if a.path != refused[0].path} <= {"applied", "held"}
+    assert refused[0].path not in {a.path for a in report.actions if a.status == "applied"}
+
+
+def test_a_row_of_a_session_that_nobody_lost_is_refused(world: World, plan: Plan, tmp_path: Path) -> None:
+    document = document_of(plan, tmp_path)
+    action = copy.deepcopy(action_of(document, "adopt"))
+    name = new_id(world.dice)
+    row = {**action["row"], "sessionId": f"local_{name}"}
+    path = str(Path(action["path"]).with_name(f"local_{name}.json"))
+    action.update(path=path, session_id=f"local_{name}", row=row, content=_content(row))
+    action["rests_on"][0]["path"] = path
+    document["actions"].append(action)
+    document["summary"]["actions"]["adopt"] += 1
+    forged = load_plan(write(document, tmp_path / "plan.json"), now=NOW)
+    assert [one.path for one in forged.actions if one.status == "refused"] == [path]
+    assert "nothing is to be done about it" in (forged.actions[-1].error or "")
 
 
 SCALARS = st.one_of(
@@ -271,7 +323,7 @@ def test_a_forged_plan_does_no_harm(
     before = picture(folder)
     file = write(document, folder.parent / "forged.json")
     try:
-        forged = Plan.load(file)
+        forged = plan_file.load(Plan, file)
     except PlanFileError:
         return
     json.dumps(forged.to_dict())

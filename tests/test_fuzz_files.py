@@ -199,7 +199,7 @@ def read_plan(content: bytes) -> None:
         path = new.place.outside / "plan"
         path.write_bytes(content)
         with suppress(PlanFileError):
-            Plan.load(path)
+            plan_file.load(Plan, path)
 
 
 def a_journal() -> list[Any]:

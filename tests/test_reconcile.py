@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import sessscan
-from sessscan.changes.plan import Plan
 from sessscan.errors import ConflictError, PlanFileError
 from sessscan.reconciliation import reconcile
 from sessscan.reconciliation.backtest import backtest
+from sessscan.reconciliation.saved_plan import load_plan
 from support.small_worlds import BEGAN, a_talk, lose
 from support.store_factory import DAY, NOW, World, key
 from support.transcript_factory import talk
@@ -171,12 +171,12 @@ def test_a_plan_is_saved_and_carried_out_as_it_was(world: World, tmp_path: Path)
     plan.save(tmp_path / "plan.json")
     with pytest.raises(ConflictError):
         plan.save(tmp_path / "plan.json")
-    loaded = Plan.load(tmp_path / "plan.json")
+    loaded = load_plan(tmp_path / "plan.json", now=NOW)
     assert loaded == plan
     report = loaded.apply(force=True)
     assert sorted(action.status for action in report.actions) == ["applied", "held"]
     assert json.loads(path.read_bytes())["cliSessionId"] == made.session_id
-    again = Plan.load(tmp_path / "plan.json").apply(force=True)
+    again = load_plan(tmp_path / "plan.json", now=NOW).apply(force=True)
     assert sorted(action.status for action in again.actions) == ["held", "refused"]
     assert again.exit_status == 3
 
@@ -187,7 +187,7 @@ def test_a_plan_is_saved_and_carried_out_as_it_was(world: World, tmp_path: Path)
 def test_what_is_no_plan(tmp_path: Path, content: str) -> None:
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(PlanFileError, match="no plan"):
-        Plan.load(tmp_path / "plan.json")
+        load_plan(tmp_path / "plan.json", now=NOW)
 
 
 def test_healthy_rows_rebuilt_as_if_lost(world: World) -> None:

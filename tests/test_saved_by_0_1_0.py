@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sessscan
-from sessscan.changes import journal
+from sessscan.changes import journal, plan_file
 from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.reconciliation import reconcile
@@ -75,7 +75,7 @@ def before_the_run(state: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_the_plan_shows_the_same_findings_and_actions() -> None:
-    plan = Plan.load(SAVED / "plan.json")
+    plan = plan_file.load(Plan, SAVED / "plan.json")
     shown = json.loads((SAVED / "reconcile.json").read_bytes())
     assert json.loads(json.dumps(plan.to_dict())) == shown
     assert plan.exit_status == 1
@@ -83,7 +83,7 @@ def test_the_plan_shows_the_same_findings_and_actions() -> None:
 
 
 def test_the_plan_would_write_the_same_bytes_and_rests_on_the_same_files() -> None:
-    plan = Plan.load(SAVED / "plan.json")
+    plan = plan_file.load(Plan, SAVED / "plan.json")
     for action, saved in zip(plan.actions, saved_plan()["actions"], strict=True):
         assert action.content == base64.b64decode(saved["content"])
         assert [
@@ -93,7 +93,7 @@ def test_the_plan_would_write_the_same_bytes_and_rests_on_the_same_files() -> No
 
 
 def test_the_plan_saved_again_is_the_same_but_for_the_version(tmp_path: Path) -> None:
-    Plan.load(SAVED / "plan.json").save(tmp_path / "plan.json")
+    plan_file.load(Plan, SAVED / "plan.json").save(tmp_path / "plan.json")
     again = json.loads((tmp_path / "plan.json").read_bytes())
     as_saved = saved_plan()
     assert again.keys() == as_saved.keys()
@@ -102,7 +102,7 @@ def test_the_plan_saved_again_is_the_same_but_for_the_version(tmp_path: Path) ->
 
 def test_the_plan_names_what_has_changed() -> None:
     [store] = saved_plan()["stores"]
-    assert Plan.load(SAVED / "plan.json").changes() == [f"{store['path']} is gone"]
+    assert plan_file.load(Plan, SAVED / "plan.json").changes() == [f"{store['path']} is gone"]
 
 
 def test_the_journal_lists_the_run(state: Path) -> None:

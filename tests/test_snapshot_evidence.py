@@ -18,6 +18,7 @@ from sessscan.changes.undo import choose, undo
 from sessscan.model import Action
 from sessscan.reconciliation import reconcile
 from sessscan.reconciliation.matching.limits import FORMER_ID
+from sessscan.reconciliation.saved_plan import load_plan
 from sessscan.snapshots.capture import capture_rows
 from sessscan.snapshots.database import FILE
 from sessscan.snapshots.store import Snapshots
@@ -156,7 +157,7 @@ def test_a_whole_store_that_is_gone(world: World, tmp_path: Path, lost: str) -> 
     plan = plan_of(world)
     assert plan.summary["findings"] == {"missing": 3} and plan.exit_status == 1
     plan.save(tmp_path / "plan.json")
-    report = Plan.load(tmp_path / "plan.json").apply(exact=True, force=True)
+    report = load_plan(tmp_path / "plan.json", now=NOW).apply(exact=True, force=True)
     assert report.exit_status == 0
     assert {path: path.read_bytes() for path in whole} == whole
     assert os.name != "posix" or world.stores[0].stat().st_mode & 0o777 == 0o700

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from .reconciliation import reconcile
     from .reconciliation.backtest import backtest
     from .reconciliation.restore import RestorePlan, restore
+    from .reconciliation.saved_plan import load_plan
     from .rules import RULES, Rule, find_rule
     from .sessions.listing import find_sessions
     from .sessions.sdk import SessionInfo, get_session_info, list_sessions
@@ -183,6 +184,7 @@ __all__ = [
     "kept_rows",
     "kept_versions",
     "list_sessions",
+    "load_plan",
     "mark_removed",
     "read_transcripts",
     "reconcile",
@@ -249,6 +251,7 @@ _LAZY = {
         "WatchEventKind",
     ),
     "reconciliation": ("reconcile",),
+    "reconciliation.saved_plan": ("load_plan",),
     "reconciliation.backtest": ("backtest",),
     "reconciliation.restore": (
         "RestorePlan",

@@ -56,6 +56,8 @@ def apply(
     Returns all actions, with what became of each, and the id of the run; None if nothing was changed.
     """
     due = [index for index, action in enumerate(actions) if action.status == "planned"]
+    if exact and any(action.status == "refused" for action in actions):
+        raise PlanChangedError(f"the plan no longer fits: {'; '.join(changes(actions))}")
     if not due:
         sweep_folders(stores)
         return tuple(actions), None

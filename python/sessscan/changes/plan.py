@@ -33,11 +33,6 @@ class Plan(Outcome):
         """
         plan_file.save(self, path)
 
-    @staticmethod
-    def load(path: StrPath) -> Plan:
-        """Load the plan from a file that `save` wrote. Raises OSError, and `PlanFileError` if it is none."""
-        return plan_file.load(Plan, path)
-
     def changes(self) -> list[str]:
         """Return a line for each file the plan rests on that has changed since the plan was made."""
         return preconditions.changes(self.actions)

@@ -13,10 +13,12 @@ from .fingerprint import Checker
 
 def changes(actions: Iterable[Action]) -> list[str]:
     """Return a line for each file that planned actions rest on and that has changed, or that has come since
-    and speaks against them. Each line names it."""
+    and speaks against them, and for each action that was refused when it was loaded. Each line names it."""
     checker, absences = Checker(), AbsenceChecker()
     found: dict[str, str] = {}
     for action in actions:
+        if action.status == "refused":
+            found.setdefault(action.path, f"{action.path} is {action.error}")
         if action.status == "planned":
             folder = os.path.dirname(action.path)  # noqa: PTH120 - many paths, already text
             if action.source != "snapshot" and not Path(folder).is_dir():

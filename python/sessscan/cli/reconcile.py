@@ -173,11 +173,12 @@ def _apply(plan: Plan, *, exact: bool = False, force: bool) -> Report:
 
 def _follow(file: Path, apply: bool, force: bool) -> tuple[Plan | Report, int]:
     """Load a plan, and apply it if asked to. Return the plan or the report, and the exit status."""
-    from ..changes.plan import Plan
-    from ..render.screen import remark
+    from ..reconciliation.saved_plan import load_plan
+    from ..render.screen import progress, remark
 
     try:
-        plan = Plan.load(file)
+        with progress("reading", of_bytes=True) as advance:
+            plan = load_plan(file, progress=advance)
     except OSError as error:
         fail(f"--plan {file}: {error.strerror or error}", 2)
     changes = plan.changes()

@@ -30,8 +30,10 @@ def refreshed(
         values = _since(match.transcript, details, lost.session_id, fields)
     values |= _remains(lost, match, fields)
     stated = fields.get("cliSessionId")
-    if match.cli_session_id is not None and stated != match.spelled_id:
-        values["cliSessionId"] = (match.spelled_id, "the transcript's name")
+    if match.cli_session_id is not None and not (
+        isinstance(stated, str) and stated.lower() == match.cli_session_id
+    ):
+        values["cliSessionId"] = (match.cli_session_id, "the transcript's name")
     values = {key: value for key, value in values.items() if not _same(fields.get(key), value[0])}
     try:
         content = replace_members(data, {key: _json(value) for key, (value, _) in values.items()})
