@@ -111,7 +111,8 @@ def test_options_with_nothing_to_do_say_so(world: World) -> None:
         (Missed(), "No session is lost: the app can read every row it needs."),
         (
             Missed(dangling=2),
-            "No lost row was found, but the transcripts of 2 listed sessions were not found.",
+            "No lost row was found, but 2 listed sessions cannot be opened: their transcripts were not found "
+            "or are empty.",
         ),
         (Missed(unread=1), "No lost row was found, but 1 file or folder could not be read."),
         (
@@ -126,8 +127,8 @@ def test_options_with_nothing_to_do_say_so(world: World) -> None:
         (Missed(back=2, undecided=1), "2 sessions are back, 1 held without candidates."),
         (
             Missed(restorable=1, dangling=1),
-            "1 session is missing from the app: 1 can be put back; the transcript of 1 more listed session "
-            "was not found.",
+            "1 session is missing from the app: 1 can be put back; 1 more listed session cannot be opened: its "
+            "transcript was not found or is empty.",
         ),
     ],
 )

@@ -218,7 +218,7 @@ class _Printer(Outline):
                 if finding.message != last:
                     self.page.prose(finding.message, indent=4, lead="- ")
                 last = finding.message
-                if finding.title is not None:
+                if finding.title and finding.title not in finding.message:
                     self.print_session(finding, 6)
                 self.page.whole(self.short_path(finding.path), indent=6, style=FAINT)
             if len(found) > EXAMPLES:

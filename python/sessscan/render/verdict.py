@@ -69,6 +69,7 @@ def _of_doubts(missed: Missed, stores: int, rows: int) -> str:
 
 
 def _not_found(count: int, more: str = "") -> str:
-    of = "transcript of" if count == 1 else "transcripts of"
-    were = "was" if count == 1 else "were"
-    return f"the {of} {count:,} {more}listed {'session' if count == 1 else 'sessions'} {were} not found"
+    their, was = ("its transcript", "was") if count == 1 else ("their transcripts", "were")
+    sessions = f"{count:,} {more}listed {'session' if count == 1 else 'sessions'}"
+    empty = "is" if count == 1 else "are"
+    return f"{sessions} cannot be opened: {their} {was} not found or {empty} empty"
