@@ -127,8 +127,8 @@ def test_options_with_nothing_to_do_say_so(world: World) -> None:
         (Missed(back=2, undecided=1), "2 sessions are back, 1 held without candidates."),
         (
             Missed(restorable=1, dangling=1),
-            "1 session is missing from the app: 1 can be put back; 1 more listed session cannot be opened: its "
-            "transcript was not found or is empty.",
+            "1 session is missing from the app: 1 can be put back; 1 more listed session cannot be opened: "
+            "its transcript was not found or is empty.",
         ),
     ],
 )
