@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_read_may_hold_the_transcript(world: World) -> N
         ("unreadable", "warning"),
     ]
     messages = {one.rule: one.message for one in found if one.session_id is not None}
-    assert f"may be in {folder}, which cannot be read" in messages["unreadable"]
+    assert f"in {folder}, which cannot be read" in messages["unreadable"]
     assert "1 folder could not be read" in messages["dangling"]
 
 

@@ -28,8 +28,9 @@ def cowork(world: World) -> Path:
 def own(world: World, store: Path, session_id: str, made: Talk) -> Path:
     """Put a transcript into the session's own folder, beside a sealed log that must not be opened."""
     folder = store / session_id
-    sealed = world.write(folder / "audit.jsonl", b"sealed", NOW)
-    sealed.chmod(0)
+    sealed = folder / "audit.jsonl"
+    if not sealed.exists():
+        world.write(sealed, b"sealed", NOW).chmod(0)
     path = folder / ".claude" / "projects" / "-sessions-amber-otter" / f"{made.session_id}.jsonl"
     return world.write(path, made.bytes(), made.ended)
 

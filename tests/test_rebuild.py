@@ -300,6 +300,7 @@ def test_what_it_rests_on(world: World) -> None:
     assert (source.path, source.sha256) == (str(tmp), hashlib.sha256(tmp.read_bytes()).hexdigest())
     assert transcript.path.endswith(f"{made.session_id}.jsonl") and transcript.sha256 is None
     assert [Path(one.path).name for one in tombstones] == [
+        f"{made.session_id}.desktop-released.json",
         f"deleted_{path.stem.removeprefix('local_')}",
         f"deleted_{made.session_id}",
     ]

@@ -205,3 +205,66 @@ def test_indexes_are_rebuilt_without_any_store(env: dict[str, str], sample: Path
     applied = run(env, "reconcile", *arguments, "--apply", "--format", "json")
     assert applied.returncode == 0
     assert [action["status"] for action in json.loads(applied.stdout)["actions"]] == ["applied"]
+
+
+# Values, and sessions that only the index names
+
+
+@pytest.mark.parametrize(
+    ("key_", "value"),
+    [
+        ("summary", "another title"),
+        ("firstPrompt", "another prompt"),
+        ("projectPath", "/home/ada/elsewhere"),
+        ("fullPath", "/home/other/x.jsonl"),
+        ("gitBranch", "other"),
+        ("created", "2020-01-01T00:00:00Z"),
+        ("isSidechain", True),
+    ],
+)
+def test_an_entry_that_contradicts_its_transcript_is_out_of_date(world: World, key_: str, value: Any) -> None:
+    made = a_talk(world, turns=2)
+    world.healthy_row(made, title=made.title)
+    path = index_of(world, made, "{}")
+    right = rebuilt(world, path)
+    entry = right["entries"][0] | {"summary": made.title}
+    ai = {"type": "ai-title", "aiTitle": made.title, "sessionId": made.session_id}
+    with path.with_name(f"{made.session_id}.jsonl").open("ab") as stream:
+        stream.write(json.dumps(ai).encode() + b"\n")
+    entry["fileMtime"] = path.with_name(f"{made.session_id}.jsonl").stat().st_mtime_ns // 1_000_000
+    path.write_text(json.dumps(right | {"entries": [entry]}))
+    assert not [one for one in plan_of(world).findings if one.rule == "stale-index"]
+    path.write_text(json.dumps(right | {"entries": [entry | {key_: value}]}))
+    (found,) = [one for one in plan_of(world).findings if one.rule == "stale-index"]
+    assert key_ in found.message
+    assert entries(rebuilt(world, path))[made.session_id].get(key_) != value
+
+
+@pytest.mark.parametrize("value", [None, 7, [], {}, "x" * 9_000_000, "\ud800", float("nan")])
+def test_an_entry_may_hold_anything(world: World, value: Any) -> None:
+    made = a_talk(world)
+    hostile = {name: value for name in KEYS} | {"sessionId": made.session_id}
+    index_of(world, made, {"entries": [hostile, {"sessionId": value}, value]})
+    assert plan_of(world).exit_status == 0
+
+
+def plan_of(world: World, **more: Any) -> Any:
+    return reconcile(world.user_data, world.projects, now=NOW, **more)
+
+
+def test_what_an_index_says_of_vanished_sessions_is_told(world: World) -> None:
+    made, named, gone = a_talk(world), talk(world.dice, "/x", BEGAN), talk(world.dice, "/home/ada/y", BEGAN)
+    for each in (made, named):
+        world.healthy_row(each, title=each.title)
+    said = {"summary": "Old talk", "projectPath": "/home/ada/y", "modified": "2026-03-01T10:00:00.000Z"}
+    listed = [{"sessionId": each.session_id} | said for each in (made, named, gone)]
+    path = index_of(world, made, {"version": 1, "entries": [*listed, {"sessionId": "no uuid"}]})
+    found = [one for one in plan_of(world).findings if one.rule == "forgotten"]
+    assert [(one.severity, one.path) for one in found] == [("note", str(path))]
+    assert all(
+        part in found[0].message for part in ("Old talk", "/home/ada/y", "2026-03-01", gone.session_id)
+    )
+    (action,) = actions(world)
+    assert "stays in the backup" in action.evidence[-1].detail
+    world.put(gone)
+    assert "forgotten" not in {one.rule for one in plan_of(world).findings}

@@ -31,5 +31,5 @@ def count_missed(findings: Iterable[Finding], actions: Iterable[Action]) -> Miss
         unlinked=rules["unlinked"],
         dangling=rules["dangling"],
         forgotten=rules["forgotten"],
-        unread=rules["unreadable"],
+        unread=sum(one.rule == "unreadable" and one.severity != "note" for one in findings),
     )

@@ -322,6 +322,29 @@ RULES: tuple[Rule, ...] = (
         "as UTF-8 while the app is closed.",
     ),
     Rule(
+        "forgotten",
+        ("note",),
+        "sessions that only an old index names",
+        meaning="A project folder's `sessions-index.json` names a session whose transcript was not found and "
+        "that no row names.",
+        cause="The transcript was deleted or moved after the index was written, by whatever it was.",
+        action="It shows what the index says of the session, and what else is left of it. A rebuilt index "
+        "does not list the session; the backup of the old one still does.",
+        advice="If you miss the session, look for its transcript in a backup, by the id in the finding.",
+    ),
+    Rule(
+        "retention",
+        ("note",),
+        "it is not known how long transcripts are kept",
+        meaning="The CLI deletes transcripts that were not written for a time that its settings say. A "
+        "settings file may not count, so it is not known how long that time is.",
+        cause="The file cannot be read, or says no number of days: a byte order mark at its beginning is "
+        "enough.",
+        action="It says which file it is, and makes no promise about when transcripts are deleted.",
+        advice="Save the file as JSON in UTF-8 without a byte order mark. To keep transcripts longer, set "
+        "`cleanupPeriodDays` in it to more days.",
+    ),
+    Rule(
         "title-drift",
         ("note",),
         "titles that differ from the transcript's",

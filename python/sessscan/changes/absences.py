@@ -10,6 +10,7 @@ from ..model import Absence, Store
 from ..stores.locate import format_of
 from ..stores.project_files import list_transcripts
 from ..stores.project_folder import may_be_from
+from ..stores.released import released_sessions
 from ..stores.rows import PRIOR, read_store
 from ..stores.transcripts import could_be_a_rows, directories, folder_of, path_of, transcript_id
 
@@ -20,6 +21,7 @@ class AbsenceChecker:
     def __init__(self) -> None:
         self._claims: dict[tuple[str, ...], dict[str, list[tuple[str, str]]]] = {}
         self._tombstones: dict[tuple[str, ...], frozenset[str]] = {}
+        self._marks: dict[tuple[str, ...], frozenset[str]] = {}
         self._changed: dict[tuple[tuple[str, ...], int], list[_core.Transcript]] = {}
         self._details: dict[str, _core.Details | None] = {}
 
@@ -33,13 +35,15 @@ class AbsenceChecker:
         for path, claimant in claims.get(absence.transcript, ()):
             if claimant != session_id:
                 return f"{path} names the transcript {absence.transcript} now"
-        if absence.transcript in tombstones:
+        if absence.transcript in tombstones or absence.transcript in self._released(absence.projects):
             return f"the transcript {absence.transcript} was deleted in the app"
         places = frozenset(absence.directories)
         own = None
         for other in self._changed_since(absence):
             name = transcript_id(other)
             if name == absence.transcript or name in claims or name in tombstones:
+                continue
+            if name in self._released(absence.projects):
                 continue
             if not could_be_a_rows(other):
                 continue
@@ -71,6 +75,12 @@ class AbsenceChecker:
             self._claims[stores] = claims
             self._tombstones[stores] = frozenset(deleted)
         return self._claims[stores], self._tombstones[stores]
+
+    def _released(self, projects: tuple[str, ...]) -> frozenset[str]:
+        """Return the transcripts that a mark beside them says were deleted."""
+        if projects not in self._marks:
+            self._marks[projects] = frozenset(released_sessions(list_transcripts(projects)))
+        return self._marks[projects]
 
     def _changed_since(self, absence: Absence) -> list[_core.Transcript]:
         """Return the transcripts that were made or written after the match was decided."""

@@ -28,6 +28,8 @@ class Outcome:
     """The run that `undo` takes back; None in a plan, and where nothing was written."""
     remarks: tuple[str, ...] = field(default=(), compare=False)
     """What could not be read from, or written to, sessscan's own snapshots, in words for the user."""
+    retention: tuple[str, ...] = field(default=(), compare=False)
+    """How long transcripts are kept, in sentences, where one was not found."""
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from ..model import Progress
 from ..scan_cache import USE_INDEX
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
+from ..stores.retention import retention
 from . import sessions_index as old_index
 from .building.adopt import adoptions
 from .building.row import actions
@@ -103,4 +104,13 @@ def plan_of(
         findings=tuple(findings),
         actions=tuple(planned),
         remarks=tuple(remarks),
+        retention=tuple(_retention(inventory)) if any(one.rule == "dangling" for one in findings) else (),
     )
+
+
+def _retention(inventory: Inventory) -> Iterator[str]:
+    """Yield how long transcripts are kept, a sentence for each root of which that is known."""
+    for root in inventory.projects:
+        kept = retention(root, inventory.transcripts)
+        if kept.is_known:
+            yield f"Transcripts in {root} are kept for {kept.source}."

@@ -48,6 +48,7 @@ class Details:
             members.sort(key=lambda member: member[:2])
         if wanted is None:
             wanted = [t for t in inventory.transcripts if inventory.unclaimed(transcript_id(t))]
+            wanted += [t for name in inventory.released for t in inventory.by_id.get(name, ())]
             wanted += _owned_by_lost_rows(inventory)
         paths: dict[str, None] = {}
         for transcript in wanted:

@@ -10,10 +10,12 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .. import _core
 from ..model import Finding, Row, Severity
 from ..rules import finding
+from ..stores.retention import retention
 from ..stores.row_states import LOST_STATES, MISSING
 from ..stores.rows import Contents, bare_id, original_of
 from ..stores.transcripts import path_of
@@ -24,7 +26,7 @@ from .links import LINK_CHECKS, Surroundings, readable_links
 from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
 from .matching.state import State
 from .naming import called, of_row, of_transcript
-from .places import Places
+from .what_is_left import Leftovers
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -37,7 +39,8 @@ class Facts:
     lost: Mapping[str, tuple[LostRow, Verdict | None]]
     """The lost rows and the verdicts on them, by path. Rows of deleted sessions may be left out."""
     orphans: Sequence[_core.Transcript]
-    places: Places
+    leftovers: Leftovers
+    around: Surroundings
 
 
 DELETED = Nothing("the session was deleted")
@@ -49,7 +52,9 @@ STORE_CHECKS: Checks[Facts] = Checks()
 def diagnose(state: State, orphans: Sequence[_core.Transcript]) -> list[Finding]:
     """Return all findings, the worst first."""
     lost = {one.path: (one, state.verdict(one)) for one in state.lost}
-    facts = Facts(state.inventory, lost, orphans, state.details.places)
+    left = Leftovers(state.inventory, (name for _, name, _ in sessions_index.forgotten(state.inventory)))
+    around = Surroundings(state.inventory, state.details.places, orphans, left)
+    facts = Facts(state.inventory, lost, orphans, left, around)
     return sorted(STORE_CHECKS.run(facts), key=lambda found: RANK[found.severity])
 
 
@@ -157,8 +162,7 @@ def describe(error: OSError | None) -> str:
 
 @STORE_CHECKS.finds(*LINK_CHECKS.rules)
 def _links(facts: Facts) -> Iterator[Finding]:
-    around = Surroundings(facts.inventory, facts.places, facts.orphans)
-    for link in readable_links(facts.inventory, around):
+    for link in readable_links(facts.inventory, facts.around):
         yield from LINK_CHECKS.run(link)
 
 
@@ -283,6 +287,24 @@ def _orphans(facts: Facts) -> Iterator[Finding]:
         session = called(of_transcript(transcript))
         message = f"{session} was begun in the app, but no row names it, so the app does not list it."
         yield finding("orphan", path, message, transcript=path, about=of_transcript(transcript))
+
+
+@STORE_CHECKS.finds("forgotten")
+def _forgotten(facts: Facts) -> Iterator[Finding]:
+    for path, name, named in sessions_index.forgotten(facts.inventory):
+        left = facts.leftovers.told(name)
+        message = f"{called(named)} is named by an old index alone: its transcript {name} was not found."
+        yield finding("forgotten", path, " ".join((message, *left)), about=named)
+
+
+@STORE_CHECKS.finds("retention")
+def _retention(facts: Facts) -> Iterator[Finding]:
+    inventory = facts.inventory
+    for root in inventory.projects:
+        kept = retention(root, inventory.transcripts)
+        if not kept.is_known:
+            path = str(Path(root).parent / "settings.json")
+            yield finding("retention", path, f"The transcripts in {root} are kept for {kept.source}.")
 
 
 @STORE_CHECKS.finds("stale-index")

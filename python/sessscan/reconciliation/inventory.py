@@ -15,11 +15,11 @@ from ..model import Progress, Row
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as cached
 from ..snapshots.source import SnapshotSource
-from ..stores.beside_transcripts import released
 from ..stores.locate import Places, StrPath, locate, vanished_stores
 from ..stores.own_folders import own_transcripts
 from ..stores.project_files import Listing, list_transcripts
 from ..stores.project_folder import matches_key
+from ..stores.released import released_sessions
 from ..stores.rows import PRIOR, Contents, bare_id, read_store
 from ..stores.transcripts import folder_of, is_conversation, path_of, transcript_id
 from ..stores.worktrees import Worktrees, read_worktrees
@@ -180,7 +180,7 @@ def take_inventory(
     by_id: dict[str, list[_core.Transcript]] = {}
     for transcript in transcripts:
         by_id.setdefault(transcript_id(transcript), []).append(transcript)
-    deleted = _released(listing)
+    deleted = released_sessions(listing)
     every_store = contents + context
     return Inventory(
         contents=contents,
@@ -216,16 +216,6 @@ def _own_transcripts(stores: Iterable[Contents]) -> tuple[dict[str, str], list[O
             for path in own_transcripts(folder, seen, errors):
                 found[path] = bare_id(session_id)
     return found, errors
-
-
-def _released(listing: Listing) -> dict[str, int | None]:
-    """Return the transcripts that the user deleted in the app, by the marks beside them, and when."""
-    found: dict[str, int | None] = {}
-    for folder, name in listing.released:
-        mark = released(folder, name)
-        if mark is not None and mark.deleted:
-            found[name.lower()] = mark.at
-    return found
 
 
 def claims_of(stores: Iterable[Contents]) -> dict[str, tuple[Row, ...]]:

@@ -27,21 +27,18 @@ from .what_is_left import Leftovers, Unnamed
 class Surroundings:
     """What the checks look things up in, each found out once for all rows."""
 
-    def __init__(self, inventory: Inventory, places: Places, orphans: Sequence[_core.Transcript]) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        places: Places,
+        orphans: Sequence[_core.Transcript],
+        leftovers: Leftovers,
+    ) -> None:
         self.inventory = inventory
         self.places = places
+        self.leftovers = leftovers
         self._orphans = orphans
         self._folders: dict[str, bool] = {}
-
-    @cached_property
-    def leftovers(self) -> Leftovers:
-        """What is left of the transcripts that are not there or hold no conversation."""
-        wanted = {
-            link.name.lower()
-            for link in readable_links(self.inventory, self)
-            if not link.transcripts or _is_hollow(link)
-        }
-        return Leftovers(self.inventory, wanted)
 
     @cached_property
     def orphans(self) -> Unnamed:
@@ -206,8 +203,8 @@ def _places_looked_at(inventory: Inventory) -> str:
     places = list(inventory.projects) or ["any folder: there is no projects folder"]
     if inventory.own:
         places.append("the Cowork sessions' own folders")
-    unread = [error.filename for error in inventory.errors if error.filename]
-    but = f" ({len(unread)} folders could not be read)" if unread else ""
+    unread = len(inventory.errors)
+    but = f" ({unread:,} folder{'s' if unread != 1 else ''} could not be read)" if unread else ""
     return " or ".join(places) + but
 
 

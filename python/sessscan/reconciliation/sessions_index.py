@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,11 @@ from typing import Any
 
 from .. import _core
 from ..model import Action, Evidence, Fingerprint
+from ..rules import Named
+from ..stores.project_folder import normalize
 from ..stores.rows import read_file
-from ..stores.transcripts import is_conversation, path_of, transcript_id
-from .inventory import Inventory
+from ..stores.transcripts import directories, is_conversation, path_of, transcript_id
+from .inventory import UUID, Inventory
 
 TOLERANCE = 1_000
 """Ms by which a transcript may be newer than its entry, since the CLI rounded the times in the index."""
@@ -53,6 +55,7 @@ def stale(inventory: Inventory) -> Iterator[tuple[str, str, Folder]]:
 def rebuilds(inventory: Inventory) -> list[Action]:
     """Return an action for each index that is out of date or damaged."""
     actions = []
+    names = Counter(path for path, _, _ in forgotten(inventory))
     for path, reason, folder in stale(inventory):
         try:
             before, status = read_file(path)
@@ -67,12 +70,18 @@ def rebuilds(inventory: Inventory) -> list[Action]:
                 path=path,
                 session_id=None,
                 source="transcript",
-                evidence=(Evidence("index", f"it {reason}"),),
+                evidence=(Evidence("index", f"it {reason}"), *_kept_names(path, names)),
                 content=content,
                 rests_on=(target, *known),
             )
         )
     return actions
+
+
+def _kept_names(path: str, names: Mapping[str, int]) -> Iterator[Evidence]:
+    """Yield where the names of sessions go that the new index does not list, since they are not there."""
+    if names[path]:
+        yield Evidence("index", f"what it says of {names[path]:,} sessions that are gone stays in the backup")
 
 
 def _problem(path: str, folder: Folder) -> str | None:
@@ -95,11 +104,97 @@ def _problem(path: str, folder: Folder) -> str | None:
     unlisted = sum(name not in listed for name, transcript in present.items() if is_conversation(transcript))
     if unlisted:
         return f"is out of date: it does not list {unlisted} of {len(present)} sessions"
+    wrong = Counter(
+        key for name, transcript in present.items() for key in _differing(listed.get(name, {}), transcript)
+    )
+    if wrong:
+        return f"is out of date: its entries do not say what the transcripts say ({', '.join(wrong)})"
     for name, transcript in present.items():
         noted = listed[name].get("fileMtime") if name in listed else None
         if isinstance(noted, int | float) and _mtime(path_of(transcript)) > noted + TOLERANCE:
             return "is out of date: sessions continued after it was written"
     return None
+
+
+def forgotten(inventory: Inventory) -> Iterator[tuple[str, str, Named]]:
+    """Yield each session that only an old index still names: the index, its id, and what it says of it.
+
+    That is one whose transcript is nowhere, that no readable row names and that nobody deleted.
+    """
+    seen: set[str] = set()
+    for path in inventory.listing.indexes:
+        try:
+            document = json.loads(read_file(path)[0].decode("utf-8", "replace"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        for name, entry in _entries(document if isinstance(document, dict) else {}).items():
+            if (
+                name not in seen
+                and UUID.fullmatch(name)
+                and not inventory.files(name)
+                and name not in inventory.unread_ids
+                and inventory.unclaimed(name)
+            ):
+                seen.add(name)
+                yield path, name, _named(entry)
+
+
+def _named(entry: dict[str, Any]) -> Named:
+    """Return what an entry says of its session: its title, its directory, and when it was last used."""
+    title = next((text for key in ("summary", "firstPrompt") if (text := _text(entry.get(key)))), None)
+    return (
+        title,
+        _text(entry.get("projectPath")),
+        _time(entry.get("modified")) or _time(entry.get("fileMtime")),
+    )
+
+
+def _differing(entry: dict[str, Any], transcript: _core.Transcript) -> list[str]:
+    """Return the keys of an entry that contradict its transcript.
+
+    What an entry leaves out contradicts nothing, nor does a prompt that it cuts short.
+    """
+    path, project, summary = (_text(entry.get(key)) for key in ("fullPath", "projectPath", "summary"))
+    prompt, branch, created = (
+        _text(entry.get("firstPrompt")),
+        _text(entry.get("gitBranch")),
+        _time(entry.get("created")),
+    )
+    titles = {transcript.custom_title, transcript.ai_title, transcript.summary} - {None}
+    known = directories(transcript)
+    sidechain = entry.get("isSidechain")
+    differs = {
+        "fullPath": path is not None and os.path.normpath(path) != path_of(transcript),
+        "projectPath": project is not None and bool(known) and normalize(project) not in known,
+        "summary": summary is not None and bool(titles) and summary not in titles,
+        "firstPrompt": prompt is not None and not _begins_alike(prompt, transcript.first_prompt),
+        "gitBranch": None not in (branch, transcript.git_branch) and branch != transcript.git_branch,
+        "created": None not in (created, transcript.created_at)
+        and abs((created or 0) - (transcript.created_at or 0)) > TOLERANCE,
+        "isSidechain": isinstance(sidechain, bool) and sidechain != transcript.is_sidechain,
+    }
+    return [key for key, is_wrong in differs.items() if is_wrong]
+
+
+def _begins_alike(stated: str, prompt: str | None) -> bool:
+    """Tell whether one of two prompts is the other, cut short."""
+    one = " ".join(stated.removesuffix("…").split())
+    return prompt is None or one.startswith(prompt) or prompt.startswith(one)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _time(value: object) -> int | None:
+    """Return a time in epoch ms, from a number or from RFC 3339 with a zone; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value) if abs(value) < 1e15 else None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if moment is None or moment.tzinfo is None else int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _content(before: bytes, folder: Folder) -> tuple[bytes, list[Fingerprint]]:

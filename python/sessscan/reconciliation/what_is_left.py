@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from .. import _core
@@ -33,25 +34,42 @@ _SESSION = re.compile(rb'"sessionId"\s*:\s*"([0-9a-fA-F-]{36})"')
 
 
 class Leftovers:
-    """What is left of some transcripts, looked for once for all of them."""
+    """What is left of transcripts. The files are looked at once, when the first is asked for."""
 
-    def __init__(self, inventory: Inventory, wanted: Collection[str]) -> None:
-        """`wanted`: the uuids of the transcripts, in small letters."""
+    def __init__(self, inventory: Inventory, more: Iterable[str] = ()) -> None:
+        """`more`: the transcripts, besides those that rows name, that may be asked for."""
+        self._inventory = inventory
+        self._more = more
         self._listing = inventory.listing
-        self._histories: dict[str, list[str]] = defaultdict(list)
-        self._prompts: Counter[str] = Counter()
-        self._files: dict[str, str] = {}
-        if not wanted:
-            return
-        for config in dict.fromkeys(str(Path(root).parent) for root in inventory.projects):
+        self._configs = tuple(dict.fromkeys(str(Path(root).parent) for root in inventory.projects))
+
+    @cached_property
+    def _histories(self) -> Mapping[str, list[str]]:
+        """By transcript id the folders with versions of files."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for config in self._configs:
             for entry in entries(str(Path(config, "file-history")), []):
-                if entry.name.lower() in wanted:
-                    self._histories[entry.name.lower()].append(entry.path)
+                found[entry.name.lower()].append(entry.path)
+        return found
+
+    @cached_property
+    def _prompts(self) -> Mapping[str, Counter[str]]:
+        """By history.jsonl how many prompts it has of each session whose transcript is not there.
+
+        Only sessions that something of the inventory names are counted, so that the file cannot fill memory.
+        """
+        known = {
+            name.lower()
+            for contents in self._inventory.contents
+            for row in contents.rows
+            if isinstance(name := row.fields.get("cliSessionId"), str)
+        }
+        known.update(self._inventory.listing.session_folders, self._more)
+        found: dict[str, Counter[str]] = {}
+        for config in self._configs:
             file = str(Path(config, "history.jsonl"))
-            for name in _sessions_in(file):
-                if name in wanted:
-                    self._prompts[name] += 1
-                    self._files[name] = file
+            found[file] = Counter(name for name in _sessions_in(file) if name in known)
+        return found
 
     def told(self, name: str) -> Iterator[str]:
         """Yield a sentence that says what is left of the transcript `name`; nothing where nothing is."""
@@ -60,13 +78,9 @@ class Leftovers:
             count = _count_files(folder)
             parts.append(f"{folder} with {count:,} file{'s' if count != 1 else ''} of its helpers and tools")
         parts += [f"file versions in {folder}" for folder in self._histories.get(name, ())]
-        if self._prompts[name]:
-            count = self._prompts[name]
-            parts.append(
-                f"{count:,} of its prompts in {self._files[name]}"
-                if count > 1
-                else f"a prompt in {self._files[name]}"
-            )
+        for file, prompts in self._prompts.items():
+            if count := prompts[name]:
+                parts.append(f"{f'{count:,}' if count > 1 else 'one'} of its prompts in {file}")
         aside = sorted(self._listing.set_aside.get(name, ()))
         if aside:
             more = f" and {len(aside) - SHOWN:,} more" if len(aside) > SHOWN else ""

@@ -223,6 +223,8 @@ class _Printer(Outline):
                 self.page.whole(self.short_path(finding.path), indent=6, style=FAINT)
             if len(found) > EXAMPLES:
                 self.page.prose(f"and {len(found) - EXAMPLES:,} more", indent=4, lead="- ", style=FAINT)
+            for text in self.outcome.retention if rule == "dangling" else ():
+                self.page.prose(text, indent=4, style=FAINT)
 
     def short_path(self, path: str) -> str:
         """Return the path, relative to the store if there is only one (it is printed at the top)."""

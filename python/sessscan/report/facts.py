@@ -11,7 +11,7 @@ from pathlib import Path
 from .._core import Transcript
 from ..changes.plan import Plan
 from ..render.text import folded
-from .cleanup import Period, period
+from ..stores.retention import Retention, retention
 from .timeline import Span, spans
 
 DAY = 86_400_000
@@ -23,6 +23,8 @@ LISTED = 12
 SIZES = ("<10 kB", "<100 kB", "<1 MB", "<10 MB", "<100 MB", "more")
 DEADLINES = ((0, "due now"), (3, "3 days"), (7, "a week"), (14, "2 weeks"), (30, "30 days"))
 LATER = "later"
+UNDATED = "no date"
+"""Kept at any age, or it is not known how long."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Session:
     size: int
     path: str
     modified: int
-    due: int
-    """When the CLI will delete it."""
+    due: int | None
+    """When the CLI will delete it; None for never, and where that is not known."""
     defects: dict[str, int] = field(default_factory=dict)
 
 
@@ -75,12 +77,14 @@ class Facts:
     soon_count: int
     periods: dict[str, int]
     """The cleanup periods in words, each with the number of transcripts that it applies to."""
+    periods_known: bool
+    """Whether it is known of all transcripts how long they are kept."""
     unread: int
 
 
 def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
     """Gather the facts from a plan and scanned transcripts. Reads only settings and file times."""
-    periods: dict[str, Period] = {}
+    periods: dict[str, Retention] = {}
     sources: Counter[str] = Counter()
     found: list[Session] = []
     times: list[tuple[int | None, bool]] = []
@@ -95,7 +99,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
             continue  # removed since it was scanned
         root = _root(path)
         if root not in periods:
-            periods[root] = period(root)
+            periods[root] = retention(root, transcripts)
         sources[periods[root].source] += 1
         found.append(
             Session(
@@ -104,7 +108,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
                 transcript.size,
                 path,
                 modified,
-                modified + round(periods[root].days * DAY),
+                periods[root].due(transcript, modified),
                 Counter(defect.kind for defect in transcript.defects),
             )
         )
@@ -113,7 +117,8 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
     folders = _folders(found)
     others = folders[LISTED:]
     damaged = [session for session in found if session.defects]
-    soon = sorted((s for s in found if s.due <= now + SOON * DAY), key=lambda session: session.due)
+    ends = [(s.due, number, s) for number, s in enumerate(found) if s.due is not None]
+    soon = [session for due, _, session in sorted(ends) if due <= now + SOON * DAY]
     sizes = sorted(session.size for session in found)
     defects: Counter[str] = Counter()
     for session in damaged:
@@ -138,6 +143,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
         soon=soon[:LISTED],
         soon_count=len(soon),
         periods=dict(sources.most_common(3)),
+        periods_known=all(period.is_known for period in periods.values()),
         unread=unread,
     )
 
@@ -165,6 +171,9 @@ def _deadlines(found: Sequence[Session], now: int) -> dict[str, int]:
     """Count the sessions by how soon they are deleted."""
     counts = dict.fromkeys((*(name for _, name in DEADLINES), LATER), 0)
     for session in found:
+        if session.due is None:
+            counts[UNDATED] = counts.get(UNDATED, 0) + 1
+            continue
         left = (session.due - now) / DAY
         counts[next((name for days, name in DEADLINES if left <= days), LATER)] += 1
     return counts

@@ -108,7 +108,7 @@ def locate(
         tuple(_once(found, seen)),
         tuple(_once(context, seen)),
         tuple(dict.fromkeys(roots)),
-        tuple(errors),
+        tuple({str(error.filename): error for error in errors}.values()),
         tuple(dict.fromkeys(named)),
     )
 

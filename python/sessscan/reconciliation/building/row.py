@@ -17,6 +17,7 @@ from typing import Any
 from ... import _core
 from ...errors import UnbuildableError
 from ...model import Action, Evidence, Fingerprint, Row
+from ...stores.project_files import RELEASED
 from ...stores.row_fields import DEFAULTS
 from ...stores.rows import (
     MAX_ROW_SIZE,
@@ -318,6 +319,9 @@ def _fingerprints(lost: LostRow, match: Matched, read: dict[str, bytes]) -> tupl
         path = path_of(transcript)
         status = _status(path)
         found.append(Fingerprint(path, True, transcript.size, status.st_mtime_ns, status.st_ino))
+        mark = f"{path.removesuffix('.jsonl')}{RELEASED}"
+        if not os.path.lexists(mark):
+            found.append(Fingerprint(mark, False))
     folder = lost.path.rpartition(os.sep)[0]
     for name in (bare_id(lost.session_id), match.cli_session_id):
         if name is not None:

@@ -81,6 +81,7 @@ class _Timeline:
             if one.written is not None and one.written > _last(one) + AFTER
         )
         self._bound = state.times.bound
+        self._released = _when_released_were_active(state)
         self._deletions = unexplained_deletions(state.inventory)
         self._given: set[int] = set()
 
@@ -198,7 +199,7 @@ class _Timeline:
             return "several transcripts, or several lost rows, fit together equally well by their times"
         if any(position != node.pair and position not in paired for position in node.near):
             return "another transcript without a row was active about the same time"
-        hidden = self._hidden(node.time, lost)
+        hidden = self._hidden(node.time, lost) or self._deleted_near(node.time)
         if hidden is not None:
             return hidden
         last = self._last[node.pair]
@@ -224,6 +225,15 @@ class _Timeline:
             ):
                 what = "cannot be read" if one.transcript.error is not None else "tells no time"
                 return f"a transcript that {what} was written about the same time ({path_of(one.transcript)})"
+        return None
+
+    def _deleted_near(self, time: int) -> str | None:
+        """Return that the row may have been of a deleted session: a mark beside a transcript names no row."""
+        place = bisect_left(self._released, time - NEAR, key=lambda span: span[1])
+        if place < len(self._released) and self._released[place][0] <= time + AFTER:
+            return (
+                "a session that was deleted was active about the same time, and the row may have been its own"
+            )
         return None
 
     def _unfit(self, transcript: _core.Transcript, lost: LostRow) -> str | None:
@@ -321,6 +331,25 @@ class _Timeline:
 
 def _last(possible: Possible) -> int:
     return possible.transcript.last_activity_at or 0
+
+
+def _when_released_were_active(state: State) -> list[tuple[int, int]]:
+    """Return when the deleted sessions were active whose transcripts are there, epoch ms: spans in order that
+    do not overlap."""
+    spans: list[tuple[int, int]] = []
+    for name in state.inventory.released:
+        for transcript in () if name in state.inventory.claims else state.inventory.by_id.get(name, ()):
+            possible = state.rivals.possible(transcript)
+            spans += possible.spans
+            if possible.written is not None:
+                spans.append((possible.written, possible.written))
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _changed_at(folder: str) -> int:

@@ -27,6 +27,9 @@ def unexplained_deletions(inventory: Inventory) -> list[int]:
         found += [
             at for place, (at, name) in enumerate(timed) if name not in known and not _is_paired(times, place)
         ]
+    found += [
+        inventory.now if at is None else at for name, at in inventory.released.items() if name not in known
+    ]
     return sorted(found)
 
 
