@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,11 @@ def test_reconcile_tells_how_long_transcripts_are_kept(env: dict[str, str], samp
     assert "retention: it is not known how long transcripts are kept" in text
     assert "byte order mark, which may pause or reset the rule" in text
     assert result.stderr == ""
+
+
+def test_list_tells_how_long_transcripts_are_kept(env: dict[str, str], sample: Path) -> None:
+    document = json.loads(run(env, "list", *places(sample), "--format", "json").stdout)
+    assert document["retention"][0].startswith(f"transcripts in {sample / 'projects'} are kept for 30 days")
+    assert "are kept for" not in run(env, "list", *places(sample)).stderr
+    (sample / "settings.json").write_text("\ufeff{}", encoding="utf-8")
+    assert "kept for a time that is not known" in run(env, "list", *places(sample)).stderr

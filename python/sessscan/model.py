@@ -342,6 +342,10 @@ class SessionListing:
     """How many sessions of these stores are missed, whatever the filters."""
     rows: int = 0
     """How many rows these stores have."""
+    retention: tuple[str, ...] = ()
+    """How long the transcripts in each root are kept, in sentences."""
+    retention_doubts: tuple[str, ...] = ()
+    """Those of them that say that it is not known."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that `sessscan list --format json` prints."""
@@ -352,6 +356,7 @@ class SessionListing:
             "matched": self.matched,
             "held": self.held,
             "in_future": self.in_future,
+            "retention": list(self.retention),
             "errors": [{"path": path, "message": message} for path, message in self.errors],
             "sessions": [asdict(session) for session in self.sessions],
         }

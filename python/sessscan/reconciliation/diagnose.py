@@ -17,7 +17,7 @@ from ..model import Finding, Row, Severity
 from ..rules import finding
 from ..stores.retention import retention
 from ..stores.row_states import LOST_STATES, MISSING
-from ..stores.rows import Contents, bare_id, original_of
+from ..stores.rows import Contents, bare_id
 from ..stores.transcripts import path_of
 from . import sessions_index
 from .checks import Checks
@@ -198,12 +198,10 @@ def _use_of_leftover(contents: Contents, row: Row | None, verdict: Verdict | Non
 @STORE_CHECKS.finds("conflict-copy")
 def _conflict_copies(facts: Facts) -> Iterator[Finding]:
     for contents in facts.inventory.contents:
-        rows = {row.session_id: row for row in contents.rows}
-        for copy in contents.conflict_copies:
-            original = rows.get(original_of(os.path.basename(copy.path), contents.row_names) or "")  # noqa: PTH119
-            yield finding(
-                "conflict-copy", copy.path, _use_of_copy(copy, original), session_id=copy.session_id
-            )
+        rows = {row.session_id: row for row in contents.rows} if contents.conflict_copies else {}
+        for copy, original in contents.conflict_copies:
+            message = _use_of_copy(copy, rows.get(original))
+            yield finding("conflict-copy", copy.path, message, session_id=copy.session_id)
 
 
 def _use_of_copy(copy: Row, original: Row | None) -> str:

@@ -39,11 +39,19 @@ class Surroundings:
         self.leftovers = leftovers
         self._orphans = orphans
         self._folders: dict[str, bool] = {}
+        self._hidden: dict[str | None, str | None] = {}
 
     @cached_property
     def orphans(self) -> Unnamed:
         """The sessions without a row, by what a row would say of them."""
         return Unnamed(self._orphans)
+
+    def hidden_in(self, cwd: object) -> str | None:
+        """Return the folder that cannot be read and may hold the transcript of a row of this directory."""
+        known = cwd if isinstance(cwd, str) and cwd else None
+        if known not in self._hidden:
+            self._hidden[known] = _hidden_in(self.inventory, known)
+        return self._hidden[known]
 
     def is_gone(self, folder: str) -> bool:
         """Tell whether a folder of this machine is not there any more.
@@ -117,7 +125,7 @@ def _dangling(link: Link) -> Iterator[Finding]:
     if link.transcripts or link.row.remote is not None:
         return
     inventory, name, cwd = link.around.inventory, link.name.lower(), link.row.fields.get("cwd")
-    hidden = _hidden_in(inventory, cwd)
+    hidden = link.around.hidden_in(cwd)
     if name in inventory.empty_paths:
         fact = f"has a transcript that is empty (0 bytes): {inventory.empty_paths[name]}."
     elif hidden is not None:
@@ -183,8 +191,7 @@ def _is_hollow(link: Link) -> bool:
     return bool(link.transcripts) and all(is_hollow(link.row, one) for one in link.transcripts)
 
 
-def _hidden_in(inventory: Inventory, cwd: object) -> str | None:
-    """Return the folder that cannot be read and may hold the transcript of a row of this directory."""
+def _hidden_in(inventory: Inventory, cwd: str | None) -> str | None:
     for error in inventory.errors:
         path = os.fsdecode(error.filename or "")
         if path in inventory.projects:
@@ -192,7 +199,7 @@ def _hidden_in(inventory: Inventory, cwd: object) -> str | None:
         parent, name = os.path.split(path)
         if parent not in inventory.projects:
             continue
-        if not isinstance(cwd, str) or not cwd or matches_key(cwd, name):
+        if cwd is None or matches_key(cwd, name):
             return path
         if os.path.isabs(cwd) and matches_key(os.path.realpath(cwd), name):  # noqa: PTH117 - a str is at hand
             return path

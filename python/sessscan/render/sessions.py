@@ -101,6 +101,8 @@ def _remarks(found: SessionListing, given: Sequence[str]) -> None:
         has, comes = ("has", "comes") if future == 1 else ("have", "come")
         clock = "a time later than the clock of this machine"
         remark(f"sessscan: {future:,} of these sessions {has} {clock}, and {comes} last")
+    for text in found.retention_doubts:
+        remark(f"sessscan: {text}")
     if found.missed.total:
         remark(f"sessscan: for more run {command(['sessscan', 'reconcile', *given])}")
 

@@ -36,6 +36,7 @@ from ..reconciliation.orphans import find_orphans
 from ..scan_cache import USE_INDEX
 from ..stores.locate import StrPath
 from ..stores.project_folder import matches_key, normalize
+from ..stores.retention import Retention, retention
 from ..stores.transcripts import folder_of, is_conversation, path_of
 from .beside import archived, given_title
 from .sdk import shown_first_prompt
@@ -109,6 +110,7 @@ def find_sessions(
             else:
                 in_future += session.in_future
     sessions.sort(key=lambda session: (session.in_future, -session.active_at, session.path))
+    kept = [(f"transcripts in {root} are kept for {one.source}", one) for root, one in _retention(inventory)]
     return SessionListing(
         tuple(sessions if limit is None else sessions[:limit]),
         len(sessions),
@@ -119,7 +121,14 @@ def find_sessions(
         in_future,
         count_missed(diagnose(state, orphans), planned),
         sum(len(contents.rows) for contents in inventory.contents),
+        tuple(text for text, _ in kept),
+        tuple(text for text, one in kept if not one.is_known),
     )
+
+
+def _retention(inventory: Inventory) -> Iterator[tuple[str, Retention]]:
+    """Yield how long the transcripts in each root are kept."""
+    return ((root, retention(root, inventory.transcripts)) for root in inventory.projects)
 
 
 def _session(transcript: _core.Transcript, status: DesktopStatus | None, now: int) -> Session | None:

@@ -80,8 +80,9 @@ class Contents:
     rows: list[Row] = field(default_factory=list)
     temporaries: list[Leftover] = field(default_factory=list)
     copies: list[Leftover] = field(default_factory=list)
-    conflict_copies: list[Row] = field(default_factory=list)
-    """Files that a sync tool named after a row that is there: they are among `copies`, and no rows."""
+    conflict_copies: list[tuple[Row, str]] = field(default_factory=list)
+    """Files that a sync tool named after a row that is there, each with the session of that row. They are
+    among `copies`, and no rows."""
     folders: list[tuple[str, str]] = field(default_factory=list)
     """The sessions' own folders, `local_<id>/`: the session and the path."""
     tombstones: set[str] = field(default_factory=set)
@@ -91,11 +92,6 @@ class Contents:
     stats: dict[str, os.stat_result] = field(default_factory=dict)
     """The status of each row that is not healthy, from when it was read, by path."""
     errors: list[OSError] = field(default_factory=list)
-
-    @property
-    def row_names(self) -> set[str]:
-        """The names of the rows' files."""
-        return {f"{row.session_id}.json" for row in self.rows}
 
 
 def read_store(store: Store) -> Contents:
@@ -130,7 +126,7 @@ def read_store(store: Store) -> Contents:
         if original is None:
             contents.rows.append(row)
         else:
-            contents.conflict_copies.append(row)
+            contents.conflict_copies.append((row, original))
             contents.copies.append(Leftover(row.path, original, store))
     return contents
 
