@@ -114,6 +114,11 @@ def test_options_with_nothing_to_do_say_so(world: World) -> None:
             "No lost row was found, but 2 listed sessions cannot be opened: their transcripts were not found "
             "or are empty.",
         ),
+        (
+            Missed(moved=1),
+            "No lost row was found, but the transcript of 1 listed session lies where the app does not look "
+            "for it.",
+        ),
         (Missed(unread=1), "No lost row was found, but 1 file or folder could not be read."),
         (
             Missed(forgotten=3),

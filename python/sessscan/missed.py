@@ -30,6 +30,7 @@ def count_missed(findings: Iterable[Finding], actions: Iterable[Action]) -> Miss
         hollow=rules["hollow"],
         unlinked=rules["unlinked"],
         dangling=rules["dangling"],
+        moved=rules["moved"],
         forgotten=rules["forgotten"],
         unread=sum(one.rule == "unreadable" and one.severity != "note" for one in findings),
     )

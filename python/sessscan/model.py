@@ -237,6 +237,8 @@ class Missed:
     """The app lists them, but their row has lost its transcript."""
     dangling: int = 0
     """The app lists them, but their transcript was not found. It may be elsewhere: these do not count."""
+    moved: int = 0
+    """The app lists them, but their transcript lies where it does not look. These do not count either."""
     forgotten: int = 0
     """Only an old index names them."""
     unread: int = 0

@@ -51,6 +51,9 @@ def _of_doubts(missed: Missed, stores: int, rows: int) -> str:
     doubts = []
     if missed.dangling:
         doubts.append(_not_found(missed.dangling))
+    if missed.moved:
+        listed = counted(missed.moved, "listed session")
+        doubts.append(f"the transcript of {listed} lies where the app does not look for it")
     if missed.forgotten:
         named = counted(missed.forgotten, "session", "sessions")
         doubts.append(f"an old index names {named} of which no transcript was found")
