@@ -15,6 +15,14 @@ use std::ops::Range;
 /// At most this many characters of the first prompt are kept.
 const PROMPT_CHARACTERS: usize = 200;
 
+/// At most this many summaries are kept, and this many bytes of them: the last ones. The one that titles a
+/// session is among the last few.
+const MOST_SUMMARIES: usize = 10_000;
+const MOST_SUMMARY_BYTES: usize = 16 << 20;
+
+/// At most this many messages wait for their model to be read.
+const MOST_PENDING: usize = 100_000;
+
 /// The smallest and the largest time of some records.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Span {
@@ -134,6 +142,8 @@ pub(crate) struct TranscriptBuilder {
     /// The summaries by leaf: of those with the same leaf only the last can count.
     summaries: HashMap<String, Summary>,
     summaries_read: u64,
+    /// How many bytes their texts and leaves have.
+    summary_bytes: usize,
     /// How many of them had all bytes before them searched for their leaf.
     #[serde(skip)]
     summaries_searched: u64,
@@ -159,6 +169,7 @@ impl TranscriptBuilder {
             first_and_last: Default::default(),
             summaries: HashMap::new(),
             summaries_read: 0,
+            summary_bytes: 0,
             summaries_searched: 0,
             uuids: None,
             pending_messages: Vec::new(),
@@ -253,7 +264,12 @@ impl TranscriptBuilder {
                     None => {}
                 }
             }
-            RecordType::Assistant => self.pending_messages.extend(record.range(Key::Message)),
+            RecordType::Assistant => {
+                if self.pending_messages.len() == MOST_PENDING {
+                    self.flush(record.bytes());
+                }
+                self.pending_messages.extend(record.range(Key::Message));
+            }
             of @ (RecordType::CustomTitle | RecordType::AiTitle) => {
                 match event::title_of(record, of, scratch) {
                     Some((title, TitleSource::Custom)) => result.custom_title = Some(title),
@@ -268,12 +284,14 @@ impl TranscriptBuilder {
                     let itself = event::text_of(record, Key::Uuid, scratch).as_ref() == Some(&leaf);
                     self.summaries_read += 1;
                     let order = self.summaries_read;
+                    self.summary_bytes += leaf.len() + text.len();
                     let summary = self.summaries.entry(leaf).or_insert(Summary {
                         order,
                         text: String::new(),
                         leaf_seen: false,
                     });
                     *summary = Summary { order, text, leaf_seen: summary.leaf_seen || itself };
+                    self.drop_old_summaries();
                 }
             }
             RecordType::WorktreeState => {
@@ -304,11 +322,31 @@ impl TranscriptBuilder {
         }
     }
 
+    /// Drop the older summaries if they are too many, but not the last one whose leaf is known.
+    fn drop_old_summaries(&mut self) {
+        if self.summaries.len() <= MOST_SUMMARIES && self.summary_bytes <= MOST_SUMMARY_BYTES {
+            return;
+        }
+        let mut all: Vec<(String, Summary)> = self.summaries.drain().collect();
+        all.sort_unstable_by_key(|(_, summary)| std::cmp::Reverse(summary.order));
+        let known = all.iter().find(|(_, summary)| summary.leaf_seen).map(|(_, summary)| summary.order);
+        self.summary_bytes = 0;
+        for (leaf, summary) in all {
+            let bytes = leaf.len() + summary.text.len();
+            let fits = self.summaries.len() < MOST_SUMMARIES / 2
+                && self.summary_bytes + bytes <= MOST_SUMMARY_BYTES / 2;
+            if fits || self.summaries.is_empty() || Some(summary.order) == known {
+                self.summary_bytes += bytes;
+                self.summaries.insert(leaf, summary);
+            }
+        }
+    }
+
     /// Decode what is still needed of the bytes of the records since the last call, before they go away.
     pub(crate) fn flush(&mut self, bytes: RecordBytes) {
         for value in &mut self.first_and_last {
             if let Some(range) = value.pending.take()
-                && let Some(text) = event::text_at(bytes.view, range, &mut self.scratch)
+                && let Some(text) = event::text_at(bytes.line.view, range, &mut self.scratch)
             {
                 value.set(text);
             }
@@ -367,6 +405,7 @@ impl TranscriptBuilder {
             first_and_last,
             summaries,
             summaries_read,
+            summary_bytes,
             summaries_searched: _, // of the later bytes alone
             uuids: _,              // a file that is scanned in parts can be read a second time
             pending_messages: _,   // `finish` of a scanner flushes
@@ -389,6 +428,8 @@ impl TranscriptBuilder {
             self.summaries.insert(leaf, Summary { order, text: more.text, leaf_seen });
         }
         self.summaries_read += summaries_read;
+        self.summary_bytes += summary_bytes;
+        self.drop_old_summaries();
     }
 
     /// Return what the whole file says, which has `size` bytes.

@@ -4,6 +4,7 @@ use crate::bytes::View;
 use crate::record::{Key, Record, RecordBytes};
 use crate::text;
 use crate::time;
+use crate::value::long::{LONG, LongValues};
 use crate::value::{self, Values, member};
 use std::ops::Range;
 
@@ -167,7 +168,8 @@ pub(crate) fn model_of(bytes: RecordBytes, message: Range<usize>, scratch: &mut 
     }
     let model = match bytes.plain.and_then(|plain| plain.values(message.end)) {
         Some(values) => model_in(&values, message.start),
-        None => model_in(bytes.view.copy(message, scratch), 0),
+        None if message.len() > LONG => model_in(&LongValues::new(bytes.line, message.end), message.start),
+        None => model_in(bytes.line.view.copy(message, scratch), 0),
     };
     model.filter(|model| !model.is_empty() && model != "<synthetic>")
 }

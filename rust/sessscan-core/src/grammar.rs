@@ -41,13 +41,80 @@ enum Expect {
 }
 
 /// An open container.
+#[derive(Clone, Copy)]
 struct Frame {
-    /// The position of its opening bracket.
-    open: usize,
     object: bool,
     expect: Expect,
     /// Its own grammar is wrong, or, with [`Strictness::Full`], that of something in it.
     bad: bool,
+}
+
+/// How deep containers may nest. A quarter of this many bytes is what a line of brackets takes.
+const DEEPEST: usize = 1 << 25;
+
+/// The open containers, in two bits each but for the innermost.
+///
+/// A container in which another one is open expects a comma or its end next, whatever was before.
+#[derive(Default)]
+struct Stack {
+    innermost: Option<Frame>,
+    /// Of each container around it, the outermost first: whether it is an object, and whether it is bad.
+    around: Vec<u64>,
+    /// How many there are around it.
+    count: usize,
+}
+
+impl Stack {
+    /// How many containers a word of `around` has.
+    const PER_WORD: usize = u64::BITS as usize / 2;
+
+    fn len(&self) -> usize {
+        self.count + usize::from(self.innermost.is_some())
+    }
+
+    fn clear(&mut self) {
+        self.innermost = None;
+        self.count = 0;
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Frame> {
+        self.innermost.as_mut()
+    }
+
+    /// Open another container; return false if it would be too deep.
+    fn push(&mut self, frame: Frame) -> bool {
+        if let Some(outer) = self.innermost.replace(frame) {
+            if self.count == DEEPEST {
+                return false;
+            }
+            let (word, bit) = (self.count / Stack::PER_WORD, 2 * (self.count % Stack::PER_WORD));
+            if word == self.around.len() {
+                self.around.push(0);
+            }
+            let bits = u64::from(outer.object) | u64::from(outer.bad) << 1;
+            self.around[word] = self.around[word] & !(3 << bit) | bits << bit;
+            self.count += 1;
+        }
+        true
+    }
+
+    fn pop(&mut self) -> Option<Frame> {
+        let outer = self.count.checked_sub(1).map(|count| {
+            self.count = count;
+            self.around_at(count)
+        });
+        std::mem::replace(&mut self.innermost, outer)
+    }
+
+    fn around_at(&self, at: usize) -> Frame {
+        let bits = self.around[at / Stack::PER_WORD] >> (2 * (at % Stack::PER_WORD));
+        Frame { object: bits & 1 != 0, expect: Expect::CommaOrEnd, bad: bits & 2 != 0 }
+    }
+
+    /// Return the outermost container.
+    fn first(&self) -> Option<Frame> {
+        if self.count == 0 { self.innermost } else { Some(self.around_at(0)) }
+    }
 }
 
 /// What kind of token the last byte was in.
@@ -132,8 +199,6 @@ pub(crate) enum Step {
     Ended,
     /// A container ends with this byte, and is not an array at depth 2.
     Closed {
-        /// The position of its opening bracket.
-        open: usize,
         /// The container is an object, and complete.
         complete: bool,
     },
@@ -145,12 +210,12 @@ pub(crate) enum Step {
 pub(crate) struct Machine {
     strictness: Strictness,
     lexical: Lexical,
-    stack: Vec<Frame>,
+    stack: Stack,
 }
 
 impl Machine {
     pub(crate) fn new(strictness: Strictness) -> Machine {
-        Machine { strictness, lexical: Lexical::Between, stack: Vec::new() }
+        Machine { strictness, lexical: Lexical::Between, stack: Stack::default() }
     }
 
     /// Return to the state of a new automaton, but keep the allocated memory.
@@ -185,8 +250,8 @@ impl Machine {
         self.stack.first().is_none_or(|root| root.bad)
     }
 
-    /// Take the byte at position `at`.
-    pub(crate) fn step(&mut self, at: usize, byte: u8) -> Step {
+    /// Take the next byte.
+    pub(crate) fn step(&mut self, byte: u8) -> Step {
         match self.lexical {
             Lexical::String(escape) => self.in_a_string(escape, byte),
             Lexical::Scalar(scalar) if !ends_scalar(byte) => {
@@ -199,12 +264,12 @@ impl Machine {
                     self.mark_wrong();
                 }
                 let ended = self.stack.len() == 1;
-                match self.between(at, byte) {
+                match self.between(byte) {
                     Step::Nothing if ended => Step::ScalarEnded,
                     step => step,
                 }
             }
-            Lexical::Between => self.between(at, byte),
+            Lexical::Between => self.between(byte),
         }
     }
 
@@ -244,7 +309,7 @@ impl Machine {
         Step::Nothing
     }
 
-    fn between(&mut self, at: usize, byte: u8) -> Step {
+    fn between(&mut self, byte: u8) -> Step {
         match byte {
             b' ' | b'\t' | b'\r' => Step::Nothing,
             b'"' => {
@@ -260,7 +325,9 @@ impl Machine {
                 self.begin_value();
                 let object = byte == b'{';
                 let expect = if object { Expect::KeyOrEnd } else { Expect::ValueOrEnd };
-                self.stack.push(Frame { open: at, object, expect, bad: false });
+                if !self.stack.push(Frame { object, expect, bad: false }) {
+                    return self.drop_all();
+                }
                 if self.stack.len() == 2 { Step::ValueBegins } else { Step::Nothing }
             }
             b'}' | b']' => self.close(byte == b'}'),
@@ -273,7 +340,7 @@ impl Machine {
                 Step::Nothing
             }
             b'\\' => self.drop_all(),
-            0..0x20 if self.stack.is_empty() => Step::Nothing,
+            0..0x20 if self.stack.len() == 0 => Step::Nothing,
             0..0x20 => self.drop_all(),
             _ => {
                 self.begin_value();
@@ -330,7 +397,7 @@ impl Machine {
         match self.stack.len() {
             // Only arrays: `line::tail` needs every object that is closed, this one too.
             1 if !object => Step::Ended,
-            _ => Step::Closed { open: frame.open, complete: object && !bad },
+            _ => Step::Closed { complete: object && !bad },
         }
     }
 

@@ -49,7 +49,7 @@ pub fn scan_many(
         if size >= SPLIT_FROM {
             // A file that cannot be opened now is scanned whole, which gives the error.
             if let Ok(opened) = Opened::new(path.as_ref())
-                && let Ok(ranges) = ranges(&opened)
+                && let Ok(ranges) = ranges(&opened, token)
             {
                 let piece = |range| Piece { file, size: RANGE, range: Some((opened.clone(), range)) };
                 pieces.extend(ranges.into_iter().map(piece));
@@ -98,8 +98,9 @@ enum Scanned {
     Shrunk,
 }
 
-/// Cut a file into ranges of whole lines. One in UTF-16 is a single range.
-pub(crate) fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
+/// Cut a file into ranges of whole lines. One in UTF-16 is a single range. An error of kind `Interrupted` means
+/// that `token` was cancelled.
+pub(crate) fn ranges(opened: &Opened, token: &CancelToken) -> io::Result<Vec<Range<u64>>> {
     let mut ranges = Vec::new();
     if opened.is_utf16()? {
         ranges.push(0..opened.size);
@@ -108,7 +109,9 @@ pub(crate) fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
     let mut start = 0;
     while start < opened.size {
         let end = match start + RANGE {
-            cut if cut < opened.size => line_after(opened, cut)?.unwrap_or(opened.size).min(opened.size),
+            cut if cut < opened.size => {
+                line_after(opened, cut, token)?.unwrap_or(opened.size).min(opened.size)
+            }
             _ => opened.size,
         };
         ranges.push(start..end);
@@ -118,10 +121,11 @@ pub(crate) fn ranges(opened: &Opened) -> io::Result<Vec<Range<u64>>> {
 }
 
 /// Return where the first line begins that begins after `from`; None if there is none.
-fn line_after(opened: &Opened, from: u64) -> io::Result<Option<u64>> {
+fn line_after(opened: &Opened, from: u64, token: &CancelToken) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 * 1024];
     let mut at = from;
     loop {
+        token.check(0)?;
         match opened.read_at(&mut buffer, at) {
             Ok(0) => return Ok(None),
             Ok(count) => {

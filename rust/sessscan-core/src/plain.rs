@@ -48,7 +48,10 @@ pub(crate) struct PlainReader {
 impl PlainReader {
     /// Return the region as the bytes of records that this reader proved plain.
     pub(crate) fn bytes<'a>(&self, region: Region<'a>) -> RecordBytes<'a> {
-        RecordBytes { view: region.view(), plain: Some(PlainRegion::new(region, self.isa)) }
+        RecordBytes {
+            line: region.line(0..region.view().len()),
+            plain: Some(PlainRegion::new(region, self.isa)),
+        }
     }
 
     pub(crate) fn new(isa: Isa) -> PlainReader {

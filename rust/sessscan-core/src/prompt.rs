@@ -9,6 +9,7 @@
 
 use crate::record::{Key, Record};
 use crate::text::{self, Folded};
+use crate::value::long::{LONG, LongValues};
 use crate::value::{self, Values, member};
 use std::ops::Range;
 
@@ -55,17 +56,31 @@ pub(crate) fn human_input(record: &Record, wanted: usize, scratch: &mut Vec<u8>)
     let message = record.range(Key::Message)?;
     match record.bytes().plain.and_then(|plain| plain.values(message.end)) {
         Some(values) => input_in(&values, message.start, wanted),
+        None if message.len() > LONG => {
+            input_in(&LongValues::new(record.bytes().line, message.end), message.start, wanted)
+        }
         None => input_in(record.view().copy(message, scratch), 0, wanted),
     }
 }
 
 fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Option<Input> {
+    /// How many texts are kept while it is not known whether a tool wrote them.
+    const MANY: usize = 1_000;
+    let content = member(values, message, b"content")?;
+    let mut texts = Vec::new();
+    let mut count = 0;
+    each_text(values, content.clone(), |text| {
+        count += 1;
+        if count <= MANY {
+            texts.push(text);
+        }
+    })?;
     let mut reader = PromptReader::new(wanted);
     let mut scratch = Vec::new();
     let mut has_text = false;
-    for text in texts(values, member(values, message, b"content")?)? {
+    let mut read = |text: Range<usize>| {
         if reader.is_done() {
-            break;
+            return;
         }
         if std::mem::replace(&mut has_text, true) {
             reader.push(" ");
@@ -74,6 +89,16 @@ fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Op
             reader.push(piece);
             reader.is_done()
         });
+    };
+    texts.into_iter().for_each(&mut read);
+    if count > MANY {
+        let mut number = 0;
+        each_text(values, content, |text| {
+            number += 1;
+            if number > MANY {
+                read(text);
+            }
+        })?;
     }
     let Prompt { beginning, folded, .. } = reader.finish();
     let human = !beginning.is_empty() && !NOT_HUMAN.iter().any(|prefix| beginning.starts_with(prefix));
@@ -86,12 +111,17 @@ fn input_in<V: Values + ?Sized>(values: &V, message: usize, wanted: usize) -> Op
     (!name.is_empty()).then(|| Input::Command(name.to_owned()))
 }
 
-/// Return the ranges between the quotes of a message's texts; None if a tool wrote the content.
-fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Range<usize>>> {
+/// Call `visit` with the range between the quotes of each of a message's texts; None if a tool wrote the
+/// content.
+fn each_text<V: Values + ?Sized>(
+    values: &V,
+    content: Range<usize>,
+    mut visit: impl FnMut(Range<usize>),
+) -> Option<()> {
     if let Some(text) = value::inside(values, content.clone()).filter(|text| values.decodes(text.clone())) {
-        return Some(vec![text]);
+        visit(text);
+        return Some(());
     }
-    let mut texts = Vec::new();
     let mut by_a_tool = false;
     value::elements(values, content.start, |block| {
         let (mut kind, mut text) = (0..0, None);
@@ -102,12 +132,14 @@ fn texts<V: Values + ?Sized>(values: &V, content: Range<usize>) -> Option<Vec<Ra
         });
         if is_object.is_some() {
             by_a_tool |= value::spells(values, kind.clone(), b"tool_result");
-            if value::spells(values, kind, b"text") {
-                texts.extend(text.filter(|text| values.decodes(text.clone())));
+            if value::spells(values, kind, b"text")
+                && let Some(text) = text.filter(|text| values.decodes(text.clone()))
+            {
+                visit(text);
             }
         }
     })?;
-    (!by_a_tool).then_some(texts)
+    (!by_a_tool).then_some(())
 }
 
 /// What is needed of a prompt's text.

@@ -1,6 +1,6 @@
 //! A record: one complete object of a line, and where in it the values of the keys that count are.
 
-use crate::bytes::View;
+use crate::bytes::{Line, View};
 use crate::value::plain::PlainRegion;
 use std::ops::Range;
 
@@ -66,13 +66,13 @@ keys! {
 /// The bytes of a record, with the region if the fast reader proved them plain.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordBytes<'a> {
-    pub(crate) view: View<'a>,
+    pub(crate) line: Line<'a>,
     pub(crate) plain: Option<PlainRegion<'a>>,
 }
 
-impl<'a> From<View<'a>> for RecordBytes<'a> {
-    fn from(view: View<'a>) -> RecordBytes<'a> {
-        RecordBytes { view, plain: None }
+impl<'a> From<Line<'a>> for RecordBytes<'a> {
+    fn from(line: Line<'a>) -> RecordBytes<'a> {
+        RecordBytes { line, plain: None }
     }
 }
 
@@ -97,7 +97,7 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn view(&self) -> View<'a> {
-        self.bytes.view
+        self.bytes.line.view
     }
 
     /// Forget all values.
@@ -160,7 +160,7 @@ mod tests {
         let mut bytes = *br#"{"cwd":1,"type":"x"}"#;
         let start = bytes.as_mut_ptr();
         // SAFETY: `bytes` is a local array of this length, which outlives the record.
-        let mut record = Record::new(unsafe { View::of_raw(start, bytes.len()) }.into());
+        let mut record = Record::new(Line::from(unsafe { View::of_raw(start, bytes.len()) }).into());
         record.set(Key::Cwd, 7..8, false);
         record.set(Key::Type, 16..19, true);
         assert_eq!((record.string_range(Key::Cwd), record.string_range(Key::Type)), (None, Some(17..18)));

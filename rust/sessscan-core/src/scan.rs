@@ -6,7 +6,7 @@ use crate::event::{self, Event, EventKind, RecordType};
 use crate::grammar::Strictness;
 use crate::record::{Key, Record, RecordBytes};
 use crate::scanner::{End, Scanner, Sink};
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::structure::Isa;
 use crate::transcript::{Defect, Transcript};
 use std::collections::{HashSet, VecDeque};
@@ -157,7 +157,7 @@ pub(crate) fn scan_into(
 ) -> io::Result<End> {
     scanner.restart(source.start(), 1);
     while source.advance(scanner, sink, token)? {}
-    source::finish(scanner, sink, token)
+    source.finish(scanner, sink, token)
 }
 
 /// The kinds of events to read.
@@ -200,7 +200,11 @@ impl Events {
             }
             let Some(scanner) = &mut self.scanner else { return Ok(None) };
             if !self.source.advance(scanner, &mut self.found, token)? {
-                source::finish(&mut self.scanner.take().expect("it was there"), &mut self.found, token)?;
+                self.source.finish(
+                    &mut self.scanner.take().expect("it was there"),
+                    &mut self.found,
+                    token,
+                )?;
             }
         }
     }

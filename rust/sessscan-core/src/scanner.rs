@@ -1,6 +1,6 @@
 //! Scan bytes, in pieces cut anywhere, for records and defects, and find their lines and offsets.
 
-use crate::bytes::{Buffer, Region, STRIDE, View};
+use crate::bytes::{Buffer, Line, Region, STRIDE, View};
 use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
@@ -28,7 +28,7 @@ pub(crate) trait Sink {
 
 /// A scanner, which splits lines, reads plain ones with the fast reader, and the others byte by byte.
 ///
-/// Its memory is bounded by the longest line.
+/// Its memory is bounded by the longest line that is fed; lines of a region are read where they are.
 pub(crate) struct Scanner {
     encoding: Encoding,
     /// None if every line is read byte by byte.
@@ -45,8 +45,6 @@ pub(crate) struct Scanner {
     offset: u64,
     /// The number of the line that begins there.
     line: u64,
-    /// A copy of the line that is read byte by byte.
-    copy: Vec<u8>,
     /// Bytes in UTF-16 that were read from a file, and bytes that were decoded.
     encoded: Buffer,
     decoded: Vec<u8>,
@@ -114,7 +112,6 @@ impl Scanner {
             gaps: Vec::new(),
             offset: 0,
             line: 1,
-            copy: Vec::new(),
             encoded: Buffer::new(),
             decoded: Vec::new(),
             defects: Vec::new(),
@@ -180,11 +177,6 @@ impl Scanner {
                 self.offset + self.buffer.bytes().len() as u64 + gaps
             }
         }
-    }
-
-    /// Reserve memory for bytes that are about to be fed.
-    pub(crate) fn expect(&mut self, more: usize) {
-        self.buffer.reserve(more);
     }
 
     /// Scan bytes.
@@ -287,7 +279,7 @@ impl Scanner {
     fn read_text(&mut self, region: Region, from: usize, sink: &mut impl Sink, token: &CancelToken) -> usize {
         let region = region.cancelled_by(token);
         let view = region.view();
-        let bytes = self.plain.as_ref().map_or(view.into(), |plain| plain.bytes(region));
+        let bytes = self.plain.as_ref().map_or(Line::from(view).into(), |plain| plain.bytes(region));
         let mut cursor = Cursor { text: view, at: from, offset: self.offset, utf16: self.is_utf16() };
         let mut at = from;
         let mut kept = from;
@@ -302,13 +294,11 @@ impl Scanner {
             }
             let Some(end) = region.find(b'\n', at..view.len()) else { break };
             sink.flush(bytes);
-            let mut copy = std::mem::take(&mut self.copy);
-            if !region.copy(at..end + 1, &mut copy) {
+            self.offset = cursor.move_to(at);
+            cursor.offset += self.read_line(region.line(at..end + 1), true, sink);
+            if token.is_cancelled() {
                 break;
             }
-            self.offset = cursor.move_to(at);
-            cursor.offset += self.read_line(&copy, sink, token);
-            self.copy = copy;
             self.line += 1;
             at = end + 1;
             if at - kept > STRIDE {
@@ -334,7 +324,8 @@ impl Scanner {
         }
         let size = self.size();
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
-        self.read_line(buffer.bytes(), sink, token);
+        let line = Line { token: Some(token), ..View::new(buffer.bytes()).into() };
+        self.read_line(line, false, sink);
         self.buffer = buffer;
         if self.is_utf16() {
             sink.defect(Defect { line: 1, offset: 0, length: size, kind: DefectKind::Utf16 });
@@ -342,27 +333,28 @@ impl Scanner {
         End { offset: size, lines: self.line - 1 }
     }
 
-    /// Read the line that begins at `self.offset` byte by byte, with its LF if it has one. Return how many
-    /// bytes of it were in gaps.
-    fn read_line(&mut self, line: &[u8], sink: &mut impl Sink, token: &CancelToken) -> u64 {
+    /// Read the file's last line, which has no LF, where it is. Nothing of it may have been fed.
+    pub(crate) fn finish_with(&mut self, line: Line, sink: &mut impl Sink) -> End {
+        self.read_line(line, false, sink);
+        End { offset: self.offset + line.view.len() as u64, lines: self.line - 1 }
+    }
+
+    /// Read the line that begins at `self.offset` byte by byte; with its LF, if `ended`. Return how many bytes
+    /// of it were in gaps.
+    fn read_line(&mut self, line: Line, ended: bool, sink: &mut impl Sink) -> u64 {
         const BOM: &[u8] = b"\xef\xbb\xbf";
-        let mut begin = self.offset;
-        let mut content = line;
-        let open_ended = match content.strip_suffix(b"\n") {
-            Some(stripped) => {
-                content = stripped.strip_suffix(b"\r").unwrap_or(stripped);
-                false
-            }
-            None => true,
-        };
-        let mut bom = 0;
-        if begin == 0
-            && let Some(stripped) = content.strip_prefix(BOM)
-        {
-            bom = BOM.len();
-            begin = bom as u64;
-            content = stripped;
+        let mut end = line.view.len();
+        if ended {
+            end -= 1;
+            end -= usize::from(end > 0 && line.view.byte(end - 1) == b'\r');
         }
+        let bom = if self.offset == 0 && end >= BOM.len() && line.view.equals(0..BOM.len(), BOM) {
+            BOM.len()
+        } else {
+            0
+        };
+        let begin = self.offset + bom as u64;
+        let content = line.part(bom..end);
         let number = self.line;
         let utf16 = self.is_utf16();
         let defects = &mut self.defects;
@@ -379,10 +371,10 @@ impl Scanner {
             0 => 0,
             count => gaps[count - 1].1,
         };
-        let mut cursor = Cursor { text: View::new(content), at: 0, offset: begin, utf16 };
+        let mut cursor = Cursor { text: content.view, at: 0, offset: begin, utf16 };
         let mut blank = true;
         let (mut nul_runs, mut more) = (0, 0);
-        self.slow.read(content, open_ended, token, |item| match item {
+        self.slow.read(content, !ended, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
                 sink.record(&record, number, cursor.move_to(range.start) + gaps_before(range.start));
@@ -409,7 +401,7 @@ impl Scanner {
         if !blank {
             sink.line();
         }
-        sink.flush(View::new(content).into());
+        sink.flush(content.into());
         defects.sort_unstable();
         defects.drain(..).for_each(|defect| sink.defect(defect));
         if more > 0 {

@@ -70,6 +70,8 @@ impl Source<'_> {
             #[cfg(unix)]
             patience: 0,
             by_reading: !opened.is_for_mapping(),
+            #[cfg(unix)]
+            last_line: None,
             shrank: false,
         })
     }
@@ -85,7 +87,12 @@ impl Source<'_> {
     /// Go back to the start, and read only up to the offset `size`, since a live file may have grown.
     pub(crate) fn rewind(&mut self, size: u64) {
         match self {
-            Source::File(file) => (file.at, file.size) = (file.start, size),
+            Source::File(file) => {
+                (file.at, file.size) = (file.start, size);
+                file.by_reading = !file.opened.is_for_mapping();
+                #[cfg(unix)]
+                file.last_line.take();
+            }
             Source::Memory(_) => unreachable!("memory is scanned again with a new source"),
         }
     }
@@ -137,13 +144,27 @@ impl Source<'_> {
         token.check(count as u64)?;
         Ok(more)
     }
-}
 
-/// Read the last line, if it has no LF, after `advance` came to the end.
-pub(crate) fn finish(scanner: &mut Scanner, sink: &mut impl Sink, token: &CancelToken) -> io::Result<End> {
-    let end = scanner.finish(sink, token);
-    token.check(0)?;
-    Ok(end)
+    /// Read the last line, if it has no LF, after `advance` came to the end.
+    pub(crate) fn finish(
+        &mut self,
+        scanner: &mut Scanner,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> io::Result<End> {
+        #[cfg(unix)]
+        let end = match self {
+            Source::File(file) => match file.last_line.take() {
+                Some(line) => file.read_last_line(line, scanner, sink, token)?,
+                None => scanner.finish(sink, token),
+            },
+            Source::Memory(_) => scanner.finish(sink, token),
+        };
+        #[cfg(not(unix))]
+        let end = scanner.finish(sink, token);
+        token.check(0)?;
+        Ok(end)
+    }
 }
 
 /// A file, with its size and modification time when it was opened. Scans of its ranges share it, because
@@ -245,6 +266,9 @@ pub(crate) struct FileSource {
     patience: u32,
     /// The file is small, or the current line is fed to the scanner in pieces.
     by_reading: bool,
+    /// The last line, if it has no LF and was not fed.
+    #[cfg(unix)]
+    last_line: Option<Range<u64>>,
     shrank: bool,
 }
 
@@ -295,28 +319,17 @@ impl FileSource {
             self.size = self.size.min(offset + cut as u64).max(self.at + count as u64);
         }
         if offset + len as u64 >= self.size {
-            // The rest is the last line, which has no LF, so it is fed. If the file was cut, zeros are mapped
-            // in place of the bytes cut off, and those are not fed.
-            let end = ((self.size - offset) as usize).max(from + count);
-            let rest = from + count..end;
-            count = end - from;
-            scanner.expect(rest.len());
-            let mut piece = Vec::new();
-            for start in rest.clone().step_by(MEMORY_PIECE) {
-                if token.is_cancelled() {
-                    break;
-                }
-                let part = start..rest.end.min(start + MEMORY_PIECE);
-                scanner.feed(region.view().copy(part.clone(), &mut piece), sink, token);
-                region.give_back(part);
-            }
+            // The rest is the last line, which has no LF. `finish` reads it.
+            self.last_line = Some(self.at + count as u64..self.size);
+            count = (self.size - self.at) as usize;
         } else if count > 0 {
             self.patience = self.patience.saturating_sub(1);
             if self.patience == 0 {
                 self.window = WINDOW;
             }
-        } else if region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
-            // These are zeros, not a long line. When read instead of mapped, they take no memory.
+        } else if !cfg!(target_os = "linux") && region.view().ends_with_zeros(Map::ALIGNMENT as usize) {
+            // These are zeros, not a long line. When read instead of mapped, they take no memory where none
+            // of a map can be given back.
             return self.read(scanner, sink, token);
         } else {
             self.window = self.window.saturating_mul(GROWTH);
@@ -324,6 +337,33 @@ impl FileSource {
         }
         self.at += count as u64;
         Ok(count)
+    }
+
+    /// Read the last line where it is mapped, or feed it if it cannot be mapped.
+    #[cfg(unix)]
+    fn read_last_line(
+        &mut self,
+        line: Range<u64>,
+        scanner: &mut Scanner,
+        sink: &mut impl Sink,
+        token: &CancelToken,
+    ) -> io::Result<End> {
+        let offset = line.start - line.start % Map::ALIGNMENT;
+        let map = usize::try_from(line.end - offset).map_err(|_| io::ErrorKind::OutOfMemory.into());
+        let map = map.and_then(|len| Map::new(&self.opened.file, offset, len));
+        let (Ok(map), false) = (map, line.is_empty()) else {
+            self.at = line.start;
+            while self.at < self.size && self.read(scanner, sink, token)? > 0 {
+                token.check(0)?;
+            }
+            return Ok(scanner.finish(sink, token));
+        };
+        let region = map.region((line.end - offset) as usize).cancelled_by(token);
+        let range = (line.start - offset) as usize..(line.end - offset) as usize;
+        let end = scanner.finish_with(region.line(range), sink);
+        self.check_size()?;
+        self.shrank |= map.cut().is_some();
+        Ok(end)
     }
 
     /// Scan the next piece by reading it, where the file cannot or should not be mapped, until a line is

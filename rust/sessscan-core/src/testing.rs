@@ -2,6 +2,7 @@
 //!
 //! Not part of the API, and compiled with the feature `testing` only.
 
+use crate::bytes::View;
 use crate::cancel::CancelToken;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
@@ -89,7 +90,7 @@ fn read_text(data: &[u8], strictness: Strictness, marked: bool) -> ScanOutput {
         let content = content.get(bom..).unwrap_or_default();
         let first_defect = output.defects.len();
         let mut filled = false;
-        reader.read(content, ended.is_none(), &CancelToken::never(), |item| match item {
+        reader.read(View::new(content).into(), ended.is_none(), |item| match item {
             Item::Record(record, range) => {
                 filled = true;
                 output.record(&record, number, (begin + bom + range.start) as u64);

@@ -112,28 +112,35 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// Return how many bytes come before a character, an escape or a pair of escapes that may be cut off at the
-/// end.
+/// end; all of them if that would be none.
 ///
-/// The bytes are UTF-8 but for a character that is cut off.
+/// What is before and behind this place decodes to what both decode to together, also where the bytes are not
+/// UTF-8.
 pub(crate) fn whole_characters(raw: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
+    let mut after = 0;
+    for at in memchr::memchr_iter(b'\\', raw) {
+        if at < after {
+            continue;
+        }
         let rest = &raw[at..];
         let length = match rest {
-            [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => 12,
-            [b'\\', b'u', ..] => 6,
-            [b'\\', ..] => 2,
-            [0xf0..=0xff, ..] => 4,
-            [0xe0..=0xef, ..] => 3,
-            [0xc0..=0xdf, ..] => 2,
-            _ => 1,
+            [_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => 12,
+            [_, b'u', ..] => 6,
+            _ => 2,
         };
         if length > rest.len() {
-            // A text that is only a part of a character is taken as it is.
             return if at == 0 { raw.len() } else { at };
         }
         // What looks like the first of a pair may stand alone.
-        at += if length == 12 { 6 + 6 * usize::from(low_surrogate(&rest[6..]).is_some()) } else { length };
+        let alone = length == 12 && low_surrogate(&rest[6..]).is_none();
+        after = at + if alone { 6 } else { length };
+    }
+    // A byte that continues no character begins one, or stands alone, as does the fourth of those that do.
+    let tail = raw[after..].iter().rev().take(4).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let begin = raw.len() - tail.min(3);
+    match raw[after..begin].last() {
+        Some(0xc0..) if tail < 4 && begin - 1 > 0 => begin - 1,
+        _ => raw.len(),
     }
 }
 
@@ -247,11 +254,14 @@ mod tests {
     #[test]
     fn whole_characters_cuts_between_characters_and_escapes() {
         let raw = "aé\u{20ac}😀\\n\\\\\\u00e9\\ud83d\\ude00\\ud83dx\\ude00".as_bytes();
-        let whole = decode(raw).unwrap();
-        for length in 12..raw.len() {
-            let cut = whole_characters(&raw[..length]);
-            let parts = [decode(&raw[..cut]).unwrap(), decode(&raw[cut..]).unwrap()];
-            assert_eq!(parts.concat(), whole, "{length}");
+        let wrong = b"\x80\x80\xf0\x9f\x98\xf0\x9f\x98\x80\x80\x80\x80\x80\x80\xe2\xe2\x82\xac\xac\xffa\xc3\\n\xe2\x82\\u00e9\xf0";
+        for raw in [raw, wrong] {
+            let whole = decode(raw).unwrap();
+            for length in 12..raw.len() {
+                let cut = whole_characters(&raw[..length]);
+                let parts = [decode(&raw[..cut]).unwrap(), decode(&raw[cut..]).unwrap()];
+                assert_eq!(parts.concat(), whole, "{length}");
+            }
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Below depth 1, [`Strictness::Structure`](crate::Strictness) checks brackets only, so a value may turn out
 //! not to be JSON. It then counts as absent.
 
+pub(crate) mod long;
 pub(crate) mod plain;
 
+use crate::bytes::STRIDE;
 use crate::text;
 use std::ops::Range;
 
@@ -24,6 +26,11 @@ pub(crate) trait Values {
 
     /// Return whether a range between two quotes can be decoded.
     fn decodes(&self, range: Range<usize>) -> bool;
+
+    /// Note that many bytes were read, which can be given back; return false if the scan was cancelled.
+    fn passed(&self, _read: Range<usize>) -> bool {
+        true
+    }
 }
 
 /// Values that are read byte by byte.
@@ -161,6 +168,11 @@ fn named<V: Values + ?Sized, R>(values: &V, range: Range<usize>, with: impl FnOn
             return Some(with(name));
         }
     }
+    /// More bytes than any name that is looked for has, each of its characters written as an escape.
+    const LONGEST: usize = 256;
+    if range.len() > LONGEST {
+        return values.decodes(range).then(|| with(b"another"));
+    }
     let mut long = Vec::new();
     text::decode(values.copy(range, &mut long)).map(|name| with(name.as_bytes()))
 }
@@ -186,7 +198,7 @@ pub(crate) fn decode_pieces<V: Values + ?Sized>(
 ) {
     /// The pieces of a long text grow to this size.
     const LARGEST: usize = 64 * 1024;
-    let mut at = range.start;
+    let (mut at, mut kept) = (range.start, range.start);
     let mut size = V::PIECE;
     while at < range.end {
         let piece = values.copy(at..range.end.min(at.saturating_add(size)), scratch);
@@ -197,6 +209,12 @@ pub(crate) fn decode_pieces<V: Values + ?Sized>(
             return;
         }
         at += cut;
+        if at - kept > STRIDE {
+            if !values.passed(kept..at) {
+                return;
+            }
+            kept = at;
+        }
         size = size.max(LARGEST.min(size.saturating_mul(2)));
     }
 }

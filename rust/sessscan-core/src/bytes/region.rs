@@ -1,5 +1,6 @@
 //! Bytes that can be read a block at a time, and how far.
 
+use super::line::Line;
 use super::view::View;
 use crate::cancel::CancelToken;
 use crate::structure::{BLOCK, Block, Text};
@@ -95,22 +96,9 @@ impl<'a> Region<'a> {
         }
     }
 
-    /// Replace the content of `into` with a copy of a range and give the range back; return false if the scan
-    /// was cancelled.
-    pub(crate) fn copy(self, range: Range<usize>, into: &mut Vec<u8>) -> bool {
-        into.clear();
-        into.reserve(range.len());
-        for start in range.clone().step_by(STRIDE) {
-            let part = start..range.end.min(start + STRIDE);
-            self.view.part(part.clone()).append_to(into);
-            if part.end < range.end {
-                self.give_back(part);
-                if self.is_cancelled() {
-                    return false;
-                }
-            }
-        }
-        true
+    /// Return a range as a line that is read where it is.
+    pub(crate) fn line(self, range: Range<usize>) -> Line<'a> {
+        Line { view: self.view.part(range), release: self.release, token: self.token }
     }
 
     pub(crate) fn view(self) -> View<'a> {

@@ -174,7 +174,7 @@ impl Rescan {
         let files = std::mem::take(&mut self.files);
         let mut pieces = Vec::new();
         for (number, file) in files.iter().enumerate() {
-            file.cut(number, threads, &mut pieces);
+            file.cut(number, threads, &mut pieces, token);
         }
         // The largest first, so that no thread is left alone with a big one at the end.
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
@@ -239,7 +239,7 @@ impl Rescan {
 
 impl File {
     /// Append the pieces in which the file is scanned.
-    fn cut(&self, number: usize, threads: usize, pieces: &mut Vec<Piece>) {
+    fn cut(&self, number: usize, threads: usize, pieces: &mut Vec<Piece>, token: &CancelToken) {
         let size = self.stamp.map_or(0, |stamp| stamp.size);
         let whole = Piece { file: number, size, range: None };
         match &self.found {
@@ -250,7 +250,9 @@ impl File {
             Found::Known(Known::Same(..)) => pieces.push(Piece { size: 0, ..whole }),
             _ if threads > 1 && size >= SPLIT_FROM => {
                 // A file that cannot be opened now is scanned whole, which gives the error.
-                match OpenedFile::open(&self.path).and_then(|opened| Ok((ranges(&opened.opened)?, opened))) {
+                match OpenedFile::open(&self.path)
+                    .and_then(|opened| Ok((ranges(&opened.opened, token)?, opened)))
+                {
                     Ok((ranges, opened)) if !ranges.is_empty() => {
                         pieces.extend(ranges.into_iter().map(|range| Piece {
                             file: number,

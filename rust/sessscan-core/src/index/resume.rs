@@ -8,7 +8,7 @@ use crate::builder::TranscriptBuilder;
 use crate::cancel::CancelToken;
 use crate::scan::{find_leaves, scan_alone, session_id_of};
 use crate::scanner::Scanner;
-use crate::source::{self, Opened, Source};
+use crate::source::{Opened, Source};
 use crate::transcript::Transcript;
 use std::io;
 use std::ops::Range;
@@ -91,7 +91,7 @@ impl ScannedLines {
         let (mut offset, mut line, _, _) = scanner.position();
         let utf16 = scanner.is_utf16();
         if utf16 {
-            let end = source::finish(scanner, &mut builder, token)?;
+            let end = source.finish(scanner, &mut builder, token)?;
             (offset, line) = (end.offset, end.lines + 1);
         }
         Ok(ScannedLines { builder, offset, line, shrank: source.shrank(), utf16 })
@@ -126,7 +126,7 @@ impl ScannedLines {
             scanner.restart(self.offset, self.line);
             let mut rest = Source::range(opened, self.offset..opened.size);
             while rest.advance(scanner, &mut builder, token)? {}
-            end = source::finish(scanner, &mut builder, token)?.offset;
+            end = rest.finish(scanner, &mut builder, token)?.offset;
             let mut whole = Source::range(opened, 0..end);
             find_leaves(&mut whole, scanner, &mut builder, token)?;
             shrank |= rest.shrank() || whole.shrank();

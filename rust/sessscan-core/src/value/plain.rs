@@ -94,13 +94,17 @@ impl Values for PlainValues<'_> {
             }
             at += decodable;
             if at - kept > STRIDE {
-                if self.bytes.region.is_cancelled() {
+                if !self.passed(kept..at) {
                     return false;
                 }
-                self.bytes.region.give_back(kept..at);
                 kept = at;
             }
         }
         true
+    }
+
+    fn passed(&self, read: Range<usize>) -> bool {
+        self.bytes.region.give_back(read);
+        !self.bytes.region.is_cancelled()
     }
 }
