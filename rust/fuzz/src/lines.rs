@@ -22,7 +22,10 @@ pub fn check(data: &[u8]) {
     let full = read_bytewise(data, Strictness::Full);
     assert_eq!(scan_in_pieces(data, Strictness::Full, Isa::Scalar, piece), full, "in pieces of {piece}");
     assert_agree(&full, &expected(data));
-    assert_agree_on_valid_lines(&structure, &full);
+    if reencoded(data).is_none() {
+        // The defects of a file in UTF-16 do not tell which of its lines are valid.
+        assert_agree_on_valid_lines(&structure, &full);
+    }
 
     for (strictness, output) in [(Strictness::Structure, structure), (Strictness::Full, full)] {
         let transcript = scan_bytes(data, Some("s".to_owned()), strictness);
