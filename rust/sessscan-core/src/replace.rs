@@ -7,7 +7,7 @@
 //!  2  create a temporary file beside it, exclusively, readable by its owner only
 //!  3  write the data; copy mode, owner and attributes of the target; sync; check the size
 //!  4  keep the target under the backup's name; sync it; sync the directory
-//!  5  exchange the two files in one step, and check what came out
+//!  5  exchange the two files in one step, and check what came out, twice with a moment between
 //!  6  if it is not what step 1 saw: exchange them back                       conflict
 //!  7  sync the directory                                                     if it fails: unconfirmed
 //!  8  remove the temporary name
@@ -18,6 +18,10 @@
 //! - There is no target: step 5 is a rename that never replaces a file.
 //! - The file system cannot exchange files: the target is compared once more and renamed over. Between the
 //!   two is a short moment in which an update by the file's owner can be lost.
+//!
+//! The second look of step 5 is for an owner who writes in place: the program may have opened the old file before
+//! the exchange and write into it afterwards, where nobody would look for it. What it writes later than a
+//! millisecond after the exchange is lost all the same, unless the file is kept as the backup.
 //!
 //! A failed sync is not retried: the kernel has dropped the data by then, and a second call would report
 //! success.

@@ -92,6 +92,8 @@ pub(crate) trait Fs {
     fn rename(&self, dir: &Self::Dir, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()>;
     fn unlink(&self, dir: &Self::Dir, name: &OsStr) -> io::Result<()>;
     fn list(&self, dir: &Self::Dir) -> io::Result<Vec<OsString>>;
+    /// Wait for a moment in which a write that another program has begun reaches its file.
+    fn let_others_finish(&self) {}
 }
 
 /// Write all of `data`, in as many calls as the file system needs.

@@ -63,7 +63,13 @@ impl<F: Fs> Temporary<'_, F> {
                 _ => Err(target.io(error)),
             };
         }
-        let as_expected = target.has_digest(&self.name, before);
+        let mut as_expected = target.has_digest(&self.name, before);
+        if matches!(as_expected, Ok(true)) {
+            // An owner who writes in place may have found the old file before the exchange and write into it only
+            // now. Names cannot tell that, so the content is looked at once more after a moment.
+            target.fs.let_others_finish();
+            as_expected = target.has_digest(&self.name, before);
+        }
         if !matches!(as_expected, Ok(true)) {
             self.exchange_back().map_err(|source| ReplaceError::Io { path: self.path(), source })?;
         }

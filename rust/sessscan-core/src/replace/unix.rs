@@ -79,6 +79,10 @@ impl Fs for Native {
         let _ = rustix::fs::fchmod(to, mode);
     }
 
+    fn let_others_finish(&self) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+
     fn set_modified(&self, file: &File, time: SystemTime) {
         let _ = file.set_modified(time);
     }
