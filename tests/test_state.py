@@ -199,3 +199,22 @@ def test_csv_holds_no_formula(env: dict[str, str], tmp_path: Path) -> None:
     assert [row["title"] for row in read] == ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "plain"]
     refused = run(env, "scan", tmp_path / "p", "--format", "json", "--raw")
     assert (refused.returncode, "--raw is for csv" in refused.stderr) == (2, True)
+
+
+def test_what_a_row_was_granted_is_shown_before_it_is_put_back(env: dict[str, str], sample: Path) -> None:
+    row = next(path for path in (sample / "Claude").rglob("local_*.json") if is_readable(path))
+    members = json.loads(row.read_bytes())
+    members |= {"permissionMode": "bypassPermissions", "alwaysAllowedReasons": [{"tool": "Bash"}]}
+    row.write_text(json.dumps(members))
+    assert run(env, "snapshot", *places(sample)[:2]).returncode == 0
+    row.unlink()
+    shown = " ".join(run(env, "reconcile", *places(sample)).stdout.split())
+    assert "grants permissionMode bypassPermissions, " in shown
+    assert "alwaysAllowedReasons (1 entry)" in shown
+
+
+def is_readable(path: Path) -> bool:
+    try:
+        return bool(json.loads(path.read_bytes())["cliSessionId"])
+    except (ValueError, KeyError):
+        return False

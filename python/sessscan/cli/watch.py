@@ -45,7 +45,8 @@ def watch(
 ) -> None:
     """Watch the stores: take a snapshot of each row when it is saved, and report damaged and removed rows.
 
-    It runs until it is ended with Ctrl-C or a signal. Each event is one line. Times are UTC.
+    It runs until it is ended with Ctrl-C or a signal. Each event is one line. Times are UTC. What an
+    interrupted sessscan left in the stores' folders is removed at the start.
 
     Exit status: 0 ended by a signal; 2 wrong usage; 3 refused: another watch uses the same state folder, or
     that folder cannot be written; 4 the snapshots cannot be opened; 130 ended with Ctrl-C.

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from ..changes.plan import Plan, Report
 from ..model import Action
 from ..rules import BY_NAME
+from ..stores.row_fields import DEFAULTS
 from .text import counted, folded, when
 from .verdict import verdict
 
@@ -84,6 +85,23 @@ def origin(action: Action) -> str:
     if action.source == "snapshot":
         return "put back from its snapshot"
     return "rebuilt from its transcript"
+
+
+def grants_of(action: Action) -> str:
+    """Say what the row that is put back was granted, where that is more than a new session is granted."""
+    granted = {
+        key: action.row[key]
+        for key, usual in DEFAULTS.items()
+        if action.row.get(key) not in (None, usual) and key != "spawnSeed"
+    }
+    return ", ".join(f"{key} {_amount(value)}" for key, value in granted.items())
+
+
+def _amount(value: object) -> str:
+    """Return a text as it is, of anything else how much it holds."""
+    if isinstance(value, str):
+        return value
+    return f"({counted(len(value) if isinstance(value, list | dict) else 1, 'entry', 'entries')})"
 
 
 def short(text: str, action: Action) -> str:

@@ -14,9 +14,20 @@ from pathlib import PurePath
 from ..changes.plan import Plan, Report
 from ..model import Action, Candidate, Finding
 from ..rules import BY_NAME
-from .outline import ELIMINATION, Outline, certainty, folder_of, last_of, origin, period_of, short, title_of
+from .outline import (
+    ELIMINATION,
+    Outline,
+    certainty,
+    folder_of,
+    grants_of,
+    last_of,
+    origin,
+    period_of,
+    short,
+    title_of,
+)
 from .screen import Page
-from .text import command, counted, folded, size, when
+from .text import clean, command, counted, folded, size, when
 
 DETAILED = 12
 """The most sessions that are shown in full; if there are more, each has one line."""
@@ -109,6 +120,7 @@ class _Printer(Outline):
             )
             self.print_label("match", f"{certainty(action)}: {reasons}")
             self.print_label("row", f"{self.state(action)}; {origin(action)}")
+            self.print_label("grants", clean(grants_of(action)), style=DOUBT)
             for evidence in action.evidence:
                 if evidence.kind == "place":
                     self.print_label("but", short(evidence.detail, action), style=DOUBT)

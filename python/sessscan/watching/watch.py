@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from .. import state
 from ..changes.lock import exclusive
+from ..changes.recover import sweep_folders
 from ..errors import RefusedError
 from ..model import WatchEvent
 from ..reconciliation import reconcile
@@ -111,6 +112,7 @@ class _Watch:
     def _turns(self, tracker: RowTracker) -> None:
         self._rescan(tracker)
         self._check(tracker)
+        sweep_folders(self._folders.stores)
         self._remark_missed()
         stores = len(self._folders.stores)
         self._on_remark(
