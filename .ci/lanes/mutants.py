@@ -64,7 +64,7 @@ MUTANTS = (
     core(
         "the check of what the exchange gave",
         "install.rs",
-        "let as_expected = target.has_digest(&self.name, before);",
+        "let as_expected = self.holds_still(before);",
         "let as_expected = Ok(true);",
     ),
     core("the check of the target's content", "target.rs", "wanted.is_some() && wanted != digest", "false"),

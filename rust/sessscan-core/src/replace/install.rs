@@ -63,13 +63,7 @@ impl<F: Fs> Temporary<'_, F> {
                 _ => Err(target.io(error)),
             };
         }
-        let mut as_expected = target.has_digest(&self.name, before);
-        if matches!(as_expected, Ok(true)) {
-            // An owner who writes in place may have found the old file before the exchange and write into it only
-            // now. Names cannot tell that, so the content is looked at once more after a moment.
-            target.fs.let_others_finish();
-            as_expected = target.has_digest(&self.name, before);
-        }
+        let as_expected = self.holds_still(before);
         if !matches!(as_expected, Ok(true)) {
             self.exchange_back().map_err(|source| ReplaceError::Io { path: self.path(), source })?;
         }
@@ -79,6 +73,18 @@ impl<F: Fs> Temporary<'_, F> {
             Ok(false) => Err(target.conflict("was changed meanwhile")),
             Err(error) => Err(target.io(error)),
         }
+    }
+
+    /// Return whether what came out of the exchange has the digest `before`, now and a moment later.
+    ///
+    /// An owner who writes in place may have found the old file before the exchange and write into it only now.
+    fn holds_still(&self, before: &Digest) -> io::Result<bool> {
+        let target = self.target;
+        if !target.has_digest(&self.name, before)? {
+            return Ok(false);
+        }
+        target.fs.let_others_finish();
+        target.has_digest(&self.name, before)
     }
 
     /// Replace the target where files cannot be exchanged. An update between the comparison and the rename is
