@@ -349,9 +349,15 @@ impl FileSource {
         token: &CancelToken,
     ) -> io::Result<End> {
         let offset = line.start - line.start % Map::ALIGNMENT;
-        let map = usize::try_from(line.end - offset).map_err(|_| io::ErrorKind::OutOfMemory.into());
-        let map = map.and_then(|len| Map::new(&self.opened.file, offset, len));
-        let (Ok(map), false) = (map, line.is_empty()) else {
+        // A file that was cut meanwhile ends before the line begins.
+        let map = if line.is_empty() {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            usize::try_from(line.end - offset)
+                .map_err(|_| io::ErrorKind::OutOfMemory.into())
+                .and_then(|len| Map::new(&self.opened.file, offset, len))
+        };
+        let Ok(map) = map else {
             self.at = line.start;
             while self.at < self.size && self.read(scanner, sink, token)? > 0 {
                 token.check(0)?;
