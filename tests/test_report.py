@@ -79,6 +79,8 @@ def test_the_page_says_what_is_wrong_and_what_to_do(env: dict[str, str], sample:
         in page.text
     )
     assert f"--store {sample}/Claude --projects {sample}/projects --apply" in page.text
+    assert f"--store {sample}/Claude --projects {sample}/projects --adopt --apply" in page.text
+    assert "was begun in the app, but no row names it" in page.text
     for title in ("VAT rounding per line", "Stock sync, second attempt", "Alert when a sensor is silent"):
         assert title in page.text
     assert "2 \u00d7 nul-run" in page.text

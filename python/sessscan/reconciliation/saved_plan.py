@@ -24,7 +24,7 @@ def load_plan(path: StrPath, *, progress: Progress | None = None, now: int | Non
     """Load a plan that `Plan.save` wrote, with each action as it is derived again from its sources.
 
     An action that cannot be derived again, or comes out otherwise, has the status `refused`, and its `error`
-    says what differs. Nothing else that the file says is used, but which rows it is about.
+    says what differs. The findings and holds are as the file has them: nothing is written for them.
 
     Args:
         path: the file.
@@ -36,7 +36,7 @@ def load_plan(path: StrPath, *, progress: Progress | None = None, now: int | Non
         PlanFileError: it is no plan, or asks for more than a plan may.
     """
     saved = plan_file.load(Plan, path)
-    derived = {action.path: action for action in _derived(saved, progress, now)}
+    derived = _derived(saved, progress, now)
     differing = [
         action
         for action in saved.actions
@@ -48,18 +48,19 @@ def load_plan(path: StrPath, *, progress: Progress | None = None, now: int | Non
     return replace(saved, actions=tuple(actions))
 
 
-def _derived(saved: Plan, progress: Progress | None, now: int | None) -> Iterator[Action]:
-    """Yield the actions that are planned now for the stores and transcripts that a saved plan is about."""
+def _derived(saved: Plan, progress: Progress | None, now: int | None) -> dict[str, Action]:
+    """Return, by path, the actions that are planned now for what a saved plan is about."""
     places = (store.path if Path(store.path).is_dir() else store.user_data for store, _ in saved.stores)
     stores = [place for place in dict.fromkeys(places) if place is not None and Path(place).is_dir()]
     projects = [root for root in dict.fromkeys(_roots(saved.actions)) if Path(root).is_dir()]
     chosen = {a.path: a.cli_session_id for a in saved.actions if any(e.kind == "match" for e in a.evidence)}
     matches = {row: name for row, name in chosen.items() if name is not None and Path(row).exists()}
-    adopted = dict.fromkeys(str(Path(a.path).parent) for a in saved.actions if a.kind == "adopt")
+    adopted = [action.path for action in saved.actions if action.kind == "adopt"]
     indexes = any(action.kind == "rebuild-index" for action in saved.actions)
-    for account in (None, *adopted):
+
+    def planned(account: str | None) -> Sequence[Action]:
         try:
-            plan = reconcile(
+            return reconcile(
                 stores,
                 projects,
                 matches=matches,
@@ -68,11 +69,15 @@ def _derived(saved: Plan, progress: Progress | None, now: int | None) -> Iterato
                 rebuild_index=indexes,
                 progress=progress,
                 now=now,
-            )
+            ).actions
         except (MatchError, UsageError):
-            continue  # what the plan rests on is gone, so its actions cannot be derived
-        # Which account an orphan is from may be the user's word, so an adoption may go where the plan says.
-        yield from (a for a in plan.actions if account is None or a.kind == "adopt")
+            return ()  # what the plan rests on is gone, so its actions cannot be derived
+
+    derived = {action.path: action for action in planned(None)}
+    # Which account an orphan is from may be the user's word, so an adoption may go where the plan says.
+    for account in dict.fromkeys(str(Path(path).parent) for path in adopted if path not in derived):
+        derived |= {action.path: action for action in planned(account) if action.kind == "adopt"}
+    return derived
 
 
 def _roots(actions: Iterable[Action]) -> Iterator[str]:

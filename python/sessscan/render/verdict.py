@@ -11,8 +11,8 @@ NO_STORE = "There is no session store of the desktop app here"
 def verdict(missed: Missed, *, stores: int, rows: int) -> str:
     """Return the sentence for what was found in `stores` stores with `rows` rows.
 
-    It says that no session is lost only if no session is missed, no transcript was not found, no old index
-    names a session that is gone, and everything could be read.
+    It says that no session is lost only if no session is missed, every transcript was found where the app
+    looks, no old index names a session that is gone, and everything could be read.
     """
     text = _of_missed(missed, stores) if missed.back or missed.total else ""
     if not text:

@@ -64,7 +64,7 @@ def render(facts: Facts, given: Sequence[str]) -> str:
         verdict=outline.verdict(),
         tone=_verdict_style(facts, outline),
         planned=[action for action in outline.actions if action.status == "planned"],
-        groups=_groups(outline.others),
+        groups=_groups([*outline.orphans, *outline.others]),
         rules=Counter(finding.rule for finding in facts.plan.findings),
         charts=charts(facts),
         retry=lambda *more: _uncut(command(["sessscan", "reconcile", *given, *more])),
