@@ -112,3 +112,12 @@ def someone(tmp_path: Path, env: dict[str, str]) -> dict[str, str]:
     shutil.move(tmp_path / "made" / "Claude", config / "Claude")
     theirs = {name: value for name, value in env.items() if name != "CLAUDE_CONFIG_DIR"}
     return theirs | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), env.get("PATH", "")))}
+
+
+@pytest.fixture
+def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the folder in which sessscan and both SDKs look for transcripts."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "projects"
+    folder.mkdir(parents=True)
+    return folder

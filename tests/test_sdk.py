@@ -49,15 +49,6 @@ def put(projects: Path, cwd: str, number: int, data: bytes, *, folder: str | Non
     return name
 
 
-@pytest.fixture
-def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the folder in which both look for transcripts."""
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
-    folder = tmp_path / "config" / "projects"
-    folder.mkdir(parents=True)
-    return folder
-
-
 def ids(sessions: Sequence[SDKSessionInfo | sessscan.SessionInfo]) -> list[str]:
     return [session.session_id for session in sessions]
 

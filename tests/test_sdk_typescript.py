@@ -106,15 +106,6 @@ def beside(path: Path, name: str, content: object) -> None:
     (folder / name).write_text(data, encoding="utf-8")
 
 
-@pytest.fixture
-def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the folder in which both look for transcripts."""
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
-    folder = tmp_path / "config" / "projects"
-    folder.mkdir(parents=True)
-    return folder
-
-
 def differences(theirs: Mapping[str, Any] | None, ours: sessscan.SessionInfo | None) -> dict[str, Any]:
     """Return by field what each says where they differ; under `listed` who lists it, if only one does."""
     if theirs is None or ours is None:
