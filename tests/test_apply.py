@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
+import re
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sessscan.changes.plan import Plan
 from sessscan.changes.undo import choose, undo
 from sessscan.errors import AppRunningError, LockedError, PlanChangedError, RefusedError
 from sessscan.model import Action, Fingerprint, Store
+from support.system import can_link
 
 NAMES = [f"local_0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
 
@@ -146,13 +147,16 @@ def test_a_file_that_changes_between_the_check_and_the_write_is_left_alone(
 def test_backups_are_numbered(store: Path) -> None:
     row = rows(store)[0]
     taken = Path(f"{row}.corrupted-bak")
-    taken.symlink_to(store / "nowhere")
+    if can_link():
+        taken.symlink_to(store / "nowhere")
+    else:
+        taken.write_bytes(b"an older backup")
     before = picture(store)
     report = plan_of(restore(row)).apply()
     assert report.actions[0].backup == f"{taken}.1"
     undo(journal.runs()[0][0])
     assert picture(store) == before
-    assert taken.is_symlink()
+    assert os.path.lexists(taken)
 
 
 def test_a_changed_file_is_left_alone_and_the_rest_is_done(store: Path, tmp_path: Path) -> None:
@@ -237,7 +241,7 @@ def test_without_a_place_for_the_journal_nothing_is_written(store: Path, home: P
 
 
 @pytest.mark.alone  # other tests that apply a plan would see the program, too
-@pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
+@pytest.mark.linux("a process is renamed by renaming its program")
 def test_nothing_is_written_while_the_app_runs(store: Path, tmp_path: Path) -> None:
     import shutil
     import subprocess
@@ -353,7 +357,7 @@ def test_undo_does_nothing_if_a_file_has_changed_since(store: Path) -> None:
     plan_of(*(restore(row) for row in rows(store))).apply()
     rows(store)[1].write_bytes(b'{"sessionId":"theirs"}')
     now = picture(store)
-    with pytest.raises(PlanChangedError, match=str(rows(store)[1])):
+    with pytest.raises(PlanChangedError, match=re.escape(str(rows(store)[1]))):
         undo(journal.runs()[0][0])
     assert picture(store) == now
 
@@ -363,7 +367,7 @@ def test_undo_does_nothing_if_a_backup_is_gone(store: Path) -> None:
     backup = Path(report.actions[2].backup or "")
     backup.unlink()
     now = picture(store)
-    with pytest.raises(PlanChangedError, match=str(backup)):
+    with pytest.raises(PlanChangedError, match=re.escape(str(backup))):
         undo(journal.runs()[0][0])
     assert picture(store) == now
 
@@ -371,8 +375,9 @@ def test_undo_does_nothing_if_a_backup_is_gone(store: Path) -> None:
 def test_undo_accepts_files_that_were_put_back_by_hand(store: Path) -> None:
     before = picture(store)
     plan_of(*(restore(row) for row in rows(store))).apply()
-    for row in rows(store)[:2]:
-        Path(f"{row}.corrupted-bak").replace(row)
+    first, second = rows(store)[:2]
+    Path(f"{first}.corrupted-bak").replace(first)
+    second.write_bytes(Path(f"{second}.corrupted-bak").read_bytes())  # and bears the time of this
     assert undo(journal.runs()[0][0]).exit_status == 0
     assert picture(store) == before
 

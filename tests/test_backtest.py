@@ -434,14 +434,14 @@ def test_the_command_prints_text_and_json(env: dict[str, str], sample: Path) -> 
     assert found.returncode == 0
     assert list(document) == [
         "schema", "stores", "rows", "skipped", "unbuildable", "fields", "reset", "left_out", "matching",
-        "evidence", "seed",
+        "links", "evidence", "seed",
     ]  # fmt: skip
     assert document["schema"] == "sessscan.verify/1"
     assert [list(store) for store in document["stores"]] == [["path", "rows"]]
     for field in document["fields"].values():
         assert list(field) == ["same", "different", "missing", "added", "rows"]
     assert list(document["evidence"]) == list(TRIED)
-    for rounds in (document["matching"], *document["evidence"].values()):
+    for rounds in (document["matching"], document["links"], *document["evidence"].values()):
         assert list(rounds) == ["a_twentieth_lost", "all_lost", "doubly_damaged"]
         for matching in rounds.values():
             assert list(matching) == [*OUTCOMES, "rows", "decided_by"]

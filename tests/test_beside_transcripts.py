@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def test_other_content_says_nothing(tmp_path: Path, name: str, kind: str) -> Non
     assert READERS[name](str(tmp_path), NAME) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are others there")
+@pytest.mark.posix("links and pipes are others there")
 @pytest.mark.parametrize("name", READERS)
 def test_what_is_no_file_says_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

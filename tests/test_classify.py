@@ -14,7 +14,7 @@ from sessscan._core import ROW_STATES, RowState, classify, classify_bytes, class
 
 ROW = b'{"sessionId":"local_a","createdAt":1,"lastActivityAt":2}'
 MAX_ROW = 10 << 20
-posix = pytest.mark.skipif(os.name == "nt", reason="needs a Unix system")
+posix = pytest.mark.posix("needs a Unix system")
 
 KINDS: list[tuple[bytes, str, int, int]] = [
     (ROW, "ok", 0, 0),
@@ -110,7 +110,7 @@ def test_the_text_of_a_row_in_any_encoding(text: str, codec: str) -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.skipif(sys.platform != "linux", reason="needs SEEK_DATA, to find holes")
+@pytest.mark.linux("needs SEEK_DATA, to find holes")
 def test_a_hole_of_ten_gib_takes_less_than_a_second(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     with path.open("wb") as file:
@@ -147,7 +147,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(path))
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.not_root("root may read everything")
 def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "local_a.json"
     path.write_bytes(ROW)

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.full
 MIB = 1 << 20
 LATENCY = 0.1 + 0.02
 """Seconds from Ctrl-C to the exception: 100 ms, and two ticks of the clock that counts processor time."""
-unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are unix's")
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+unix = pytest.mark.posix("signals and forks are unix's")
+linux = pytest.mark.linux("/proc is Linux's")
 
 
 def lines(name: str, count: int) -> bytes:
@@ -256,6 +256,8 @@ SCANS = {
     "strict": "sessscan.scan_many([path] * 100, threads=3, strict=True)",
     "events": "[None for _ in range(100) for event in sessscan.events(path, ())]",
     "details": "sessscan._core.details([path] * 100, threads=3)",
+    "conversation": "[sessscan.conversation(path) for _ in range(30)]",
+    "conversations": "sessscan._core.check_conversations([path] * 100, threads=3)",
     "no map to be had": "[sessscan.scan(path, strict=True) for _ in range(9)]",
 }
 
@@ -408,10 +410,10 @@ def test_a_file_that_cannot_be_scanned_has_an_error_and_does_not_stop_the_rest(t
     plain.write_bytes(b"")
     wrong: dict[Path, tuple[type[OSError], int]] = {
         tmp_path / "missing.jsonl": (FileNotFoundError, errno.ENOENT),
-        plain / "below.jsonl": (NotADirectoryError, errno.ENOTDIR),
+        tmp_path: (IsADirectoryError, errno.EISDIR),
     }
     if sys.platform != "win32":
-        wrong[tmp_path] = (IsADirectoryError, errno.EISDIR)
+        wrong[plain / "below.jsonl"] = (NotADirectoryError, errno.ENOTDIR)
         wrong[tmp_path / ("x" * 300)] = (OSError, errno.ENAMETOOLONG)
         loop = tmp_path / "loop.jsonl"
         loop.symlink_to(loop)
@@ -510,15 +512,30 @@ MEMORY = """
 
 
 @linux
-@pytest.mark.parametrize("how", ["scan", "threads", "events", "strict"])
+@pytest.mark.parametrize("how", ["scan", "threads", "events", "strict", "fields"])
 def test_memory_does_not_grow_with_the_file(big: Path, how: str) -> None:
+    whole = 'sessscan.fields(path, {"message": "message:json", "type": "type"}, threads=8)'
     scan = {
         "scan": "assert sessscan.scan(path).records > 100_000",
         "threads": "assert sessscan.scan_many([path] * 4, threads=4)[3].records > 100_000",
         "events": "assert sum(1 for _ in sessscan.events(path)) > 100_000",
         "strict": "assert sessscan.scan_many([path], threads=1, strict=True)[0].records > 100_000",
+        "fields": f"assert sum(map(len, {whole}.rows())) > 100_000",
     }[how]
     assert int(run(MEMORY.replace("SCAN", scan), big)) < 64 * 1024
+
+
+@linux
+def test_memory_of_a_conversation_grows_with_its_records(big: Path) -> None:
+    records = sessscan.scan(big).records
+    peak = int(run(MEMORY.replace("SCAN", "sessscan.conversation(path)"), big))
+    assert peak * 1024 < 64 * MIB + 64 * records
+
+
+@linux
+def test_memory_of_a_conversation_does_not_grow_with_the_zeros(zeros: Path) -> None:
+    scan = "assert sessscan.conversation(path).defects[0].length == 1_000_000_000"
+    assert int(run(MEMORY.replace("SCAN", scan), zeros)) < 64 * 1024
 
 
 @linux
@@ -549,4 +566,6 @@ def test_memory_does_not_grow_with_the_line(tmp_path: Path, kind: str) -> None:
             file.write(text)
         file.write(b'"},"cwd":"/here"}\n')
     scan = "t = sessscan.scan(path); assert (t.records, t.cwd, t.size > 180_000_000) == (1, '/here', True), t"
+    assert int(run(MEMORY.replace("SCAN", scan), path)) < 64 * 1024
+    scan = "assert sessscan.conversation(path).defects == []"
     assert int(run(MEMORY.replace("SCAN", scan), path)) < 64 * 1024

@@ -185,7 +185,7 @@ def test_a_big_file_cut_at_every_kind_of_place(
     client: Client, bucket: Any, options: dict[str, Any], files: dict[str, bytes]
 ) -> None:
     """Also where a line is longer than several ranges, and where nearly every range begins within a line."""
-    from sessscan.distributed.shard import Piece, Shard
+    from sessscan.distributed.pieces import Piece, Shard
 
     _, name = bucket
     [key] = [key for key in files if BIG in key]

@@ -52,8 +52,10 @@ def test_the_transcripts_scan_as_transcripts(sample: Path) -> None:
         assert transcript.own_records
     damaged = [transcript for transcript in transcripts if transcript.defects]
     assert [[defect.kind for defect in transcript.defects] for transcript in damaged] == [
-        ["nul-run", "nul-run"]
+        ["spliced"],
+        ["nul-run", "nul-run"],
     ]
+    assert [action.kind for action in sessscan.repair((), sample / "projects").actions] == ["repair"] * 2
     assert {transcript.entrypoint for transcript in transcripts} == {"claude-desktop", "cli"}
     assert {transcript.title_source for transcript in transcripts} == {"ai", "custom", "prompt"}
     subagents = [path for path in (sample / "projects").rglob("agent-*.jsonl")]
@@ -82,8 +84,11 @@ def test_demo_prints_the_next_command(tmp_path: Path, name: str) -> None:
         text=True,
         check=True,
     )
-    quoted = shlex.quote(name + "/Claude"), shlex.quote(name + "/projects")
-    assert made.stdout == "sessscan reconcile --store {} --projects {}\n".format(*quoted)
+    places = str(Path(name, "Claude")), str(Path(name, "projects"))
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    first, second = made.stdout.splitlines()
+    assert first == join(["sessscan", "reconcile", "--store", places[0], "--projects", places[1]])
+    assert second == join(["sessscan", "repair", "--projects", places[1]])
     assert "sample store" in made.stderr
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from sessscan.changes.plan import Plan
 from sessscan.model import Finding
 from sessscan.reconciliation import reconcile
+from sessscan.sessions.listing import find_sessions
 from support.small_worlds import BEGAN, a_talk, lose
 from support.store_factory import DAY, HOUR, NOW, World, compact, key
 from support.transcript_factory import DESKTOP, TERMINAL, forked, new_id, resumed, stub, talk
@@ -214,6 +214,35 @@ def test_damaged_transcript(world: World) -> None:
     assert "UTF-16" in found.message and found.length == path.stat().st_size
 
 
+def test_a_conversation_that_is_not_whole(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", BEGAN)
+    path = world.put(made)
+    world.healthy_row(made, title=made.title)
+    assert rules(world) == set()
+    whole = path.read_bytes()
+    leaf = [json.loads(line)["uuid"] for line in whole.splitlines() if b'"parentUuid"' in line][-1]
+
+    def more(parent: str = leaf, **message: Any) -> bytes:
+        record = {"parentUuid": parent, "isSidechain": False, "type": "user", "uuid": new_id(world.dice)}
+        return compact(record | {"message": {"role": "user"} | message}) + b"\n"
+
+    path.write_bytes(whole + bytes(300) + b"\n" + more(new_id(world.dice), content="and now?"))
+    [found] = findings(world, "broken-chain")
+    assert found.severity == "warning" and found.transcript == str(path)
+    assert found.message.startswith("1 of ") and "follows one that is not found" in found.message
+    [damaged] = findings(world, "damaged-transcript")
+    assert "messages cannot be reached because of that" in damaged.message
+    [session] = find_sessions(world.user_data, world.projects).sessions
+    assert session.health == "damaged"
+    path.write_bytes(whole + more(content=[{"type": "tool_result", "tool_use_id": "x"}]))
+    [found] = findings(world, "unpaired-call")
+    assert "One message has a tool's call without its result" in found.message
+    assert found.offset == len(whole)
+    path.write_bytes(whole + more(content=[{"type": "text", "text": " "}]))
+    [found] = findings(world, "refused-content")
+    assert "a blank text" in found.message and found.severity == "warning"
+
+
 @pytest.mark.parametrize(
     "content", [bytes(5_000), b'{"parentUuid":null,"isSide', b"\n\n", b"x\ny\n", b"\xff\xfe{"]
 )
@@ -276,7 +305,7 @@ def test_stale_index(world: World) -> None:
     assert findings(world, "stale-index")[0].severity == "note"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.not_root("root may read everything")
 def test_files_that_cannot_be_read(world: World) -> None:
     made = a_talk(world)
     path, row = world.put(made), lose(world, None, NOW, b"x")

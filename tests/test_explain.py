@@ -62,9 +62,10 @@ def test_findings_have_a_severity_of_their_rule(tmp_path: Path) -> None:
 
 
 def test_the_texts_are_sentences_and_name_options_that_exist(env: dict[str, str]) -> None:
-    known = set(re.findall(r"--[a-z-]+", run(env, "reconcile", "--help").stdout))
-    known |= set(re.findall(r"--[a-z-]+", run(env, "scan", "--help").stdout))
-    known |= set(re.findall(r"--[a-z-]+", run(env, "snapshots", "--help").stdout))
+    commands = ("reconcile", "repair", "restore", "scan", "snapshots")
+    known = {
+        found for name in commands for found in re.findall(r"--[a-z-]+", run(env, name, "--help").stdout)
+    }
     for rule in RULES:
         assert not rule.brief.endswith(".")
         for text in (rule.meaning, rule.cause, rule.action, rule.advice):

@@ -59,6 +59,14 @@ def _elsewhere(document: Document, kind: str, path: str) -> None:
     action["path"] = action["rests_on"][0]["path"] = path
 
 
+def _transcript(document: Document, name: str | None, *, rests_on: bool) -> None:
+    """Make the first restore give another file as its transcript, by default one of the same name."""
+    action = action_of(document, "restore")
+    action["transcript"] = f"/x/{name or action['cli_session_id']}.jsonl"
+    if rests_on:
+        action["rests_on"].append({**action["rests_on"][0], "path": action["transcript"]})
+
+
 def _store(document: Document) -> str:
     path: str = document["stores"][0]["path"]
     return path
@@ -87,6 +95,14 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
     "another transcript": (lambda d: _other_row(d, cliSessionId="x"), "names another transcript"),
     "a transcript it does not rest on": (
         lambda d: action_of(d, "restore").update(transcript="/x/y.jsonl"),
+        "not the one that it names",
+    ),
+    "a transcript of its name that it does not rest on": (
+        lambda d: _transcript(d, None, rests_on=False),
+        "not the one that it names",
+    ),
+    "a transcript of another name": (
+        lambda d: _transcript(d, "y", rests_on=True),
         "not the one that it names",
     ),
     "no JSON": (
@@ -128,6 +144,15 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: action_of(d, "adopt")["rests_on"][0].update(exists=True, sha256="0" * 64),
         "is there already",
     ),
+    "links to nothing": (lambda d: action_of(d, "relink").update(transcript=None), "to which transcript"),
+    "links what is not there": (
+        lambda d: action_of(d, "relink")["rests_on"][0].update(exists=False),
+        "to which transcript",
+    ),
+    "links to another than it says": (
+        lambda d: action_of(d, "relink").update(cli_session_id="99999999-9999-4999-8999-999999999999"),
+        "names another transcript",
+    ),
     "twice": (lambda d: d["actions"].append(copy.deepcopy(action_of(d, "restore"))), "two actions for"),
     "no index": (lambda d: _elsewhere(d, "rebuild-index", "/etc/passwd"), "no index that could"),
     "an index anew": (
@@ -136,6 +161,12 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "an index elsewhere": (
         lambda d: _elsewhere(d, "rebuild-index", "/etc/sessions-index.json"),
+        "no index of that folder",
+    ),
+    "an index of what it does not rest on": (
+        lambda d: action_of(d, "rebuild-index").update(
+            rests_on=action_of(d, "rebuild-index")["rests_on"][:1]
+        ),
         "no index of that folder",
     ),
     "an index of what is no path": (
@@ -178,7 +209,7 @@ HOSTILE: dict[str, tuple[Callable[[Document], object], str]] = {
 }
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the paths are POSIX paths")
+@pytest.mark.posix("the paths are POSIX paths")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_plan_that_asks_for_too_much_is_refused(plan: Plan, tmp_path: Path, name: str) -> None:
     document = document_of(plan, tmp_path)
@@ -268,6 +299,39 @@ def test_a_row_of_a_session_that_nobody_lost_is_refused(world: World, plan: Plan
     assert "nothing is to be done about it" in (forged.actions[-1].error or "")
 
 
+@pytest.mark.parametrize(
+    "change", [{"title": "Another"}, {"permissionMode": "bypassPermissions"}, {"cwd": "/tmp/evil"}], ids=str
+)
+def test_a_link_that_changes_anything_else_is_refused(
+    world: World, plan: Plan, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    document = document_of(plan, tmp_path)
+    action = action_of(document, "relink")
+    action["row"] = {**action["row"], **change}
+    action["content"] = _content(action["row"])
+    forged = load_plan(write(document, tmp_path / "plan.json"), now=NOW)
+    [refused] = [one for one in forged.actions if one.status == "refused"]
+    assert (refused.kind, refused.path) == ("relink", action["path"])
+    assert next(iter(change)) in (refused.error or "")
+
+
+def test_a_link_to_a_transcript_that_the_row_does_not_tell_is_refused(
+    world: World, plan: Plan, tmp_path: Path
+) -> None:
+    document = document_of(plan, tmp_path)
+    action, orphan = action_of(document, "relink"), action_of(document, "adopt")
+    former = action["cli_session_id"]
+    for key in ("cli_session_id", "transcript"):
+        action[key] = orphan[key]
+    action["row"]["cliSessionId"] = orphan["cli_session_id"]
+    action["content"] = _content(action["row"])
+    action["rests_on"] += [one for one in orphan["rests_on"] if one["path"] == orphan["transcript"]]
+    forged = load_plan(write(document, tmp_path / "plan.json"), now=NOW)
+    [refused] = [one for one in forged.actions if one.status == "refused"]
+    assert (refused.kind, refused.cli_session_id) == ("relink", orphan["cli_session_id"])
+    assert refused.cli_session_id != former and "cliSessionId" in (refused.error or "")
+
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -277,7 +341,8 @@ SCALARS = st.one_of(
     st.sampled_from(
         [
             "..", "../x", "/", "/etc/passwd", "local_x", "local_/../x.json", "\0", "\ud800", "restore",
-            "adopt", "hold", "rebuild-index", "planned", "held", "0" * 64, "e30=", "sessions-index.json",
+            "adopt", "hold", "relink", "rebuild-index", "planned", "held", "0" * 64, "e30=",
+            "sessions-index.json",
         ]
     ),
 )  # fmt: skip

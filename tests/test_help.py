@@ -24,6 +24,7 @@ assert isinstance(ROOT, TyperGroup)
 COMMANDS = ["", *ROOT.commands]
 
 NOT_RUN = {
+    "move": "names a folder that no session of the sample is from",
     "restore": "names a row that is not in the sample",
     "watch": "runs until it is ended",
 }
@@ -95,7 +96,7 @@ def test_the_example_of_each_command_parses(help_of: Callable[..., str], command
     ROOT.commands[name].make_context(name, list(given))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+@pytest.mark.posix("the examples are for a POSIX shell")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no shell")
 def test_each_example_runs(someone: dict[str, str], help_of: Callable[..., str], tmp_path: Path) -> None:
     """Run them one after the other, for a user whose sessions are those of the sample."""
@@ -130,6 +131,11 @@ def test_the_examples_that_are_not_run_belong_to_commands() -> None:
     assert set(NOT_RUN) <= set(COMMANDS)
 
 
+TEXT_OR_JSON = (
+    "reconcile", "repair", "move", "undo", "log", "snapshot", "snapshots", "restore", "forget", "why",
+)  # fmt: skip
+
+
 def test_the_formats_of_each_command() -> None:
     offered = {
         name: param.metavar
@@ -138,11 +144,13 @@ def test_the_formats_of_each_command() -> None:
         if "--format" in param.opts
     }
     assert offered == {
-        **dict.fromkeys(("reconcile", "undo", "log", "snapshot", "snapshots", "restore"), "<text|json>"),
+        **dict.fromkeys(TEXT_OR_JSON, "<text|json>"),
         "watch": "<text|jsonl>",
         "list": "<table|json|jsonl|csv>",
+        "usage": "<table|json|jsonl|csv>",
         "scan": "<table|json|jsonl|csv|parquet|arrow>",
         "events": "<table|jsonl|parquet|arrow>",
+        "fields": "<table|jsonl|csv|parquet|arrow>",
     }
 
 
@@ -161,7 +169,7 @@ def test_without_arguments_it_shows_its_help(env: dict[str, str]) -> None:
     assert "Commands:" in result.stderr and "Example: " in result.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="shells of other platforms")
+@pytest.mark.posix("shells of other platforms")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_installed(env: dict[str, str], shell: str) -> None:
     # Typer takes the shell from the parent process; here the test names it.

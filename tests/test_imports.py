@@ -14,14 +14,17 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {""},  # `sessscan` itself, which hands out what the packages below offer
-    {"sessions", "watching", "report", "distributed", "demo"},
+    {"sessions", "watching", "report", "distributed", "demo", "visibility", "tokens"},
+    {"mending"},
+    {"relocation"},
     {"reconciliation"},
     {"tables"},
     {"render"},
+    {"keeping"},
     {"snapshots", "changes"},
-    {"scan_cache", "stores", "rules", "missed"},
+    {"scan_cache", "stores", "rules", "missed", "private_database"},
     {"state"},
-    {"backtest_result", "errors", "model"},
+    {"backtest_result", "errors", "model", "usage_result", "visibility_result"},
     {"_core"},
 ]
 """The packages by floor, from the top. Each may import from the floors below."""

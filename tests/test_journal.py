@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,10 @@ from sessscan import state
 from sessscan.changes import journal
 from sessscan.changes.journal import Image, Journal
 from sessscan.errors import JournalError
+from support.system import WINDOWS
 
+ROOT = Path("C:\\" if WINDOWS else "/")
+STORE, HOME = ROOT / "store", ROOT / "home" / "ada"
 ZEROS = Image("0" * 64, 10, 5)
 ONES = Image("1" * 64, 12, None)
 
@@ -22,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def announce(made: Journal, path: str = "/store/local_a.json", before: Image | None = ZEROS) -> int:
+def announce(made: Journal, path: str = str(STORE / "local_a.json"), before: Image | None = ZEROS) -> int:
     return made.intent(
         kind="restore",
         path=path,
@@ -39,7 +44,7 @@ def made(home: Path) -> Journal:
     """A complete run of two files."""
     made = Journal.create()
     made.done(announce(made))
-    made.failed(announce(made, "/store/local_b.json", None), "no space left")
+    made.failed(announce(made, str(STORE / "local_b.json"), None), "no space left")
     made.end()
     return made
 
@@ -106,7 +111,7 @@ def test_a_reopened_journal_continues_after_its_last_whole_record(made: Journal)
     assert run.entries[1].outcome is None
     again = Journal.reopen(run)
     again.done(1)
-    assert announce(again, "/store/local_c.json") == 2
+    assert announce(again, str(STORE / "local_c.json")) == 2
     run = journal.read(made.path)
     assert run is not None
     assert [entry.outcome for entry in run.entries] == ["done", "done", None]
@@ -124,7 +129,7 @@ def test_damage_before_the_last_record_is_an_error_with_path_and_line(made: Jour
     damaged = lines(made)
     damaged[line] = bytes(len(damaged[line]) - 1) + b"\n"
     made.path.write_bytes(b"".join(damaged))
-    with pytest.raises(JournalError, match=rf"{made.path}, line {line + 1}: damaged"):
+    with pytest.raises(JournalError, match=re.escape(f"{made.path}, line {line + 1}: damaged")):
         journal.read(made.path)
     other = Journal.create()
     announce(other)
@@ -143,7 +148,7 @@ def test_damage_before_the_last_record_is_an_error_with_path_and_line(made: Jour
         (1, {"path": "local_a.json"}),
         (1, {"path": None}),
         (1, {"backup": "/etc/passwd"}),
-        (1, {"backup": "/store/local_a.json.corrupted-bak/../x"}),
+        (1, {"backup": f"{STORE / 'local_a.json.corrupted-bak'}{os.sep}..{os.sep}x"}),
         (1, {"backup": None}),
         (1, {"after": None}),
         (1, {"after": {"sha256": "xyz", "size": 1, "mtime_ns": None}}),
@@ -205,10 +210,16 @@ def test_the_state_folder_is_the_platforms_by_default(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "path", ["/home/ada/.bashrc", "/store/local_a.json/../x", "/store/local_a.txt", "/s/deleted_1"]
+    "path",
+    [
+        str(HOME / ".bashrc"),
+        f"{STORE / 'local_a.json'}{os.sep}..{os.sep}x",
+        str(STORE / "local_a.txt"),
+        str(STORE / "deleted_1"),
+    ],
 )
 def test_a_journal_names_only_files_that_a_run_writes(made: Journal, path: str) -> None:
-    content = made.path.read_text().replace("/store/local_b.json", path)
+    content = made.path.read_text().replace(json.dumps(str(STORE / "local_b.json")), json.dumps(path))
     made.path.write_text(content)
     with pytest.raises(JournalError, match="line 4: a file that no run writes"):
         journal.read(made.path)

@@ -16,10 +16,8 @@ from support.small_worlds import BEGAN, a_talk, the
 from support.store_factory import DAY, NOW, World, compact, key
 from support.transcript_factory import TERMINAL, Talk, new_id, stub, talk
 
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making a link takes a privilege there")
-needs_a_user = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
-)
+needs_links = pytest.mark.posix("making a link takes a privilege there")
+needs_a_user = pytest.mark.not_root("root may read everything")
 
 
 def plan(world: World, **more: Any) -> Plan:
@@ -134,19 +132,20 @@ def test_a_folder_that_cannot_be_read_may_hold_the_transcript(world: World) -> N
     assert "1 folder could not be read" in messages["dangling"]
 
 
-def test_the_one_session_without_a_row_that_fits_is_pointed_to(world: World) -> None:
+@pytest.mark.parametrize("turns", [0, None])
+def test_the_one_session_without_a_row_that_fits_is_pointed_to(world: World, turns: int | None) -> None:
+    """Of a row that counted no turns: what of the others comes of it, test_relink has."""
     real = a_talk(world)
     other = talk(world.dice, real.cwd, BEGAN)
     wrong = world.row(real, "x") | {"cliSessionId": other.session_id}
-    named(world, other, **{name: wrong[name] for name in ("createdAt", "lastActivityAt")})
+    times = {name: wrong[name] for name in ("createdAt", "lastActivityAt")}
+    named(world, other, completedTurns=turns, **times)
     (found,) = findings(world, "orphan")
-    assert (found.rule, str(world.projects / key(real.cwd) / real.session_id) in found.message) == (
-        "dangling",
-        True,
-    )
+    path = world.projects / key(real.cwd) / real.session_id
+    assert (found.rule, str(path) in found.message) == ("dangling", True)
     assert "--adopt" in found.message
     elsewhere = talk(world.dice, "/home/ada/elsewhere", BEGAN)
-    named(world, elsewhere, **{name: wrong[name] for name in ("createdAt", "lastActivityAt")})
+    named(world, elsewhere, completedTurns=turns, **times)
     assert sum(real.session_id in one.message for one in findings(world, "orphan")) == 1
 
 

@@ -85,7 +85,7 @@ def test_list_changes_nothing(env: dict[str, str], sample: Path) -> None:
     assert picture(sample) == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.posix("no pseudo-terminals")
 @pytest.mark.parametrize("columns", [40, 60, 79, 80, 100, 150, 200])
 def test_the_table_fits_the_terminal(env: dict[str, str], sample: Path, columns: int) -> None:
     put_hostile(sample)
@@ -448,7 +448,7 @@ def test_a_transcript_behind_a_linked_folder_is_listed(world: World, tmp_path: P
     assert (all_of(world)[path].desktop, all_of(world)[path].health) == ("listed", "ok")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+@pytest.mark.posix("links need a privilege")
 def test_a_folder_may_have_several_names(world: World, tmp_path: Path) -> None:
     real, link = tmp_path / "real one", tmp_path / "link"
     real.mkdir()
@@ -612,7 +612,7 @@ def test_sessions_of_the_future_are_not_left_out_in_silence(
     assert shown.stdout == ""
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="TZ is no IANA zone there")
+@pytest.mark.posix("TZ is no IANA zone there")
 def test_tables_have_local_times_and_their_zone(env: dict[str, str], world: World) -> None:
     """Half past eight in the evening, UTC, is the next day in Tokyo."""
     began = 1_763_670_600_000  # 2025-11-20 20:30 UTC
@@ -673,7 +673,7 @@ def test_without_sessions_a_remark_suggests_projects(env: dict[str, str], tmp_pa
     assert json.loads(run(env, "list", "--format", "json").stdout)["sessions"] == []
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.not_root("root reads everything")
 def test_an_unreadable_transcript_is_an_error_and_the_others_are_listed(
     env: dict[str, str], sample: Path
 ) -> None:

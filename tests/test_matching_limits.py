@@ -128,6 +128,18 @@ def test_a_transcript_that_tells_nothing_is_a_rival_by_the_time_of_its_file(
     assert kind_of(world, path) == kind
 
 
+@pytest.mark.parametrize(("others", "crowded"), [(49, False), (50, True)])
+def test_more_than_fifty_sessions_at_once_cannot_be_told_apart(
+    world: World, others: int, crowded: bool
+) -> None:
+    path = lose(world, ending(world, BEGAN), BEGAN + SECOND)
+    for number in range(others):
+        ending(world, BEGAN - (number + 1) * SECOND, cwd=f"/home/ada/{number}")
+    action = actions(world)[str(path)]
+    assert ("more sessions than can be told apart" in (action.error or "")) == crowded
+    assert action.kind == "hold"
+
+
 @pytest.mark.parametrize(("age", "kind"), [(70_000, "hold"), (70_001, "restore")])
 def test_a_session_that_has_just_begun_may_have_no_row(world: World, age: int, kind: str) -> None:
     """It counts only where another transcript without a row may be the lost row's."""
@@ -183,9 +195,9 @@ def test_three_files_rewritten_within_a_minute_show_it_too(
         other = ending(world, BEGAN - (number + 2) * DAY, cwd=f"/home/ada/{number}")
         world.healthy_row(other, store=world.stores[0])
         file = world.projects / key(other.cwd) / f"{other.session_id}.jsonl"
-        world.write(file, other.bytes(), BEGAN + SECOND + apart - number)
-        if apart > 60_000:
-            world.write(file, other.bytes(), BEGAN + SECOND + apart + number)
+        # None of them nearer than `apart`, and no three of one time.
+        away = apart - number if apart <= 60_000 else (apart, apart, -apart)[number]
+        world.write(file, other.bytes(), BEGAN + SECOND + away)
     assert kind_of(world, path) == kind
 
 
@@ -273,6 +285,20 @@ def test_an_unfinished_save_counts_for_thirty_days(world: World, age: int, kind:
     path = lose(world, made, NOW - 35 * DAY)
     world.write(path.with_suffix(".json.tmp"), compact(world.row(made, path.stem)), NOW - age)
     assert kind_of(world, path) == kind
+
+
+@pytest.mark.parametrize(("earlier", "whole"), [(2_000, True), (2_001, False)])
+def test_an_unfinished_save_within_two_seconds_of_the_row_is_the_last_one(
+    world: World, earlier: int, whole: bool
+) -> None:
+    """It is then written as it is; an older one is built anew, with what happened since."""
+    made = ending(world, BEGAN)
+    path = lose(world, made, BEGAN + SECOND)
+    content = b" " + compact(world.row(made, path.stem))
+    world.write(path.with_suffix(".json.tmp"), content, BEGAN + SECOND - earlier)
+    action = actions(world)[str(path)]
+    assert action.kind == "restore"
+    assert (action.content == content) == whole
 
 
 @pytest.mark.parametrize(("digits", "kind"), [(12, "restore"), (11, "hold")])

@@ -91,7 +91,7 @@ def test_what_is_not_a_time(text: str) -> None:
         moment(text, NOW, end=True)
 
 
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+@pytest.mark.posix("a zone in TZ is POSIX's")
 def test_list_and_restore_take_the_same_local_times(env: dict[str, str], sample: Path) -> None:
     env["TZ"] = "UTC-12"  # POSIX's sign: twelve hours ahead
     sessions = json.loads(run(env, "list", *places(sample), "--format", "json").stdout)["sessions"]

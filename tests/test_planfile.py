@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from support.program import picture as contents
 from support.program import places, run
 from support.small_worlds import a_talk, lose
 from support.store_factory import DAY, NOW, World
+from support.system import WINDOWS
 from test_truth import picture
 
 pytestmark = pytest.mark.full
@@ -70,7 +72,7 @@ def test_a_loaded_plan_writes_the_same_bytes(world: World, plan: Plan, tmp_path:
     before = picture(world.user_data)
     plan.save(tmp_path / "plan.json")
     report = load_plan(tmp_path / "plan.json", now=NOW).apply(exact=True, force=True)
-    assert sorted(action.status for action in report.actions) == ["applied"] * 4 + ["held"]
+    assert sorted(action.status for action in report.actions) == ["applied"] * 5 + ["held"]
     for action in plan.actions:
         if action.kind != "hold":
             assert Path(action.path).read_bytes() == action.content
@@ -179,6 +181,37 @@ def test_with_exact_one_changed_file_stops_all_writing(
     assert (picture(world.user_data.parent / "Claude"), picture(world.projects)) == before
 
 
+def _of_another_content(path: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def _of_another_time(path: Path) -> None:
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 100))  # NTFS counts in steps of that
+
+
+def _another_file(path: Path) -> None:
+    shutil.copy2(path, path.with_name("copy"))
+    path.with_name("copy").replace(path)
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "says"),
+    [
+        ("path", _of_another_content, "has other content now"),
+        ("path", Path.unlink, "is gone"),
+        ("transcript", _of_another_time, "was written to in the meantime"),
+        ("transcript", _another_file, "was replaced by another file"),
+    ],
+)
+def test_a_change_that_leaves_the_size_is_a_change(
+    plan: Plan, what: str, change: Callable[[Path], None], says: str
+) -> None:
+    assert plan.changes() == []
+    path = Path(action_of(plan.to_dict(), "restore")[what])
+    change(path)
+    assert f"{path} {says}" in plan.changes()
+
+
 def test_each_changed_file_is_named(world: World, plan: Plan) -> None:
     changed = {str(_rewritten(Path(a.path))) for a in plan.actions if a.kind == "restore"}
     assert {line.split(" has ")[0] for line in plan.changes()} == changed
@@ -203,7 +236,7 @@ def test_without_exact_the_other_actions_are_applied(plan: Plan) -> None:
     first = next(action for action in plan.actions if action.kind == "restore")
     _rewritten(Path(first.path))
     statuses = sorted(action.status for action in plan.apply(force=True).actions)
-    assert statuses == ["applied"] * 3 + ["held", "refused"]
+    assert statuses == ["applied"] * 4 + ["held", "refused"]
 
 
 # On the command line
@@ -220,7 +253,8 @@ def test_a_plan_is_saved_shown_applied_and_then_refused(
     shown = run(env, "reconcile", "--plan", file, "--format", "json")
     assert (shown.returncode, shown.stderr, shown.stdout) == (1, "", made.stdout)
     text = run(env, "reconcile", "--plan", file).stdout
-    assert f"sessscan reconcile --plan '{file}' --apply" in text
+    quoted = f'"{file}"' if WINDOWS else f"'{file}'"
+    assert f"sessscan reconcile --plan {quoted} --apply" in text
     assert "make a new plan" in text and "--match ROW=TRANSCRIPT --apply" not in text
     assert contents(sample) == before
 
@@ -257,7 +291,7 @@ def test_a_plan_is_saved_shown_applied_and_then_refused(
         (["--plan", "text", "--verify"], "does not go with --plan"),
     ],
 )
-@pytest.mark.skipif(os.name == "nt", reason="the system says it in other words")
+@pytest.mark.posix("the system says it in other words")
 def test_a_plan_option_that_cannot_be_is_one_line_and_status_2(
     env: dict[str, str], tmp_path: Path, arguments: list[str], says: str
 ) -> None:

@@ -21,16 +21,22 @@ FUNCTIONS = {
     "demo": None,  # `sessscan.demo` is the package that makes it
     "events": "events",
     "explain": "find_rule",
+    "fields": "fields",
+    "forget": "forget",
     "list": "find_sessions",
     "log": "runs",
+    "move": "move",
     "reconcile": "reconcile",
+    "repair": "repair",
     "report": None,
     "restore": "restore",
     "scan": "scan_many",
     "snapshot": "snapshot",
     "snapshots": "kept_rows",
     "undo": "undo",
+    "usage": "usage",
     "watch": "watch",
+    "why": "why",
 }
 """For each command the function of the library that does the same."""
 
@@ -66,7 +72,7 @@ def test_all_names_are_listed() -> None:
 
 @pytest.mark.parametrize("name", sessscan.__all__)
 def test_each_name_is_there(name: str) -> None:
-    if name == "read_transcripts":
+    if name in ("read_fields", "read_transcripts"):
         pytest.importorskip("fsspec")
     assert getattr(sessscan, name) is not None
 

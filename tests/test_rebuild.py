@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from sessscan.model import Action
+from sessscan.reconciliation.building import row
 from support.scenarios_of_words import in_worktree
-from support.small_worlds import BEGAN, a_talk, lose, lose_prefix, the
+from support.small_worlds import BEGAN, a_talk, actions, lose, lose_prefix, the
 from support.store_factory import DAY, HOUR, NOW, World, compact, key
 from support.transcript_factory import Talk, new_id, talk
 
@@ -110,6 +111,12 @@ def test_a_worktree_is_its_own(world: World) -> None:
     )
 
 
+def test_the_root_of_a_worktree_elsewhere_is_what_its_state_says(world: World) -> None:
+    state = {"originalCwd": "/home/ada/shop", "worktreePath": "/var/trees/w1", "worktreeName": "w1"}
+    made = a_talk(world, cwd="/var/trees/w1", worktree=state)
+    assert restored(world, made).row["originCwd"] == "/home/ada/shop"
+
+
 @pytest.mark.parametrize("separator", ["/", "\\"])
 def test_the_root_of_a_worktree_that_has_no_state(world: World, separator: str) -> None:
     root = separator.join(("C:" if separator == "\\" else "", "code", "shop"))
@@ -169,6 +176,17 @@ def test_what_is_left_of_the_row_comes_first(world: World) -> None:
     assert not {"pendingFirstStart", "errorText", "zz"} & set(action.row)
 
 
+def test_what_is_left_of_the_row_comes_before_older_copies(world: World) -> None:
+    made = a_talk(world)
+    path = lose_prefix(world, made, made.ended + DAY, -4, title="As it was called", zz="cut")
+    copy = world.row(made, path.stem, title="As it was called before", lastFocusedAt=made.ended)
+    world.write(path.with_name(path.name + ".bak"), compact(copy), made.ended)
+    action = the(world, path)
+    assert {evidence.kind for evidence in action.evidence} >= {"prefix"}
+    assert action.row["title"] == "As it was called"
+    assert action.provenance["title"] == "what is left of the row"
+
+
 def test_a_tmp_is_written_byte_for_byte(world: World) -> None:
     made = a_talk(world)
     path = lose(world, made, made.ended + HOUR)
@@ -209,6 +227,48 @@ def test_a_copy_is_brought_up_to_date(world: World) -> None:
     assert "interruptedByQuitAt" not in row
 
 
+def test_a_copy_stays_as_it_is_where_nothing_happened_since(world: World) -> None:
+    """Neither does an older time come in, nor what the row did not have."""
+    made = talk(world.dice, "/home/ada/code", BEGAN, turns=4)
+    made.records.append(title("custom-title", "customTitle", "Renamed since", made))
+    world.put(made)
+    path = lose(world, made, made.ended + DAY)
+    fields = world.row(made, path.stem, title="Mine", titleSource="user", lastActivityAt=made.ended + 3)
+    del fields["model"], fields["spawnSeed"]
+    world.write(path.with_name(path.name + ".bak"), compact(fields), NOW)
+    action = the(world, path)
+    assert (action.source, action.row) == ("copy", fields)
+
+
+def test_a_title_of_the_models_does_not_replace_another(world: World) -> None:
+    made = talk(world.dice, "/home/ada/code", BEGAN, turns=4)
+    made.records = [record for record in made.records if "title" not in record["type"]]
+    made.records.append(title("ai-title", "aiTitle", "The model's", made))
+    world.put(made)
+    path = lose(world, made, made.ended + DAY)
+    then = {"lastActivityAt": made.began + 5, "title": "Given by hand", "titleSource": "user"}
+    world.write(path.with_name(path.name + ".bak"), compact(world.row(made, path.stem, **then)), NOW)
+    row = the(world, path).row
+    assert (row["lastActivityAt"], row["title"], row["titleSource"]) == (made.ended, "Given by hand", "user")
+
+
+def test_a_copy_that_is_written_meanwhile_is_not_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = a_talk(world)
+    path = lose(world, made, made.ended + DAY)
+    copy = path.with_name(path.name + ".bak")
+    world.write(copy, compact(world.row(made, path.stem)), NOW)
+    read = row.read_file
+
+    def written_before(name: str) -> object:
+        copy.write_bytes(copy.read_bytes() + b" ")
+        return read(name)
+
+    monkeypatch.setattr(row, "read_file", written_before)
+    action = the(world, path)
+    assert action.kind == "hold"
+    assert action.error is not None and f"{copy} changed while it was looked at" in action.error
+
+
 def test_a_copy_from_another_account_brings_no_grants(world: World) -> None:
     made = a_talk(world)
     path = lose(world, made, made.ended + DAY)
@@ -230,7 +290,9 @@ def test_a_copy_from_another_account_brings_no_grants(world: World) -> None:
     assert not set(more) - {"effort"} & set(row)
 
 
-@pytest.mark.parametrize("change", ["bom", "utf-16", "utf-16-be", "sessionId", "createdAt", "lastActivityAt"])
+@pytest.mark.parametrize(
+    "change", ["bom", "utf-16", "utf-16-be", "sessionId", "createdAt", "lastActivityAt", "true"]
+)
 def test_a_refused_row_is_its_own_source(world: World, change: str) -> None:
     made = a_talk(world)
     session_id = f"local_{new_id(world.dice)}"
@@ -240,6 +302,8 @@ def test_a_refused_row_is_its_own_source(world: World, change: str) -> None:
         content = b"\xef\xbb\xbf" + content
     elif change.startswith("utf-16"):
         content = content.decode().encode(change)
+    elif change == "true":
+        content = compact(fields | {"createdAt": True})  # to Python it is the number 1
     else:
         content = compact(fields | {change: None if change != "sessionId" else "local_wrong"})
     action = the(world, lose(world, made, NOW - DAY, content, session_id))
@@ -258,6 +322,27 @@ def test_a_row_too_large_is_made_smaller(world: World) -> None:
     action = the(world, lose(world, made, NOW - DAY, compact(fields), session_id))
     del fields["enabledMcpTools"]
     assert action.row == fields
+
+
+def test_a_row_whose_title_alone_is_too_large_is_held(world: World) -> None:
+    """What the session is known by does not go, whatever the size."""
+    made = a_talk(world)
+    session_id = f"local_{new_id(world.dice)}"
+    content = compact(world.row(made, session_id, title="x" * (11 << 20), effort="high"))
+    action = the(world, lose(world, made, NOW - DAY, content, session_id))
+    assert action.kind == "hold"
+
+
+def test_two_rows_share_no_list(world: World) -> None:
+    """What is in a plan is the reader's to change."""
+    paths = []
+    for number in range(2):
+        made = a_talk(world, BEGAN - number * DAY, cwd=f"/home/ada/{number}")
+        paths.append(lose(world, made, made.ended, session_id=f"local_{made.session_id}"))
+    found = actions(world)
+    one, other = (found[str(path)].row for path in paths)
+    for name in ("remoteMcpServersConfig", "alwaysAllowedReasons", "sessionPermissionUpdates", "spawnSeed"):
+        assert one[name] == other[name] and one[name] is not other[name]
 
 
 def test_agent_mode_needs_what_only_the_row_knew(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from support.transcript_factory import Talk, stub, talk
 
 pytestmark = pytest.mark.full
 
-ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 KEYS = [
     "sessionId", "fullPath", "fileMtime", "firstPrompt", "summary", "messageCount", "created", "modified",
     "gitBranch", "projectPath", "isSidechain",
@@ -104,7 +102,7 @@ def test_entries_that_are_up_to_date_keep_their_message_count(world: World) -> N
     assert "gone" not in found
 
 
-@pytest.mark.skipif(ROOT or os.name == "nt", reason="everything can be read")
+@pytest.mark.not_root("everything can be read")
 def test_the_entry_of_an_unreadable_transcript_stays(world: World) -> None:
     made, other, third = (a_talk(world, BEGAN + number * DAY) for number in range(3))
     entry = {"sessionId": other.session_id, "fullPath": "/elsewhere", "firstPrompt": "as it was", "x": 1}

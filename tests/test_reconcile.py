@@ -124,6 +124,8 @@ def test_an_orphan_goes_to_the_account_it_is_from_or_nowhere(world: World) -> No
     world.healthy_row(a_talk(world, began=BEGAN - DAY, cwd=made.cwd), store=world.stores[1])
     (action,) = reconcile(world.user_data, world.projects, now=NOW, adopt=True).actions
     assert Path(action.path).parent == world.stores[1]
+    world.healthy_row(a_talk(world, began=BEGAN - 2 * DAY, cwd=made.cwd), store=world.stores[0])
+    assert reconcile(world.user_data, world.projects, now=NOW, adopt=True).actions == ()
 
 
 def test_an_orphan_that_a_held_row_may_belong_to_is_not_given_away(world: World) -> None:

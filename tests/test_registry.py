@@ -111,7 +111,7 @@ def test_links_and_special_files_are_not_opened(tmp_path: Path) -> None:
     assert states["local_folder"] == states.get("local_fifo", "not-a-row") == "not-a-row"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.not_root("root may read everything")
 def test_a_row_without_permission_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / f"{A}.json").write_bytes(compact(GOOD))
     (tmp_path / f"{A}.json").chmod(0)
@@ -132,7 +132,7 @@ def test_files_with_other_names_are_not_rows(tmp_path: Path) -> None:
     assert rows(tmp_path) == {}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+@pytest.mark.posix("names are text there")
 def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     name = os.fsdecode(b"local_\xff")
     (tmp_path / f"{name}.json").write_bytes(compact(GOOD))

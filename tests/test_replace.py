@@ -20,8 +20,8 @@ from sessscan.errors import ConflictError, SessscanError
 
 OLD = b"\x00" * 1000
 NEW = b'{"sessionId":"local_a"}'
-unprivileged = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-posix = pytest.mark.skipif(os.name == "nt", reason="needs a Unix system")
+unprivileged = pytest.mark.not_root("root may write everywhere")
+posix = pytest.mark.posix("needs a Unix system")
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_no_permission_to_write_in_the_folder(row: Path) -> None:
     assert row.read_bytes() == OLD
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.linux("needs /proc")
 def test_a_read_only_file_system_names_the_file() -> None:
     path = Path("/proc/local_a.json")
     with pytest.raises(OSError) as caught:
@@ -274,7 +274,7 @@ def test_sweep_removes_what_ended_processes_left(tmp_path: Path) -> None:
     assert caught.value.filename == str(tmp_path / "missing")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs an exchange of files, which Linux has")
+@pytest.mark.linux("needs an exchange of files, which Linux has")
 def test_an_owner_who_writes_meanwhile_loses_nothing(row: Path) -> None:
     """The owner's last version is there in the end, however often the file was replaced."""
     row.write_bytes(b"0")

@@ -16,7 +16,7 @@ from support.program import picture, places, run
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 pytest.importorskip("pygal", reason="the extra `report` is not installed")
 
-from sessscan import report
+from sessscan import report, snapshot_transcripts
 from sessscan.report.timeline import spans
 
 pytestmark = pytest.mark.full
@@ -78,8 +78,9 @@ def test_the_page_says_what_is_wrong_and_what_to_do(env: dict[str, str], sample:
         "12 sessions are missing from the app: 9 can be put back, 2 held until you decide, 1 without a row"
         in page.text
     )
-    assert f"--store {sample}/Claude --projects {sample}/projects --apply" in page.text
-    assert f"--store {sample}/Claude --projects {sample}/projects --adopt --apply" in page.text
+    places_ = f"--store {sample / 'Claude'} --projects {sample / 'projects'}"
+    assert f"{places_} --apply" in page.text
+    assert f"{places_} --adopt --apply" in page.text
     assert "was begun in the app, but no row names it" in page.text
     for title in ("VAT rounding per line", "Stock sync, second attempt", "Alert when a sensor is silent"):
         assert title in page.text
@@ -127,7 +128,7 @@ def test_texts_that_could_break_xml_or_a_template(tmp_path: Path, text: str) -> 
     page.encode("utf-8")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
+@pytest.mark.linux("only Linux has file names of any bytes")
 def test_a_path_that_is_not_utf_8(env: dict[str, str], tmp_path: Path) -> None:
     projects = tmp_path / os.fsdecode(b"pro\xff") / "projects"
     add(projects, 1, "one", days=29, extra=b"\0\0\n")
@@ -183,7 +184,26 @@ def test_the_next_deletions_follow_from_the_file_times(tmp_path: Path) -> None:
     assert "No transcript will be deleted" not in text
 
 
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+def test_what_is_kept_and_what_is_at_risk_is_counted(tmp_path: Path) -> None:
+    projects = tmp_path / "projects"
+    files = [add(projects, number, f"title {number}", days=days) for number, days in enumerate((28, 27, 2))]
+    text = Elements(report.make([], projects)[0]).text
+    assert "0 transcripts are kept" in text and "2 that will be deleted within 7 days are not" in text
+    moved = tmp_path / "away.jsonl"
+    files[0].rename(moved)
+    snapshot_transcripts(projects)
+    moved.rename(files[0])
+    text = Elements(report.make([], projects)[0]).text
+    assert "2 transcripts are kept" in text and "1 that will be deleted within 7 days is not" in text
+    snapshot_transcripts(projects)
+    text = Elements(report.make([], projects)[0]).text
+    assert (
+        "3 transcripts are kept" in text
+        and "are not" not in text[text.index("3 transcripts are kept") :][:150]
+    )
+
+
+@pytest.mark.posix("a zone in TZ is POSIX's")
 @pytest.mark.parametrize(
     ("zone", "words"), [("UTC", "(UTC)"), ("CET-1", "(CET, UTC+01:00)"), ("<-0330>3:30", "(UTC-03:30)")]
 )

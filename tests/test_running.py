@@ -4,10 +4,16 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from sessscan.errors import AppRunningError
-from sessscan.stores.app import Process, find_app, is_app, processes
+import sessscan
+from sessscan.errors import AppRunningError, ProcessListError
+from sessscan.stores import processes as module
+from sessscan.stores.app import find_app, is_app
+from sessscan.stores.processes import Process, ask, processes
+from support.program import picture
 
 MAC = "/Applications/Claude.app/Contents"
 CODE = r"C:\Users\ada\AppData\Roaming\Claude\claude-code\2.1.204\claude.exe"
@@ -92,18 +98,53 @@ def test_the_message_names_the_process() -> None:
     assert str(app) == f"process 4711, {MAC}/MacOS/Claude"
 
 
-def test_the_processes_of_the_system_are_listed() -> None:
-    mine = next(process for process in processes() if process.pid == os.getpid())
-    assert mine.exe and mine.cmdline
+@pytest.mark.parametrize("way", module.WAYS, ids=lambda way: way[0])
+def test_each_way_lists_the_processes_of_the_system(way: tuple[str, Callable[[], Iterator[Process]]]) -> None:
+    name, listed = way
+    try:
+        mine = next(process for process in listed() if process.pid == os.getpid())
+    except OSError as error:
+        if name == "psutil" and sys.platform == "win32" and "NtQuerySystemInformation" in str(error):
+            pytest.skip("psutil asks with a call that this Windows lacks (wine before 9)")
+        raise
+    assert mine.exe and os.path.samefile(mine.exe, sys.executable)  # noqa: PTH121
     assert not is_app(mine)
 
 
+def test_the_processes_of_the_system_are_listed() -> None:
+    mine = next(process for process in processes() if process.pid == os.getpid())
+    assert mine.exe and not is_app(mine)
+
+
+def refused() -> Iterator[Process]:
+    """Fail as psutil does under wine, in the middle of the list."""
+    yield Process(4, "System")
+    raise OSError(22, "Invalid parameter: '(originated from NtQuerySystemInformation)'")
+
+
+def test_where_one_way_of_asking_fails_another_is_tried() -> None:
+    assert ask((("first", refused), ("second", lambda: iter([Process(7, "x")])))) == [Process(7, "x")]
+
+
+def test_a_list_that_no_way_gives_is_one_sentence(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what could not be asked, and that --force goes ahead; which it does."""
+    monkeypatch.setattr(module, "WAYS", (("psutil", refused), ("Toolhelp", refused)))
+    plan = sessscan.reconcile([sample / "Claude"], [sample / "projects"])
+    before = picture(sample)
+    with pytest.raises(ProcessListError) as caught:
+        plan.apply()
+    assert picture(sample) == before
+    text = str(caught.value)
+    assert "the system does not list its processes (psutil: " in text
+    assert "; Toolhelp: " in text and "use --force" in text and "\n" not in text
+    assert plan.apply(force=True).run is not None
+
+
 @pytest.mark.alone
-@pytest.mark.skipif(sys.platform != "linux", reason="a process is renamed by renaming its program")
+@pytest.mark.linux("a process is renamed by renaming its program")
 def test_a_running_app_is_refused(tmp_path: object) -> None:
     """A real process runs, whose program lies where the app's would."""
     import shutil
-    from pathlib import Path
 
     from sessscan.stores.app import refuse_if_app_runs
 
@@ -118,7 +159,7 @@ def test_a_running_app_is_refused(tmp_path: object) -> None:
             process.kill()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such state")
+@pytest.mark.posix("there is no such state")
 def test_a_process_that_has_ended_is_not_listed() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     deadline = time.monotonic() + 30

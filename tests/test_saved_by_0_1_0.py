@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -29,7 +28,7 @@ FOLDER = "/nowhere/sessscan-0.1.0"
 
 RUN = "20261129T094450Z-4a38"
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the saved paths are POSIX paths")
+pytestmark = pytest.mark.posix("the saved paths are POSIX paths")
 
 
 def saved_plan() -> dict[str, Any]:

@@ -277,6 +277,7 @@ def test_missing_folders_give_no_sessions(
     assert both() == ([session_id(1)], [session_id(1)])
 
 
+@pytest.mark.posix("paths of this platform are others")
 def test_files_that_are_no_transcripts_are_not_listed(projects: Path) -> None:
     put(projects, "/p", 1, PLAIN["prompt"](session_id(1)))
     data = PLAIN["prompt"]("x")
@@ -293,6 +294,7 @@ def test_files_that_are_no_transcripts_are_not_listed(projects: Path) -> None:
     assert both() == both("/p") == ([session_id(1)], [session_id(1)])
 
 
+@pytest.mark.posix("paths of this platform are others")
 def test_projects_names_other_roots(tmp_path: Path) -> None:
     put(tmp_path / "copy", "/p", 1, PLAIN["prompt"](session_id(1)))
     assert ids(sessscan.list_sessions(projects=tmp_path / "copy")) == [session_id(1)]
@@ -302,7 +304,7 @@ def test_projects_names_other_roots(tmp_path: Path) -> None:
         sessscan.list_sessions(projects=tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+@pytest.mark.posix("paths of this platform are others")
 def test_the_sessions_of_a_directory(projects: Path, tmp_path: Path) -> None:
     """Links are resolved; a session whose lines name no directory gets the one that was asked for."""
     real, link = tmp_path / "real", tmp_path / "link"
@@ -322,7 +324,7 @@ def test_the_sessions_of_a_directory(projects: Path, tmp_path: Path) -> None:
     assert ids(sessscan.list_sessions(real)) == [session_id(1)]  # a Path works too
 
 
-@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+@pytest.mark.posix("paths of this platform are others")
 def test_a_directory_whose_folder_name_is_cut(projects: Path) -> None:
     """The folder's name then ends in a hash, which differs between CLI and SDK."""
     directory = "/home/" + "long/" * 60
@@ -330,7 +332,7 @@ def test_a_directory_whose_folder_name_is_cut(projects: Path) -> None:
     assert both(directory) == ([session_id(1)], [session_id(1)])
 
 
-@pytest.mark.skipif(not LINKS, reason="paths of this platform are others")
+@pytest.mark.posix("paths of this platform are others")
 @pytest.mark.parametrize("reason", PLACES)
 def test_each_listed_difference_in_folders_occurs(projects: Path, tmp_path: Path, reason: str) -> None:
     def said(number: int, cwd: str) -> bytes:
@@ -361,7 +363,8 @@ def test_each_listed_difference_in_folders_occurs(projects: Path, tmp_path: Path
         assert sorted(ours) == [session_id(1), session_id(2)]
 
 
-@pytest.mark.skipif(shutil.which("git") is None or not LINKS, reason="needs git, and paths of this platform")
+@pytest.mark.posix("paths of this platform are others")
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_sessions_of_a_repositorys_worktrees(
     projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,7 +440,7 @@ def test_a_torn_last_line_is_not_damage(projects: Path) -> None:
     assert [one.health for one in sessscan.list_sessions()] == ["ok"]
 
 
-@pytest.mark.skipif(not LINKS or os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.not_root("root reads everything")
 def test_unreadable_files_are_left_out(projects: Path) -> None:
     for number in (1, 2):
         put(projects, "/p", number, PLAIN["prompt"](session_id(number)))

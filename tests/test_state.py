@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def record(**members: object) -> bytes:
     return json.dumps({"type": "user", "sessionId": "s", **members}).encode() + b"\n"
 
 
-posix = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX's")
+posix = pytest.mark.posix("modes and owners are POSIX's")
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_a_journal_that_others_can_write_is_refused(env: dict[str, str], applied
 
 
 @posix
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.root("only root gives files away")
 def test_a_state_of_another_user_is_refused(env: dict[str, str], applied: Path, home: Path) -> None:
     os.chown(home / "snapshots.db", 12_345, -1)
     refused = run(env, "reconcile", *places(applied))
@@ -144,7 +143,7 @@ def test_an_index_says_that_it_is_ours(tmp_path: Path, home: Path) -> None:
     index.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs in Windows' folders")
+@pytest.mark.posix("there are no FIFOs in Windows' folders")
 def test_a_fifo_in_a_journals_place_is_told(env: dict[str, str], applied: Path, home: Path) -> None:
     [journal] = (home / "runs").glob("*/journal.jsonl")
     journal.unlink()

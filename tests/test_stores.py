@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -143,7 +142,7 @@ def test_without_names_the_folders_of_the_platform_are_used(
         "Claude",
         "Claude-3p",
     ]
-    assert places.projects == (str(tmp_path / "config/projects"),)
+    assert [Path(folder) for folder in places.projects] == [tmp_path / "config/projects"]
     named = locate(tmp_path / "Claude-3p")
     assert [Path(store.path).relative_to(tmp_path).parts[0] for store in named.context] == ["Claude"], (
         "the rows of the user's own stores may name transcripts of the user's own projects"
@@ -189,7 +188,7 @@ def test_a_folder_that_vanishes_is_empty(tmp_path: Path) -> None:
     assert errors == []
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.not_root("root may read everything")
 def test_a_folder_without_permission_is_reported(user_data: Path) -> None:
     forbidden = user_data / "claude-code-sessions/a2"
     forbidden.chmod(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import importlib.util
 import json
 import math
 import os
@@ -23,8 +22,9 @@ import sessscan
 from hypothesis import HealthCheck, given, settings
 from sessscan import _core
 from sessscan.stores.locate import TRANSCRIPT_NAME
-from sessscan.tables.arrow import record_batch
+from sessscan.tables.transcripts import record_batch
 from support.program import run
+from support.system import why_unreadable
 from support.transcripts import SESSION, damaged
 
 pytestmark = pytest.mark.full
@@ -226,7 +226,7 @@ def test_a_table_takes_files_folders_and_transcripts(sample: Path, files: list[s
         sessscan.events_table(files[0], errors="ignore")  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+@pytest.mark.linux("file names are Unicode elsewhere")
 def test_a_path_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "\udcff.jsonl"
     path.write_text('{"type":"ai-title","aiTitle":"A"}\n')
@@ -337,7 +337,7 @@ def child(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="measured with getrusage")
+@pytest.mark.posix("measured with getrusage")
 def test_events_of_a_big_transcript_take_constant_memory(big: Path) -> None:
     pytest.importorskip("pyarrow")
     process = child(
@@ -364,7 +364,7 @@ def test_events_of_a_big_transcript_take_constant_memory(big: Path) -> None:
     assert grown < 48 * 1024  # KiB; the file has 200 MB
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.posix("sends SIGINT")
 def test_ctrl_c_within_a_batch(big: Path) -> None:
     """Without a title no batch is ever full: the interrupt comes while one is read."""
     pytest.importorskip("pyarrow")
@@ -396,7 +396,8 @@ def test_no_arrow_library_is_needed(files: list[str]) -> None:
         for name in ("pyarrow", "polars", "duckdb", "pandas", "numpy"):
             sys.modules[name] = None
         import sessscan
-        assert "sessscan.tables.arrow" not in sys.modules and "rich" not in sys.modules
+        loaded = {"rich", "sessscan.tables.arrow", "sessscan.tables.transcripts"} & set(sys.modules)
+        assert not loaded, loaded
         for table in (sessscan.table(sys.argv[1:]), sessscan.events_table(sys.argv[1:2])):
             print(type(table.__arrow_c_stream__()).__name__, type(table.__arrow_c_schema__()).__name__)
             table.show(), table._repr_html_()
@@ -463,7 +464,7 @@ def test_parquet_and_arrow_files(sample: Path, env: dict[str, str], tmp_path: Pa
     assert read(scanned).combine_chunks() == pyarrow.table(sessscan.table(root)).combine_chunks()
     missing = tmp_path / "missing.jsonl"
     done = run(env, "events", "--format", form, "-o", events, root, missing)
-    assert done.returncode == 4 and f"{missing}: No such file" in done.stderr.replace("\n", " ")
+    assert done.returncode == 4 and f"{missing}: {why_unreadable(missing)}" in done.stderr.replace("\n", " ")
     expected = pyarrow.table(sessscan.events_table(root)).to_pylist()
     assert read(events).to_pylist() == expected and len(expected) > 1_000
 
@@ -508,7 +509,7 @@ def test_a_format_without_pyarrow_is_a_usage_error(sample: Path, env: dict[str, 
     assert done.returncode == 2 and "> FILE" in done.stderr
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pty") is None, reason="there are no terminals of this kind")
+@pytest.mark.posix("pseudo-terminals")
 def test_binary_formats_are_not_written_to_a_terminal(sample: Path, env: dict[str, str]) -> None:
     pytest.importorskip("pyarrow")
     import pty

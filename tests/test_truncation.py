@@ -21,9 +21,7 @@ from support.rounds import rounds
 
 pytestmark = [
     pytest.mark.full,
-    pytest.mark.skipif(
-        sys.platform == "win32", reason="Windows maps no file, and an open file cannot be cut"
-    ),
+    pytest.mark.posix("Windows maps no file, and an open file cannot be cut"),
 ]
 
 HERE = Path(__file__).parent

@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import psutil
 import pytest
+import sessscan
 from sessscan import classify
 from sessscan.model import WatchEvent
 from sessscan.snapshots.store import Snapshots
@@ -25,7 +27,7 @@ from support.watching import Watching, damage, watching
 
 pytestmark = [
     pytest.mark.full,
-    pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind"),
+    pytest.mark.posix("signals of another kind"),
 ]
 
 
@@ -373,3 +375,91 @@ def test_a_state_folder_that_cannot_be_created_is_an_error(
     result = run({**env, "SESSSCAN_HOME": str(tmp_path / "file")}, "watch", *places(sample))
     assert result.returncode == 3 and result.stderr.count("\n") == 1
     assert os.fspath(tmp_path / "file") in result.stderr
+
+
+# Transcripts
+
+
+def whole_transcript(sample: Path) -> Path:
+    """Return a transcript of the sample that is whole, and that nobody has written to for long."""
+    return next(
+        path
+        for path in sorted((sample / "projects").glob("*/*.jsonl"))
+        if sessscan.scan(path).turns > 5 and not sessscan.repair(path).actions
+    )
+
+
+def zero_a_record(path: Path) -> bytes:
+    """Overwrite a record of a transcript with zeros, in place; return what was there before."""
+    data = path.read_bytes()
+    begin = data.index(b'{"parentUuid"', data.index(b'"tool_result"', len(data) // 2))
+    end = data.index(b"\n", begin)
+    with path.open("r+b") as file:
+        file.seek(begin)
+        file.write(bytes(end - begin))
+    return data
+
+
+def test_damage_to_a_transcript_is_reported_with_the_command(env: dict[str, str], sample: Path) -> None:
+    path = whole_transcript(sample)
+    with watching(env, *places(sample)) as watch:
+        data = zero_a_record(path)
+        event = watch.event("finding", path)
+        assert event["rule"] in ("damaged-transcript", "broken-chain")
+        assert f"sessscan repair {path} --apply" in event["message"]
+        path.write_bytes(data)
+        assert "whole" in watch.event("resolved", path)["message"]
+        assert not watch.events_of("repaired", path)
+
+
+def test_a_transcript_is_repaired_once_nobody_writes_to_it(env: dict[str, str], sample: Path) -> None:
+    path = whole_transcript(sample)
+    with watching(env, *places(sample), "--repair", "--transcripts") as watch:
+        zero_a_record(path)
+        watch.event("finding", path)
+        assert not watch.events_of("repaired", path), "it was written just now"
+        os.utime(path, (time.time() - 100,) * 2)
+        event = watch.event("repaired", path)
+        assert f"sessscan undo {event['run']}" in event["message"]
+        assert not sessscan.repair(path).actions
+
+
+def test_transcripts_are_kept_as_they_grow(
+    env: dict[str, str], sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSSCAN_HOME", env["SESSSCAN_HOME"])
+    path = whole_transcript(sample)
+
+    def kept() -> bytes:
+        try:
+            return b"".join(sessscan.transcript_versions(path)[0].pieces())
+        except sessscan.UnknownSnapshotError:
+            return b""
+
+    with watching(env, *places(sample), "--transcripts") as watch:
+        watch.until(lambda: kept() == path.read_bytes())
+        for number in range(3):
+            with path.open("ab") as file:
+                file.write(b'{"type":"system","n":%d}\n' % number)
+            began = time.monotonic()
+            watch.until(lambda: kept() == path.read_bytes())
+            print(f"kept after {time.monotonic() - began:.1f} s")
+        whole = path.read_bytes()
+        path.unlink()
+        (path.parent / f"{uuid.UUID(int=5)}.jsonl").write_bytes(b"{}\n")
+        assert watch.end(signal.SIGTERM) == 0
+    assert kept() == whole
+    assert sessscan.transcript_versions(path.with_stem(str(uuid.UUID(int=5))))
+    run_id = sessscan.restore_transcript(path).apply(force=True).run
+    assert run_id is not None and path.read_bytes() == whole
+
+
+def test_transcripts_are_not_kept_unless_asked_for(
+    env: dict[str, str], sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSSCAN_HOME", env["SESSSCAN_HOME"])
+    with watching(env, *places(sample), "--repair") as watch:
+        whole_transcript(sample).write_bytes(b"{}\n")
+        time.sleep(2)
+        assert watch.end(signal.SIGTERM) == 0
+    assert sessscan.kept_transcripts() == []

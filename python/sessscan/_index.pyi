@@ -15,12 +15,14 @@ class Rescan:
     version are ignored.
     """
 
-    def __new__(cls, paths: Sequence[str | PathLike[str]], *, strict: bool = False) -> Rescan:
+    def __new__(cls, paths: Sequence[str | PathLike[str]], *, strict: bool = False, boot: str = "") -> Rescan:
         """Look at the files, without opening them.
 
         Args:
             paths: The transcripts.
             strict: As for `scan`.
+            boot: Names the run of the system since it was started, differently each time; empty: it is not
+                known. What another boot may have kept in memory only is read again.
         """
     def shards(self) -> list[int]:
         """Return the shards, of 256, whose entries are to be given to `know`."""

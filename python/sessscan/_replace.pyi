@@ -3,6 +3,8 @@
 from os import PathLike
 from typing import final
 
+from ._edit import Stamp
+
 @final
 class Absent:
     """The type of `ABSENT`."""
@@ -39,17 +41,33 @@ def replace(
         OSError: Nothing was written.
     """
 
-def remove(path: str | PathLike[str], *, expected: bytes | str) -> None:
+def remove(path: str | PathLike[str], *, expected: bytes | str | Stamp) -> None:
     """Remove a file durably if it has the expected content.
 
     Args:
         path: The file.
-        expected: Its content, or the content's SHA-256 in hex.
+        expected: Its content, the content's SHA-256 in hex, or, for a content that is not to be read, what it
+            was when it was looked at.
 
     Raises:
         ConflictError: The file is something else, or gone; nothing was done.
         UnconfirmedError: The file was removed, but the disk would not confirm it.
         OSError: Nothing was removed.
+    """
+
+def relocate(path: str | PathLike[str], to: str | PathLike[str], *, inode: int = 0) -> None:
+    """Move a file or folder durably and in one step to a name that is free, on the same file system.
+
+    Args:
+        path: The file or folder.
+        to: Its new name, in a folder that exists.
+        inode: The inode it must have; 0: any.
+
+    Raises:
+        ConflictError: There is something else, a link, or nothing, or the new name is taken; nothing was
+            done.
+        UnconfirmedError: It was moved, but the disk would not confirm it.
+        OSError: Nothing was moved; `errno.EXDEV` if the new name is on another file system.
     """
 
 def append_durable(path: str | PathLike[str], data: bytes | bytearray) -> None:

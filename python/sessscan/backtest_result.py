@@ -22,7 +22,7 @@ SHOWN = 20
 Outcome = Literal["found", "offered", "held", "wrong", "gone"]
 """What the matching makes of a hidden row.
 
-`found`: it gets its own transcript. `offered`: it is held, with its own transcript among the candidates.
+`found`: it gets its own transcript back. `offered`: it is held, with its own transcript among the candidates.
 `held`: it is held without it. `wrong`: it gets another transcript, which must never happen. `gone`: it is
 held, as it should be, since its transcript is not there."""
 
@@ -182,6 +182,8 @@ class Backtest:
     """Other fields that no transcript has, with the number of rows that have them."""
     matching: Rounds = field(default_factory=Rounds)
     """What became of rows whose content was hidden, with all that the stores have beside it."""
+    links: Rounds = field(default_factory=Rounds.of_evidence)
+    """What became of rows that counted turns and lost nothing but the transcript that they name."""
     evidence: dict[TriedEvidence, Rounds] = field(
         default_factory=lambda: {kind: Rounds.of_evidence() for kind in TRIED}
     )
@@ -194,7 +196,7 @@ class Backtest:
     @property
     def wrong(self) -> int:
         """How many rows were given a wrong transcript, in all rounds together."""
-        rounds = (self.matching, *self.evidence.values())
+        rounds = (self.matching, self.links, *self.evidence.values())
         return sum(counts.wrong for each in rounds for counts in each.each())
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,6 +211,7 @@ class Backtest:
             "reset": dict(self.reset),
             "left_out": dict(self.left_out),
             "matching": self.matching.to_dict(),
+            "links": self.links.to_dict(),
             "evidence": {kind: rounds.to_dict() for kind, rounds in self.evidence.items()},
             "seed": self.seed,
         }

@@ -24,6 +24,10 @@ class UnknownRuleError(UsageError):
     """A rule name that no finding bears."""
 
 
+class TooLargeError(UsageError):
+    """A damaged line, or a transcript in UTF-16, that is too large to be repaired."""
+
+
 class UnknownRunError(UsageError):
     """A run id that no journal bears."""
 
@@ -49,6 +53,10 @@ class RefusedError(SessscanError):
 
 class AppRunningError(RefusedError):
     """The desktop app is running: it would overwrite a restored row from its memory."""
+
+
+class ProcessListError(RefusedError):
+    """The system does not list its processes, so it is not known whether the desktop app is running."""
 
 
 class LockedError(RefusedError):

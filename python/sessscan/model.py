@@ -8,12 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Severity = Literal["error", "warning", "note"]
 
-ActionKind = Literal["restore", "hold", "adopt", "rebuild-index"]
-"""Put a row back; leave it, since the evidence does not decide; make a row for an orphan; write an index."""
+ActionKind = Literal[
+    "restore",
+    "hold",
+    "adopt",
+    "relink",
+    "rebuild-index",
+    "repair",
+    "restore-transcript",
+    "move",
+    "move-row",
+    "move-leases",
+]
+"""Put a row back; leave a row or transcript, since the evidence does not decide; make a row for an orphan;
+link a readable row to its transcript again; write an index; edit a damaged transcript; put a transcript back;
+move a transcript, or what lies beside it, to another project folder; give other directories to a row; give
+them to leases of worktrees."""
+
+MOVE: Final = "move"
+MOVE_ROW: Final = "move-row"
+MOVE_LEASES: Final = "move-leases"
+
+TRANSCRIPT_KINDS: frozenset[str] = frozenset(("repair", "restore-transcript", MOVE))
+"""The kinds of actions that write transcripts. These may have gigabytes, and are known by their metadata."""
 
 Source = Literal["snapshot", "tmp", "copy", "prefix", "transcript"]
 """Where most of a row's content is taken from."""
@@ -37,6 +58,7 @@ EvidenceKind = Literal[
     "orphan",
     "index",
     "place",
+    "words",
 ]
 
 Progress = Callable[[int, int], object]
@@ -178,11 +200,76 @@ class Absence:
     stores: tuple[str, ...]
     projects: tuple[str, ...]
     """Where rows and transcripts were looked for."""
+    named_by: tuple[str, ...] = ()
+    """The readable rows, by path, that named the transcript already: the lost row was one of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of some bytes of a transcript."""
+
+    offset: int
+    """Where the old bytes begin; in a transcript in UTF-16, in the UTF-8 that it becomes."""
+    old: bytes
+    """What stands there; empty: the new bytes are inserted."""
+    new: bytes
+    """What takes its place; empty: the old bytes are removed."""
+    reason: str
+    """Why, in words for the user."""
+    times: int = 1
+    """How often `old` stands there, one after the other, and `new` will: more than once in a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How many messages of a transcript a reader reaches, before it is repaired and after."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A message that no reader gives once a transcript is repaired, since half of its tool call was lost."""
+
+    record: str
+    """Its uuid."""
+    line: int
+    text: str
+    """The beginning of what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentCandidate:
+    """A record of a transcript that another one may have followed."""
+
+    record: str
+    """Its uuid."""
+    line: int
+    timestamp: int | None
+    """Epoch ms UTC."""
+    text: str
+    """The beginning of what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldParent:
+    """A record whose parent was lost, where it is not certain what it followed."""
+
+    record: str
+    """Its uuid."""
+    line: int
+    text: str
+    """The beginning of what it says."""
+    why: str
+    """Why that is not certain."""
+    candidates: tuple[ParentCandidate, ...]
+    """What it may have followed, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What would be done, or was done, about one row or index."""
+    """What would be done, or was done, about one row, index or transcript."""
 
     kind: ActionKind
     path: str
@@ -208,6 +295,35 @@ class Action:
     """The files it was concluded from. The first is the file that will be written."""
     absence: Absence | None = None
     """What must not have come since."""
+    edits: tuple[Edit, ...] = ()
+    """Of a repair, in the order of their offsets and without overlaps, in place of `content`."""
+    utf16: bool = False
+    """Whether the transcript is in UTF-16, and becomes UTF-8."""
+    assembled: Fingerprint | None = None
+    """Of a transcript that is put back, the file of sessscan's own that holds what it will be."""
+    reached: Reached | None = None
+    """Of a repair, what it gives back."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Of a repair, the messages that stay out."""
+    held: tuple[HeldParent, ...] = ()
+    """Of a transcript, the links that stay lost until the user decides."""
+    target: str | None = None
+    """Of a move, the path that the file or folder will have. A transcript whose project folder has the same
+    name as before stays where it is."""
+    title: str | None = field(default=None, compare=False)
+    """What the session of a move is called. It is not in the JSON, nor in a plan file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMove:
+    """A project's folder that is somewhere else now, as `move` was told."""
+
+    old: str
+    """Where it was, an absolute path of this machine or another one."""
+    new: str
+    """Where it is: a folder of this machine, with its links resolved."""
+    prefix: bool = False
+    """Whether both are only the beginnings of paths, as a store from another machine has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +337,12 @@ class Missed:
     """Put back, or given a row, by this run."""
     restorable: int = 0
     """Their row can be put back, or made, by `--apply`."""
+    relinkable: int = 0
+    """The app lists them and cannot open them, and `--apply` links their row to its transcript again."""
     to_choose: int = 0
     """Their row is held, with candidates for `--match`."""
+    unlinked_to_choose: int = 0
+    """The app lists them and cannot open them; their row is held, with candidates for `--match`."""
     undecided: int = 0
     """Their row is held, and there is no candidate."""
     beyond_repair: int = 0
@@ -234,7 +354,7 @@ class Missed:
     hollow: int = 0
     """The app lists them, but their transcript holds no conversation."""
     unlinked: int = 0
-    """The app lists them, but their row has lost its transcript."""
+    """The app lists them, but their row has lost its transcript, and none fits it."""
     dangling: int = 0
     """The app lists them, but their transcript was not found. It may be elsewhere: these do not count."""
     moved: int = 0
@@ -253,7 +373,8 @@ class Missed:
     @property
     def total(self) -> int:
         """How many sessions are missed."""
-        return self.lost + self.orphans + self.hollow + self.unlinked
+        unlinked = self.unlinked + self.unlinked_to_choose + self.relinkable
+        return self.lost + self.orphans + self.hollow + unlinked
 
 
 SessionHealth = Literal["ok", "damaged", "empty", "hollow", "lost"]

@@ -208,16 +208,56 @@ RULES: tuple[Rule, ...] = (
         "file, or one was set aside, put it back under its name. Otherwise archive the session in the app.",
     ),
     Rule(
+        "unlinked",
+        ("warning",),
+        "the row has lost its link to a transcript",
+        meaning="The app can read the row, which counted turns, but it names no transcript, one that is not "
+        "there or one that holds no conversation, while another fits it; or it says that its transcript is "
+        "not available although it is there. The app lists the session and cannot open it. A row without "
+        "turns rightly names none.",
+        cause="The app noted another id than the transcript has, or dropped it when it once did not find the "
+        "transcript; or the conversation went on in a transcript that the row was not told of.",
+        action="It compares what the row says (folder, times, title, turns) with the transcripts that no row "
+        "names, and looks for what named one: a snapshot, a copy, the row's own name, a worktree. Where that "
+        "decides, it sets `cliSessionId`, adds the old one to `priorCliSessionIds`, drops "
+        "`transcriptUnavailable` and errors, and changes no other byte. Otherwise it holds the row.",
+        advice="Quit the desktop app, run `sessscan reconcile --apply`, and start it again. If the row is "
+        "held, `sessscan reconcile` shows which transcripts it may be about, with the `--match` to type.",
+    ),
+    Rule(
         "hollow",
         ("warning",),
         "sessions whose transcript holds no conversation",
-        meaning="The row counted turns of a conversation, but the transcript it names holds none: no message "
-        "of yours and no answer, only lines about the session. The app opens it as an empty conversation.",
+        meaning="The row counted turns of a conversation, or the transcript held one when it was kept, but "
+        "now it holds none: no message of yours and no answer, only lines about the session. The app opens "
+        "it as an empty conversation.",
         cause="A program rewrote the transcript and kept only some lines of it, or a crash cut it short.",
-        action="It tells what is left of the session, and which session without a row may hold the "
-        "conversation. The row and the transcript are left as they are.",
-        advice="Do not go on in the empty session. If a backup has the transcript, put it back under its "
-        "name while the app is closed.",
+        action="It tells what is left of the session, when it was last kept as it was, and which session "
+        "without a row may hold the conversation. The row and the transcript are left as they are.",
+        advice="Do not go on in the empty session. If the transcript was kept, `sessscan restore SESSION` "
+        "shows how it comes back. If a backup has it, put it back under its name while the app is closed.",
+    ),
+    Rule(
+        "transcript-gone",
+        ("warning", "note"),
+        "transcripts that are kept and not there any more",
+        meaning="The transcript was kept by `sessscan snapshot --transcripts`, and its file is gone. It is "
+        "only a note if it was old enough for the CLI to remove it, as its settings say.",
+        cause="The CLI removes transcripts that were not written for `cleanupPeriodDays`. Otherwise "
+        "something else removed or moved it. A session that was deleted in the app is not reported.",
+        action="It tells when the transcript was kept last. It is never put back by itself.",
+        advice="Run `sessscan restore SESSION`; with `--apply` it puts the transcript back under its "
+        "own name.",
+    ),
+    Rule(
+        "shrunk",
+        ("warning",),
+        "transcripts that are shorter than they were",
+        meaning="A transcript only grows, but this one is shorter than it was when it was kept.",
+        cause="A crash cut it, or a program rewrote it and left out a part, up to all of the conversation.",
+        action="It tells when the transcript was last whole. It is never put back by itself.",
+        advice="Do not go on in the session. Run `sessscan restore SESSION`; with `--apply` it puts the "
+        "transcript back, and keeps what is there now.",
     ),
     Rule(
         "duplicate",
@@ -239,9 +279,9 @@ RULES: tuple[Rule, ...] = (
         "session and cannot open it.",
         cause="The project's directory was renamed or moved, its project folder was renamed or nested in "
         "another by hand, or the transcripts were copied from another machine.",
-        action="Nothing: it does not move transcripts, nor change a row that can be read.",
-        advice="Quit the desktop app and move the transcript, with the folder of the same name beside it if "
-        "there is one, to where the finding says that the app looks.",
+        action="It proposes `sessscan move OLD NEW`, with both folders where it is clear which these are.",
+        advice="Run `sessscan move OLD NEW`: where the project was, and where it is now. It shows what it "
+        "would do, and with --apply moves the transcript, with all that lies beside it, and changes the row.",
     ),
     Rule(
         "damaged-transcript",
@@ -251,9 +291,47 @@ RULES: tuple[Rule, ...] = (
         "one, or two on one line. A last line that breaks off is normal while a session runs and does not "
         "count.",
         cause="A crash or a full disk while it was written, or two programs that wrote to it at once.",
-        action="It reads every whole record around the damage and leaves the transcript as it is.",
-        advice="You need not do anything: the rest is whole. `sessscan scan --format json FILE` shows each "
-        "place with its line, offset and length.",
+        action="It reads every whole record around the damage. With `sessscan repair` it shows what can be "
+        "read again, and with --apply repairs it.",
+        advice="Run `sessscan repair`. `sessscan scan --format json FILE` shows each place with its line, "
+        "offset and length.",
+    ),
+    Rule(
+        "broken-chain",
+        ("warning",),
+        "transcripts of which messages cannot be reached",
+        meaning="Each record of a conversation names the one that it follows. The CLI and the SDKs go from "
+        "the last message back along these names; where one leads to a record that is destroyed, all that "
+        "came before is out of reach, although it is still in the file.",
+        cause="A record was zeroed, torn or overwritten by a crash, a full disk or two programs that wrote "
+        "at once.",
+        action="With `sessscan repair` it links the message after the hole to the last one before it, where "
+        "nothing speaks against that, and with --apply writes it.",
+        advice="Run `sessscan repair` before you resume the session: it goes on without those messages "
+        "otherwise. `sessscan.conversation(path)` tells which they are.",
+    ),
+    Rule(
+        "unpaired-call",
+        ("warning",),
+        "conversations with a tool's call or result alone",
+        meaning="In the conversation that the CLI would send, a tool's call has no result, or a result no "
+        "call. The API refuses that with status 400, so the session cannot go on. A call in the last answer "
+        "may still be running, and does not count.",
+        cause="The record with the other half is destroyed, or the session broke off between the two.",
+        action="With `sessscan repair --unbrick` it shows the least edit that mends each; --apply makes it.",
+        advice="If the session cannot be resumed, run `sessscan repair --unbrick` on it.",
+    ),
+    Rule(
+        "refused-content",
+        ("warning",),
+        "conversations with something that the API refuses",
+        meaning="A message of the conversation has a blank text, thinking with neither text nor signature, a "
+        "NUL, half of a surrogate pair, or an image over 8000 px on a side (2000 px among more than 20). The "
+        "API refuses the whole conversation for it.",
+        cause="A tool's output that was cut in the middle of a character, an answer that was interrupted, or "
+        "a program that wrote into the transcript.",
+        action="With `sessscan repair --unbrick` it shows the least edit that mends each; --apply makes it.",
+        advice="If the session cannot be resumed, run `sessscan repair --unbrick` on it.",
     ),
     Rule(
         "lost-lease",
@@ -306,9 +384,10 @@ RULES: tuple[Rule, ...] = (
         meaning="The directory that the session worked in is not there. Only directories of this machine "
         "count: in your home, or beside others that are there.",
         cause="The project was deleted, renamed or moved, or a git worktree was removed.",
-        action="Nothing: the transcript is kept by its own name.",
-        advice="If the project is elsewhere now, put a folder or a link in its old place to go on in the "
-        "session.",
+        action="If it is clear where the folder is now, it proposes `sessscan move OLD NEW`: by git's own "
+        "notes, by a remote or a branch, or because only one folder has that name.",
+        advice="If the project is elsewhere now, run `sessscan move OLD NEW`; with --apply its sessions move "
+        "there.",
     ),
     Rule(
         "invalid-utf8",
@@ -343,6 +422,18 @@ RULES: tuple[Rule, ...] = (
         action="It says which file it is, and makes no promise about when transcripts are deleted.",
         advice="Save the file as JSON in UTF-8 without a byte order mark. To keep transcripts longer, set "
         "`cleanupPeriodDays` in it to more days.",
+    ),
+    Rule(
+        "rewritten",
+        ("note",),
+        "transcripts that were rewritten since they were kept",
+        meaning="A transcript only grows, but bytes of this one are others than they were when it was kept, "
+        "although it is not shorter.",
+        cause="A program or a person edited it, or a crash filled a part of it with zeros. What `sessscan "
+        "repair` has edited is not reported.",
+        action="It tells when the transcript was kept as it had been.",
+        advice="If something is missing, `sessscan restore SESSION --at TIME` shows how to put it back as "
+        "it was.",
     ),
     Rule(
         "title-drift",

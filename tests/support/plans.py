@@ -10,14 +10,14 @@ from typing import Any
 from sessscan.changes.plan import Plan
 from sessscan.reconciliation import reconcile
 from support.small_worlds import a_talk, lose, lose_prefix
-from support.store_factory import DAY, NOW, World, key
+from support.store_factory import DAY, NOW, World, compact, key
 from support.transcript_factory import talk
 
 Document = dict[str, Any]
 
 
 def plan_with_every_kind(world: World) -> Plan:
-    """Return a plan with each kind of action: two restores, a hold, an adoption and an index."""
+    """Return a plan with each kind of action: two restores, a hold, a link, an adoption and an index."""
     made, orphan = a_talk(world), a_talk(world, NOW - 9 * DAY, cwd="/home/ada/other")
     lose(world, made, made.ended + 1_000)
     cut = a_talk(world, NOW - 12 * DAY)
@@ -29,9 +29,13 @@ def plan_with_every_kind(world: World) -> Plan:
     lose_prefix(world, gone, gone.ended + 1_000, 200)
     index = world.projects / key(orphan.cwd) / "sessions-index.json"
     index.write_text('{"version":1,"entries":[]}')
+    linked = a_talk(world, NOW - 20 * DAY, cwd="/home/ada/linked")
+    row = world.row(linked, "local_22222222-2222-4333-8444-555555555555", cliSessionId=None)
+    path = world.stores[0] / f"{row['sessionId']}.json"
+    world.write(path, compact(row), linked.ended + 1_000)
     found = reconcile(world.user_data, world.projects, adopt=True, rebuild_index=True, now=NOW)
     kinds = sorted(action.kind for action in found.actions)
-    assert kinds == ["adopt", "hold", "rebuild-index", "restore", "restore"]
+    assert kinds == ["adopt", "hold", "rebuild-index", "relink", "restore", "restore"]
     return found
 
 

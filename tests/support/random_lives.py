@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from support.store_factory import DAY, HOUR, NOW, compact, key
+from support.system import can_link
 from support.transcript_factory import DESKTOP, TERMINAL, Record, line, new_id, stamp
 
 Keep = Callable[[list[Path], int], None]
@@ -368,6 +369,8 @@ class Living:
             self.life.unlistable.append(folder)
             damaged.update(path.stem for path in folder.glob("*.jsonl"))
             return True
+        if not can_link():
+            return False
         elsewhere = self.life.projects.parent / "other-disk"
         folder.rename(elsewhere)
         folder.symlink_to(elsewhere if fate < 0.16 else elsewhere.with_name("not-mounted"))

@@ -221,8 +221,12 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers become floats: Python refuses an int of more than 4,300 digits, JSON does not.
-DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse)
+def _integer(digits: str) -> int | float:
+    """Python refuses an int of more than 4,300 digits, JSON does not."""
+    return int(digits) if len(digits) < 4_300 else float(digits)
+
+
+DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse)
 SPACE = re.compile(r"[ \t\n\r]*")
 SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -332,7 +336,7 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 DAYS_IN_400_YEARS = 146_097
 
 
-def _time(record: dict[str, Any]) -> int | None:
+def time_of(record: dict[str, Any]) -> int | None:
     """Return the top-level timestamp in epoch milliseconds, if it is an RFC 3339 time."""
     match = TIME.fullmatch(_string(record, "timestamp") or "")
     if match is None:
@@ -439,7 +443,7 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
             last["lastPrompt"] = value
         if kind == "continued-in" and (value := _string(record, "continuedInSessionId")):
             last["continuedIn"] = value
-            continued_at = _time(record)
+            continued_at = time_of(record)
         if kind == "assistant" and (message := _object(record, "message")) is not None:
             model = _string(message, "model")
             if model and model != "<synthetic>":
@@ -456,7 +460,7 @@ def _transcript(stream: BinaryIO, path: str | None, session_id: str | None) -> d
         if (uuid := _string(record, "uuid")) is not None:
             uuids.append(uuid)
 
-        if (time := _time(record)) is not None:
+        if (time := time_of(record)) is not None:
             times.append(time)
             if own:
                 own_times.append(time)
@@ -534,7 +538,7 @@ def _events(stream: BinaryIO, kinds: Container[str]) -> list[dict[str, Any]]:
         if (here := _string(record, "cwd")) and here != cwd:
             cwd = here
             said.append(("cwd", here, None))
-        if (time := _time(record)) is not None:
+        if (time := time_of(record)) is not None:
             said.append(("timestamp", time, None))
         found += [
             {"line": line, "offset": offset, "kind": kind, "value": value, "source": source}
@@ -563,7 +567,7 @@ class Details:
         before: dict[str, str] = {}
         last_time = None
         for line, _, record in Reading(stream).records():
-            given, time = _given_title(record), _time(record)
+            given, time = _given_title(record), time_of(record)
             self._said.append((line, given, time))
             if given and before.get(given[1]) != given[0]:
                 before[given[1]] = given[0]

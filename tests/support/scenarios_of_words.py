@@ -7,6 +7,7 @@ from typing import Any
 
 from support.scenario_parts import begin, later, lost_time, soon
 from support.store_factory import DAY, HOUR, NOW, Lost, World, compact, key
+from support.system import WINDOWS, can_link
 from support.transcript_factory import DESKTOP, TERMINAL, Talk, new_id, resumed, talk
 
 # --- the row's own words
@@ -323,6 +324,9 @@ def leases_in_doubt(world: World) -> None:
 
 def linked(world: World) -> None:
     made = begin(world)
+    if not can_link():
+        world.put(made)
+        return
     world.put(made)
     session_id = f"local_{new_id(world.dice)}"
     target = world.write(world.user_data / "elsewhere.json", compact(world.row(made, session_id)), made.ended)
@@ -339,8 +343,11 @@ def no_file(world: World) -> None:
 
 
 def no_text(world: World) -> None:
-    """A name that is not UTF-8."""
+    """A name that is not UTF-8, where there are such names."""
     made = begin(world)
+    if WINDOWS:
+        world.put(made)
+        return
     world.put(made, folder=os.fsdecode(b"project-\xff\xfe"))
     world.lose(
         made, "hold", time=soon(world, made), session_id=f"local_{world.dice.random()}" + os.fsdecode(b"\xff")

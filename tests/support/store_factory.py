@@ -66,6 +66,8 @@ class World:
     sparse: bool
     lost: list[Lost] = field(default_factory=list)
     healthy: list[Path] = field(default_factory=list)
+    owned: dict[str, Talk] = field(default_factory=dict)
+    """By the path of each readable row the session that it is about, whatever its link says."""
     leases: list[dict[str, Any]] = field(default_factory=list)
     clock: int = 0
     scenarios: list[str] = field(default_factory=list)
@@ -140,6 +142,7 @@ class World:
         session_id = session_id or f"local_{new_id(self.dice)}"
         path = (store or self.store()) / f"{session_id}.json"
         self.healthy.append(self.write(path, compact(self.row(made, session_id, **more)), made.ended + 2_000))
+        self.owned[str(path)] = made
         return session_id
 
     def lose(

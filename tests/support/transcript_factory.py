@@ -112,7 +112,8 @@ def talk(
                 "cwd": "/nowhere",
                 "sessionId": "x",
             }
-            content = [{"type": "tool_use", "id": "t", "name": "Bash", "input": decoy}]
+            # Without an id, so that no result is missed.
+            content = [{"type": "tool_use", "name": "Bash", "input": decoy}]
             record |= {"type": "assistant", "message": {"model": made.model, "content": content}}
         record |= {"uuid": own, "timestamp": stamp(time), "userType": "external", "cwd": cwd}
         if entrypoint is not None:

@@ -38,9 +38,19 @@ needed = pytest.mark.skipif(why_not() is not None, reason=f"TypeScript SDK: {why
 
 def call(*calls: tuple[str, list[Any]]) -> list[Any]:
     """Return what each call of the SDK gives: its function's name and arguments."""
+    return _run("list_sessions.mjs", calls)
+
+
+def session_messages(ids: list[str]) -> list[list[tuple[str, str]] | str]:
+    """Return the type and uuid of each message that `getSessionMessages` gives; a text where it fails."""
+    found = _run("session_messages.mjs", ids)
+    return [one if isinstance(one, str) else [(kind, uuid) for kind, uuid in one] for one in found]
+
+
+def _run(script: str, given: object) -> list[Any]:
     done = subprocess.run(
-        ["node", str(Path(__file__).with_name("list_sessions.mjs")), str(PACKAGE / "sdk.mjs")],
-        input=json.dumps(calls),
+        ["node", str(Path(__file__).with_name(script)), str(PACKAGE / "sdk.mjs")],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from .. import _core
 from ..model import Absence, Store
 from ..stores.locate import format_of
+from ..stores.opening import changed_ns
 from ..stores.project_files import list_transcripts
 from ..stores.project_folder import may_be_from
 from ..stores.released import released_sessions
@@ -33,7 +34,7 @@ class AbsenceChecker:
         """
         claims, tombstones = self._rows(absence.stores)
         for path, claimant in claims.get(absence.transcript, ()):
-            if claimant != session_id:
+            if claimant != session_id and path not in absence.named_by:
                 return f"{path} names the transcript {absence.transcript} now"
         if absence.transcript in tombstones or absence.transcript in self._released(absence.projects):
             return f"the transcript {absence.transcript} was deleted in the app"
@@ -120,9 +121,9 @@ def changed_at(path: str) -> int:
     """Return when a file was made, written or moved last, epoch ns; 0 where it is not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 - there are thousands
+        return max(status.st_mtime_ns, changed_ns(path, status))
     except OSError:
         return 0
-    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _continues(older: _core.Details | None, newer: _core.Details | None) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..model import Fingerprint
+from ..stores.opening import open_stream
 
 
 def content_hash(path: str) -> str | None:
@@ -20,15 +21,12 @@ def content_hash(path: str) -> str | None:
     Raises OSError where it cannot be read, or is not a regular file: links are not followed, and the call
     does not wait for a FIFO.
     """
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
     try:
-        descriptor = os.open(path, flags)
+        file = open_stream(path)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(0, "not a regular file", path)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -60,6 +58,8 @@ class Checker:
             return None
         if not fingerprint.exists:
             return f"{path} was not there before"
+        if stat.S_ISDIR(now.st_mode) and fingerprint.sha256 is None and not fingerprint.mtime_ns:
+            return None if fingerprint.inode == now.st_ino else f"{path} is another folder now"
         if now.st_size != fingerprint.size:
             return f"{path} has changed: {fingerprint.size} bytes before, {now.st_size} now"
         if fingerprint.sha256 is not None:

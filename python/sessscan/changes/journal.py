@@ -18,16 +18,20 @@ import secrets
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from .._core import append_durable, sweep
 from .._core import replace as core_replace
 from ..errors import JournalError, RefusedError, SessscanError
+from ..model import MOVE, MOVE_LEASES, TRANSCRIPT_KINDS
 from ..state import check, home, make_home
+from ..stores.locate import TRANSCRIPT_NAME
 from ..stores.project_files import INDEX_NAME
 from ..stores.rows import read_file
+from ..stores.worktrees import FILE_NAME as LEASES_NAME
+from .image import Image, Int64
 
 SCHEMA: Final = "sessscan.journal/1"
 
@@ -39,28 +43,19 @@ _LONGEST = 1 << 31
 
 _ROW_NAME = re.compile(r"local_.*\.json", re.DOTALL)
 
-RunState = Literal["complete", "interrupted", "taken-back"]
+_OF_SESSION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?:\..*)?", re.DOTALL)
+"""The names of what is a session's in a project folder: its transcript, its folder, and files beside them."""
 
-_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+RunState = Literal["complete", "interrupted", "taken-back"]
 
 
 # The records, as they are in the file. Members that this version does not know are passed over.
 
 
-class Image(msgspec.Struct, frozen=True):
-    """A file's content by its hash and size in bytes, and its mtime (nanoseconds; None: not known)."""
-
-    sha256: _Sha256
-    size: _Size
-    mtime_ns: _Int64 | None
-
-
 class _Header(msgspec.Struct, frozen=True):
     schema: Literal["sessscan.journal/1"]
     run: str
-    time: _Int64
+    time: Int64
     version: str
 
 
@@ -77,6 +72,7 @@ class _Intent(_Record, frozen=True, tag="intent"):
     before: Image | None
     after: Image
     backup: str | None
+    target: str | None = None  # only moves have it
 
 
 class _Done(_Record, frozen=True, tag="done"):
@@ -89,19 +85,26 @@ class _Failed(_Record, frozen=True, tag="failed"):
     error: str | None
 
 
+class _Restoring(_Record, frozen=True, tag="restoring"):
+    """An undo is about to put a transcript back, as a copy that will be this file."""
+
+    entry: int
+    image: Image
+
+
 class _Undone(_Record, frozen=True, tag="undone"):
     entry: int
 
 
 class _End(_Record, frozen=True, tag="end"):
-    time: _Int64
+    time: Int64
 
 
 class _TakenBack(_Record, frozen=True, tag="taken-back"):
-    time: _Int64
+    time: Int64
 
 
-_AnyRecord = _Intent | _Done | _Failed | _Undone | _End | _TakenBack
+_AnyRecord = _Intent | _Done | _Failed | _Restoring | _Undone | _End | _TakenBack
 
 
 # The run they tell of
@@ -126,6 +129,26 @@ class Entry:
     """None: the run was interrupted, and nobody has compared the file since."""
     error: str | None = None
     undone: bool = False
+    restored: Image | None = None
+    """What a transcript is, or may be, once an undo has put it back."""
+    target: str | None = None
+    """Of a move, the path that the file or folder has afterwards; `path` is the one that it had."""
+
+    @property
+    def is_transcript(self) -> bool:
+        """Whether the file is a transcript, which is known by its metadata alone."""
+        return self.kind in TRANSCRIPT_KINDS
+
+    def is_as_before(self) -> bool:
+        """Tell whether the file is what it was before the run. Raises OSError where that cannot be told.
+
+        Not of a move: see `moved.is_as_before`.
+        """
+        if self.restored is not None and (
+            self.restored.is_at(self.path) or self.restored.has_grown_at(self.path)
+        ):
+            return True
+        return not os.path.lexists(self.path) if self.before is None else self.before.is_at(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +248,11 @@ class Journal:
         before: Image | None,
         after: Image,
         backup: str | None,
+        target: str | None = None,
     ) -> int:
         """Announce a change; return the entry's number for `done` and `failed`."""
         entry = self._count
-        self._append(_Intent(entry, kind, path, session_id, title, before, after, backup))
+        self._append(_Intent(entry, kind, path, session_id, title, before, after, backup, target))
         self._count += 1
         return entry
 
@@ -243,6 +267,10 @@ class Journal:
     def end(self) -> None:
         """Record that the run is complete."""
         self._append(_End(_now()))
+
+    def restoring(self, entry: int, image: Image) -> None:
+        """Announce that a transcript will be this file, which holds what was there before the run."""
+        self._append(_Restoring(entry, image))
 
     def undone(self, entry: int) -> None:
         """Record that a file is as it was before the run."""
@@ -261,7 +289,10 @@ class Journal:
         if self._broken is not None:
             raise self._broken
         # Not by msgspec's own encoder: it refuses the half surrogate pairs that paths and titles may hold.
-        line = json.dumps(msgspec.to_builtins(record), separators=(",", ":")).encode() + b"\n"
+        members = msgspec.to_builtins(record)
+        if members.get("target", "") is None:
+            del members["target"]
+        line = json.dumps(members, separators=(",", ":")).encode() + b"\n"
         try:
             append_durable(self.path, line)
         except OSError as error:
@@ -359,6 +390,8 @@ class _RunBuilder:
                 self._change(entry, outcome="done", error=error)
             case _Failed(entry, error):
                 self._change(entry, outcome="failed", error=error)
+            case _Restoring(entry, image):
+                self._change(entry, restored=image)
             case _Undone(entry):
                 self._change(entry, undone=True)
             case _End():
@@ -381,21 +414,59 @@ class _RunBuilder:
         self._entries[index] = replace(self._entries[index], **change)
 
 
+def may_be_moved(name: str) -> bool:
+    """Tell whether a file or folder of this name may go from one project folder to another."""
+    return _OF_SESSION.fullmatch(name) is not None
+
+
+def is_move_within_root(path: str, target: str) -> bool:
+    """Tell whether both paths are of one name, in project folders of one root."""
+    old, new = Path(path), Path(target)
+    return old.name == new.name and old.parent.parent == new.parent.parent
+
+
+def _may_be_written(kind: str, name: str) -> bool:
+    """Tell whether a run may write a file of this name."""
+    if kind == MOVE:
+        return may_be_moved(name)
+    if kind == MOVE_LEASES:
+        return name == LEASES_NAME
+    if kind in TRANSCRIPT_KINDS:
+        return TRANSCRIPT_NAME.fullmatch(name) is not None
+    return _ROW_NAME.fullmatch(name) is not None or name == INDEX_NAME
+
+
 def _checked_entry(intent: _Intent, expected: int) -> Entry:
-    path, backup = intent.path, intent.backup
+    path, backup, images = intent.path, intent.backup, (intent.before, intent.after)
+    target = intent.target
     if intent.entry != expected:
         raise ValueError(f"entry {intent.entry} instead of {expected}")
     if not Path(path).is_absolute():
         raise ValueError("an entry without an absolute path")
     if b"\0" in os.fsencode(path):
         raise ValueError("a path that no file can have")
-    name = Path(path).name
-    if os.path.normpath(path) != path or not (_ROW_NAME.fullmatch(name) or name == INDEX_NAME):
+    if os.path.normpath(path) != path or not _may_be_written(intent.kind, Path(path).name):
         raise ValueError("a file that no run writes")
-    if (intent.before is None) != (backup is None):
+    is_transcript = intent.kind in TRANSCRIPT_KINDS
+    if any(image is not None and (image.sha256 is None) != is_transcript for image in images):
+        raise ValueError("a transcript with a hash, or another file without")
+    if intent.kind == MOVE:
+        if intent.before is None or backup is not None or target is None:
+            raise ValueError("a move of nothing, to nowhere, or with a backup")
+        if os.path.normpath(target) != target or not is_move_within_root(path, target):
+            raise ValueError("a move that no run makes")
+    elif target is not None or (intent.before is None) != (backup is None):
         raise ValueError("an entry with a backup and no old content, or the other way round")
     if backup is not None and not re.fullmatch(re.escape(path + BACKUP_SUFFIX) + r"(\.\d+)?", backup):
         raise ValueError("a backup that does not lie beside its file")
     return Entry(
-        expected, intent.kind, path, intent.session_id, intent.title, intent.before, intent.after, backup
+        expected,
+        intent.kind,
+        path,
+        intent.session_id,
+        intent.title,
+        intent.before,
+        intent.after,
+        backup,
+        target=target,
     )

@@ -7,6 +7,7 @@ is free. The text in the lock file only tells other processes who holds the lock
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import json
 import os
@@ -29,7 +30,9 @@ def _acquire(descriptor: int) -> bool:
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EDEADLK, 0):  # 0: wine gives no number
+                raise
             return False
     else:
         import fcntl

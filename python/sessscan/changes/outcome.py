@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ..missed import count_missed
-from ..model import Action, Finding, Missed, Store
+from ..model import MOVE_LEASES, MOVE_ROW, TRANSCRIPT_KINDS, Action, Finding, FolderMove, Missed, Store
 
-SCHEMA = "sessscan.reconcile/1"
+Schema = Literal["sessscan.reconcile/1", "sessscan.repair/1", "sessscan.move/1"]
+"""What an outcome is about: the rows of stores, damaged transcripts, or a folder that was moved."""
+
+RECONCILE: Schema = "sessscan.reconcile/1"
+REPAIR: Schema = "sessscan.repair/1"
+RELOCATE: Schema = "sessscan.move/1"
+
+_STANDING = frozenset(("restore", "hold", MOVE_ROW, MOVE_LEASES)) | TRANSCRIPT_KINDS
+"""The kinds of actions that leave something wrong as long as they are not applied, but for a hold of a row
+that the app can read."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,10 @@ class Outcome:
     """What could not be read from, or written to, sessscan's own snapshots, in words for the user."""
     retention: tuple[str, ...] = field(default=(), compare=False)
     """How long transcripts are kept, in sentences, where one was not found."""
+    schema: Schema = RECONCILE
+    """What it is about, by the name of its JSON."""
+    moved: FolderMove | None = None
+    """The folder that a plan of `move` is about."""
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -45,24 +58,29 @@ class Outcome:
     @property
     def missed(self) -> Missed:
         """How many sessions are missed, by what can be done about them."""
-        return count_missed(self.findings, self.actions)
+        return Missed() if self.schema != RECONCILE else count_missed(self.findings, self.actions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object that `reconcile --format json` prints."""
+        """Return the JSON object that `reconcile`, `repair` and `move` print with `--format json`."""
+        further = {REPAIR: _repair_object, RELOCATE: _move_object}.get(self.schema, _nothing)
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "run": self.run,
+            **(asdict(self.moved) if self.moved is not None else {}),
             "stores": [{"path": store.path, "rows": rows} for store, rows in self.stores],
             "summary": self.summary,
             "findings": [finding_object(finding) for finding in self.findings],
-            "actions": [_action_object(action) for action in self.actions],
+            "actions": [_action_object(action) | further(action) for action in self.actions],
         }
 
     def has_standing_error(self) -> bool:
-        """Tell whether a session is still lost: its row is unreadable, held, or not restored."""
+        """Tell whether a row is unreadable or not restored, or a transcript not repaired or moved; also
+        where held."""
         mended = {action.path for action in self.actions if action.status == "applied"}
+        readable = {finding.path for finding in self.findings if finding.rule == "unlinked"}
         return any(f.severity == "error" and f.path not in mended for f in self.findings) or any(
-            a.kind in ("restore", "hold") and a.status != "applied" for a in self.actions
+            (a.kind in _STANDING and a.status != "applied" and a.path not in readable) or a.held
+            for a in self.actions
         )
 
     def has_unreadable_file(self) -> bool:
@@ -82,6 +100,41 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "length": finding.length,
         "message": finding.message,
     }
+
+
+def _repair_object(action: Action) -> dict[str, Any]:
+    """Return what the JSON object of an action has besides if it is about a transcript.
+
+    Bytes are shown as text: those that are no UTF-8 as half surrogates, from which they can be told.
+    """
+    return {
+        "utf16": action.utf16,
+        "edits": [
+            {
+                "offset": edit.offset,
+                "old": edit.old.decode("utf-8", "surrogateescape"),
+                "new": edit.new.decode("utf-8", "surrogateescape"),
+                "times": edit.times,
+                "reason": edit.reason,
+            }
+            for edit in action.edits
+        ],
+        "reached": None if action.reached is None else asdict(action.reached),
+        "left_out": [asdict(one) for one in action.left_out],
+        "held": [asdict(one) for one in action.held],
+    }
+
+
+def _move_object(action: Action) -> dict[str, Any]:
+    """Return what the JSON object of an action has besides if it is about a folder that was moved."""
+    return {
+        "target": action.target,
+        "appended": [edit.new.decode("utf-8", "surrogateescape") for edit in action.edits],
+    }
+
+
+def _nothing(_: Action) -> dict[str, Any]:
+    return {}
 
 
 def _action_object(action: Action) -> dict[str, Any]:

@@ -38,17 +38,19 @@ class Plan(Outcome):
         return preconditions.changes(self.actions)
 
     def apply(self, *, exact: bool = False, force: bool = False, progress: Progress | None = None) -> Report:
-        """Apply the plan: restores, adoptions, indexes. Held rows stay as they are.
+        """Apply the plan: restores, adoptions, indexes, repairs, moves. What is held stays as it is.
 
         An action that rests on a file that has changed since is refused, and the rest is done. With `exact`
         nothing is done then, and `PlanChangedError` names each such file. `force`: also while the desktop app
-        is running. Raises `RefusedError` and its kinds when nothing at all was written; what happened to a
-        single file is in the `status` and `error` of its action.
+        is running, and also transcripts that were written in the last seconds. Raises `RefusedError` and its
+        kinds when nothing at all was written; what happened to a single file is in the `status` and `error`
+        of its action.
         """
         actions, run = apply(
             self.actions, [store for store, _ in self.stores], exact=exact, force=force, progress=progress
         )
-        return Report(self.stores, self.rows, self.transcripts, self.bytes, self.findings, actions, run=run)
+        done = (self.stores, self.rows, self.transcripts, self.bytes, self.findings, actions)
+        return Report(*done, run=run, schema=self.schema, moved=self.moved)
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,45 @@ import msgspec
 
 from .. import _core
 from ..errors import PlanFileError
-from ..model import CODE, COWORK, Action, ActionKind, EvidenceKind, Finding, Severity, Source, Status, Store
+from ..model import (
+    CODE,
+    COWORK,
+    MOVE,
+    MOVE_LEASES,
+    Action,
+    ActionKind,
+    EvidenceKind,
+    Finding,
+    FolderMove,
+    Severity,
+    Source,
+    Status,
+    Store,
+)
 from ..stores.locate import StrPath, format_of
 from ..stores.rows import readable_members
-from .outcome import Outcome
+from .outcome import RECONCILE, RELOCATE, REPAIR, Outcome, Schema
 from .validate import validate
 
 SCHEMA = "sessscan.plan/1"
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A size, a time or an inode: as large as the system has them, and as the journal can keep them."""
+
+_Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+_OWN_MEMBERS: dict[str, tuple[Schema, ...]] = {
+    "edits": (REPAIR, RELOCATE),
+    "utf16": (REPAIR,),
+    "reached": (REPAIR,),
+    "left_out": (REPAIR,),
+    "held": (REPAIR,),
+    "target": (RELOCATE,),
+}
+"""The members of an action that only plans of some kinds have."""
+
+_WITHOUT_ROW = frozenset(("rebuild-index", "repair", MOVE, MOVE_LEASES))
+"""The kinds of actions that write no row."""
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Outcome)
@@ -93,6 +122,41 @@ class _Absence(_Object, frozen=True):
     newest_change_ns: _Int64
     stores: tuple[str, ...]
     projects: tuple[str, ...]
+    named_by: tuple[str, ...] = ()  # plans of version 0.1.0 do not say it
+
+
+class _Edit(_Object, frozen=True):
+    offset: _Size
+    old: bytes
+    new: bytes
+    reason: str
+    times: _Size
+
+
+class _Reached(_Object, frozen=True):
+    before: _Size
+    after: _Size
+
+
+class _LeftOut(_Object, frozen=True):
+    record: str
+    line: _Size
+    text: str
+
+
+class _ParentCandidate(_Object, frozen=True):
+    record: str
+    line: _Size
+    timestamp: _Int64 | None
+    text: str
+
+
+class _HeldParent(_Object, frozen=True):
+    record: str
+    line: _Size
+    text: str
+    why: str
+    candidates: tuple[_ParentCandidate, ...]
 
 
 class _Action(_Object, frozen=True):
@@ -112,6 +176,18 @@ class _Action(_Object, frozen=True):
     content: bytes
     rests_on: tuple[_Fingerprint, ...]
     absence: _Absence | None = None  # plans of version 0.1.0 have none
+    edits: tuple[_Edit, ...] = ()  # these five only plans of repairs have
+    utf16: bool = False
+    reached: _Reached | None = None
+    left_out: tuple[_LeftOut, ...] = ()
+    held: tuple[_HeldParent, ...] = ()
+    target: str | None = None  # only plans of moves have it
+
+
+class _FolderMove(_Object, frozen=True):
+    old: str
+    new: str
+    prefix: bool
 
 
 class _Document(_Object, frozen=True):
@@ -121,6 +197,8 @@ class _Document(_Object, frozen=True):
     summary: _Summary
     findings: tuple[_Finding, ...]
     actions: tuple[_Action, ...]
+    about: Schema = RECONCILE  # plans of version 0.1.0 do not say it
+    moved: _FolderMove | None = None  # only plans of moves have it
 
 
 def save(plan: Outcome, path: StrPath) -> None:
@@ -140,13 +218,22 @@ def save(plan: Outcome, path: StrPath) -> None:
             "summary": plan.summary,
             "findings": plan.findings,
             "actions": actions,
+            "about": plan.schema,
+            "moved": plan.moved,
         },
         _Document,
     )
     sealed = msgspec.to_builtins(document)
+    if plan.schema == RECONCILE:
+        del sealed["about"]
+    if plan.moved is None:
+        del sealed["moved"]
     for action in sealed["actions"]:
         if action["absence"] is None:
             del action["absence"]
+        for name, owners in _OWN_MEMBERS.items():
+            if plan.schema not in owners:
+                del action[name]
     sealed["sha256"] = _checksum(sealed)
     _core.replace(path, json.dumps(sealed, indent=1).encode() + b"\n", expected=_core.ABSENT)
 
@@ -179,6 +266,8 @@ def _read(kind: type[P], sealed: Any) -> P:
         document.summary.bytes,
         _convert(document.findings, tuple[Finding, ...]),
         _convert(document.actions, tuple[Action, ...]),
+        schema=document.about,
+        moved=_convert(document.moved, FolderMove) if document.moved is not None else None,
     )
     if msgspec.to_builtins(document.summary) != plan.summary:
         raise PlanFileError("its summary does not fit what it lists")
@@ -194,7 +283,7 @@ def _store(store: _Store) -> Store:
 
 def _row_of(action: Action) -> dict[str, Any]:
     """Return the members of the row that an action would write, as they are shown in the file."""
-    return {} if action.kind == "rebuild-index" else readable_members(action.content)
+    return {} if action.kind in _WITHOUT_ROW else readable_members(action.content)
 
 
 def _checksum(document: dict[str, Any]) -> str:

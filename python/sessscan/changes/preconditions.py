@@ -28,6 +28,9 @@ def changes(actions: Iterable[Action]) -> list[str]:
             changed = {path: reason for path, reason in differences.items() if reason is not None}
             for path, difference in changed.items():
                 found.setdefault(path, difference)
+            target = action.target
+            if target is not None and target != action.path and os.path.lexists(target):
+                found.setdefault(target, f"{target} is there now, and nothing is replaced")
             if action.absence is not None and not changed:
                 reason = absences.appeared(action.absence, action.session_id)
                 if reason is not None:

@@ -1,8 +1,8 @@
 """Undo a run: read its journal backwards and put each file back through the same writer.
 
 All files are checked before the first one is touched. If one is neither as the run left it nor as it was
-before, nothing is done. A file is put back from its backup, with its old mtime, and the backup is removed:
-the store is then byte for byte what it was. An interrupted undo can be run again.
+before, nothing is done. A file is put back from its backup, a row with its old mtime, and the backup is
+removed: the store is then byte for byte what it was. An interrupted undo can be run again.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import contextlib
 import hashlib
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
+
+import msgspec
 
 from .. import _core
 from ..errors import (
@@ -26,10 +28,12 @@ from ..errors import (
 from ..model import Progress
 from ..state import home
 from ..stores.app import refuse_if_app_runs
-from .fingerprint import content_hash
-from .journal import Entry, Image, Journal, Run, runs
+from ..stores.live_sessions import in_use
+from . import moved
+from .image import Image, Stamp, stamp_of
+from .journal import Entry, Journal, Run, runs
 from .lock import exclusive
-from .recover import drop_backup, recover, sweep_beside
+from .recover import drop_backup, is_as_before, recover, sweep_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +102,44 @@ def undo(
         run = chosen
     if not run.in_effect:
         return Undone(run.id, ())
-    if not force:
+    if not force and not all(entry.is_transcript for entry in run.in_effect):
         refuse_if_app_runs()
     with exclusive(home()):
         run = recover(run)
-        due = run.in_effect[::-1]
+        due = _in_order(run.in_effect)
         if not due:
             return Undone(run.id, ())
         if reasons := _changes(due):
             raise PlanChangedError("nothing was taken back: " + "; ".join(reasons))
         sweep_beside(entry.path for entry in due)
         journal = Journal.reopen(run)
-        reversals = []
+        reversals: list[Reversal] = []
         for count, entry in enumerate(due, 1):
-            reversals.append(_reverse(entry, journal))
+            rows_back = all(one.status == "done" for one in reversals if one.path.endswith(".json"))
+            reversals.append(_reverse(entry, journal) if entry.target is None or rows_back else _stays(entry))
             if progress is not None:
                 progress(count, len(due))
         if all(reversal.status == "done" for reversal in reversals):
             with contextlib.suppress(OSError):  # the records of the single files say the same
                 journal.taken_back()
     return Undone(run.id, tuple(reversals))
+
+
+def _in_order(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return entries in the order in which they are taken back: the last one first.
+
+    What was moved comes after that, with the session that was used longest ago first: each transcript gets a
+    new time, which lists go by.
+    """
+    used = {
+        PurePath(entry.path).stem: entry.before.mtime_ns or 0
+        for entry in entries
+        if entry.target is not None and entry.before is not None and entry.path.endswith(".jsonl")
+    }
+    back = entries[::-1]
+    moves = [entry for entry in back if entry.target is not None]
+    moves.sort(key=lambda entry: used.get(PurePath(entry.path).name.partition(".")[0], 0))
+    return (*(entry for entry in back if entry.target is None), *moves)
 
 
 def _changes(entries: tuple[Entry, ...]) -> list[str]:
@@ -127,20 +149,31 @@ def _changes(entries: tuple[Entry, ...]) -> list[str]:
 
 def _change(entry: Entry) -> str | None:
     try:
-        now = content_hash(entry.path)
-        if now == _hash(entry.before):
+        if is_as_before(entry):
             return None  # an earlier undo was interrupted, or somebody has put it back by hand
-        if now != entry.after.sha256:
-            return f"{entry.path} has changed since" if now else f"{entry.path} is gone"
-        if entry.backup is not None and content_hash(entry.backup) != _hash(entry.before):
+        if entry.is_transcript and (reason := in_use(entry.path, force=True)) is not None:
+            return reason
+        if entry.target is not None:
+            return moved.why_not_back(entry)
+        if not entry.after.is_at(entry.path):
+            if not os.path.lexists(entry.path):
+                return f"{entry.path} is gone"
+            if entry.is_transcript and entry.after.has_grown_at(entry.path):
+                return f"{entry.path} has grown since the run, and what was added would be lost"
+            return f"{entry.path} has changed since"
+        if not _has_backup(entry):
             return f"{entry.backup}, which holds what was there before, is gone or has changed"
     except OSError as error:
         return describe(error)
     return None
 
 
-def _hash(image: Image | None) -> str | None:
-    return None if image is None else image.sha256
+def _has_backup(entry: Entry) -> bool:
+    """Tell whether the backup, where there was a file before, still holds what that was."""
+    if entry.before is None or entry.backup is None:
+        return True
+    # Where a file could not be linked the backup is a copy: of its size and mtime, with another inode.
+    return msgspec.structs.replace(entry.before, inode=0).is_at(entry.backup)
 
 
 def _reverse(entry: Entry, journal: Journal) -> Reversal:
@@ -148,7 +181,7 @@ def _reverse(entry: Entry, journal: Journal) -> Reversal:
     kind: Literal["put-back", "removed"] = "put-back" if entry.before else "removed"
     reversal = Reversal(entry.path, entry.session_id, entry.title, kind, "done")
     try:
-        _put_back(entry)
+        _put_back(entry, journal)
     except UnconfirmedError as error:
         reversal = replace(reversal, error=describe(error))
     except (OSError, SessscanError) as error:
@@ -160,26 +193,57 @@ def _reverse(entry: Entry, journal: Journal) -> Reversal:
     return reversal
 
 
-def _put_back(entry: Entry) -> None:
+def _stays(entry: Entry) -> Reversal:
+    """Leave what was moved in its new place, as long as a row names that."""
+    error = "it stays in its new place, since a row could not be put back"
+    return Reversal(entry.path, entry.session_id, entry.title, "put-back", "failed", error)
+
+
+def _put_back(entry: Entry, journal: Journal) -> None:
     """Replace a file by its backup, or remove it if the run made it. Do nothing if it is so already."""
-    now = content_hash(entry.path)
-    if now != _hash(entry.before):
-        if entry.before is None or entry.backup is None:
-            _core.remove(entry.path, expected=entry.after.sha256)
-            return
-        content = Path(entry.backup).read_bytes()
-        if hashlib.sha256(content).hexdigest() != _hash(entry.before):
-            raise ConflictError(f"{entry.backup} was written by another program at the same moment")
+    if entry.target is not None:
+        moved.put_back(entry, journal)
+        return
+    if entry.before is None or entry.backup is None:
+        if entry.before is not None or os.path.lexists(entry.path):
+            _core.remove(entry.path, expected=entry.after.sha256 or entry.after.stamp)
+        return
+    if entry.is_transcript:
+        _copy_back(entry, entry.backup, journal)
+    else:
+        _write_back(entry, entry.before, entry.backup)
+    drop_backup(entry)
+
+
+def _copy_back(entry: Entry, backup: str, journal: Journal) -> None:
+    """Replace a transcript by a copy of its backup.
+
+    Its mtime is new: with an old one the CLI might remove the transcript at its next start.
+    """
+    stamp = stamp_of(backup)
+    if entry.is_as_before() or stamp is None:
+        return
+
+    def announce(new: Stamp) -> None:
+        journal.restoring(entry.index, Image.of_stamp(new))
+
+    _core.edit(entry.path, [], seen=entry.after.stamp, source=(backup, stamp), announce=announce)
+
+
+def _write_back(entry: Entry, before: Image, backup: str) -> None:
+    """Replace a row by its backup, with its old mtime."""
+    if not before.is_at(entry.path):
+        content = Path(backup).read_bytes()
+        if hashlib.sha256(content).hexdigest() != before.sha256:
+            raise ConflictError(f"{backup} was written by another program at the same moment")
         try:
-            mtime = None if entry.before is None else entry.before.mtime_ns
-            _core.replace(entry.path, content, expected=entry.after.sha256, modified_ns=mtime)
+            _core.replace(entry.path, content, expected=entry.after.sha256, modified_ns=before.mtime_ns)
         except UnconfirmedError:
             _restore_mtime(entry)
             raise  # the backup stays, since it may still be needed
-    if content_hash(entry.path) != _hash(entry.before):
+    if not before.is_at(entry.path):
         raise ConflictError(f"{entry.path} was written by another program at the same moment")
     _restore_mtime(entry)
-    drop_backup(entry)
 
 
 def _restore_mtime(entry: Entry) -> None:

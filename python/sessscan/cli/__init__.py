@@ -7,6 +7,7 @@ to be quick.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,29 +19,41 @@ import typer
 from .demo import demo
 from .events import events
 from .explain import explain
+from .fields import fields
+from .forget import forget
 from .help import HelpGroup
 from .list import list_
 from .log import log
+from .move import move
 from .reconcile import reconcile
+from .repair import repair
 from .report import report
 from .restore import restore
 from .scan import scan
 from .snapshot import snapshot
 from .snapshots import snapshots
 from .undo import undo
+from .usage import usage
 from .watch import watch
+from .why import why
 
 COMMANDS = (
     reconcile,
+    repair,
+    move,
     undo,
     log,
     snapshot,
     snapshots,
     restore,
+    forget,
     watch,
     list_,
+    why,
     scan,
     events,
+    fields,
+    usage,
     report,
     explain,
     demo,
@@ -135,6 +148,9 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
+    if sys.platform == "win32":
+        # Ctrl-Break, too, ends what is done in good order, as Ctrl-C does.
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)
     app()
 
 

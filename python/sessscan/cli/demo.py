@@ -19,7 +19,7 @@ def demo(
     """Make a damaged sample store to try sessscan on.
 
     It has invented sessions of the last weeks, with many kinds of damage, the same each time. Nothing outside
-    DIR is written. The command that shows what is wrong with them is printed.
+    DIR is written. The commands that show what is wrong with them are printed.
 
     Exit status: 0 made; 2 DIR is not empty; 4 it could not be written.
     """
@@ -36,3 +36,5 @@ def demo(
         fail(f"{directory} is not a folder", 2)
     remark(f"Made a sample store in {directory}. See what is wrong with it:")
     print(command(["sessscan", "reconcile", "--store", str(user_data), "--projects", str(projects)]))
+    remark("Two of its transcripts are damaged too:")
+    print(command(["sessscan", "repair", "--projects", str(projects)]))

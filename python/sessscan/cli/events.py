@@ -14,7 +14,7 @@ from .options import Output
 
 if TYPE_CHECKING:
     from .._core import Event
-    from ..tables.arrow import EventsTable
+    from ..tables.transcripts import EventsTable
 
 
 @command(
@@ -58,7 +58,7 @@ def events(
             sources.unreadable(error, path)
 
     def columns() -> EventsTable:
-        from ..tables.arrow import events_table
+        from ..tables.transcripts import events_table
 
         tables.append(events_table(sources.files, errors="skip"))
         return tables[0]

@@ -37,7 +37,12 @@ Output = Annotated[
 
 NoIndex = Annotated[
     bool,
-    typer.Option("--no-index", help="Read every transcript in full, and cache nothing for the next time."),
+    typer.Option(
+        "--no-index",
+        help="Read every transcript in full, and cache nothing for the next time. Without it, one whose "
+        "size and times did not change since it was scanned is not opened, unless it was scanned within 15 "
+        "minutes of its last change and the system was started since.",
+    ),
 ]
 
 Raw = Annotated[

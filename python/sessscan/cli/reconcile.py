@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from .command import command
 from .formats import Format, Shape, option, write
 from .options import Force, InsecureState, NoIndex, Projects, Stores, fail, folders, repeated
+from .plans import apply_plan, check_new, follow, save
 
 if TYPE_CHECKING:
     from ..changes.plan import Plan, Report
@@ -112,19 +112,21 @@ def reconcile(
         used = [*(["--store"] if store else []), *(["--projects"] if projects else []), *used]
         if used:
             fail(f"the plan is made already: --plan does not go with {', '.join(used)}", 2)
-        outcome, status = _follow(plan, apply, force)
+        from ..reconciliation.saved_plan import load_plan
+
+        outcome, status = follow(plan, load_plan, "putting back", apply=apply, force=force)
         options = ["--plan", str(plan)]
     else:
         if plan_out is not None:
-            _check_new(plan_out)
+            check_new(plan_out)
         if account is not None and not adopt:
             fail("--account says where --adopt makes rows: give --adopt too", 2)
         made = _make(store, projects, match, adopt, account, rebuild_index, not no_index, not no_snapshot)
         for text in made.remarks:
             remark(f"sessscan: {text}")
         if plan_out is not None:
-            _save(made, plan_out)
-        outcome = _apply(made, force=force) if apply else made
+            save(made, plan_out)
+        outcome = apply_plan(made, "putting back", force=force) if apply else made
         status = outcome.exit_status
         options = repeated(store, projects)
         options += [argument for wish in match or [] for argument in ("--match", wish)]
@@ -162,53 +164,6 @@ def _make(
             snapshot=snapshot,
             progress=advance,
         )
-
-
-def _apply(plan: Plan, *, exact: bool = False, force: bool) -> Report:
-    from ..render.screen import progress
-
-    with progress("putting back") as advance:
-        return plan.apply(exact=exact, force=force, progress=advance)
-
-
-def _follow(file: Path, apply: bool, force: bool) -> tuple[Plan | Report, int]:
-    """Load a plan, and apply it if asked to. Return the plan or the report, and the exit status."""
-    from ..reconciliation.saved_plan import load_plan
-    from ..render.screen import progress, remark
-
-    try:
-        with progress("reading", of_bytes=True) as advance:
-            plan = load_plan(file, progress=advance)
-    except OSError as error:
-        fail(f"--plan {file}: {error.strerror or error}", 2)
-    changes = plan.changes()
-    for change in changes:
-        remark(f"sessscan: the plan no longer fits: {change}")
-    if not apply:
-        return plan, 3 if changes else plan.exit_status
-    if changes:
-        fail("refused, nothing was written: make a new plan", 3)
-    report = _apply(plan, exact=True, force=force)
-    return report, report.exit_status
-
-
-def _check_new(file: Path) -> None:
-    """Exit with status 2 if the plan cannot be saved there, before anything is read."""
-    if os.path.lexists(file):
-        fail(f"--plan-out {file}: there is a file already", 2)
-    if not file.absolute().parent.is_dir():
-        fail(f"--plan-out {file}: there is no such folder", 2)
-
-
-def _save(plan: Plan, file: Path) -> None:
-    from ..errors import ConflictError
-    from ..render.screen import remark
-
-    try:
-        plan.save(file)
-    except ConflictError as error:
-        fail(f"--plan-out {file}: {error}", 2)
-    remark(f"sessscan: the plan is in {file}; it contains rows, so keep it to yourself")
 
 
 def _backtest(store: list[Path] | None, projects: list[Path] | None, form: Format) -> None:

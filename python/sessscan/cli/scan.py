@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,11 @@ from .formats import Format, Shape, check, option, write
 from .options import InsecureState, NoIndex, Output, Projects, Raw
 
 if TYPE_CHECKING:
+    from .. import _core
     from ..tables.arrow import Table
+
+_MOST_REMARKS = 10
+"""The most damaged conversations that have a line of their own."""
 
 
 @command(
@@ -42,6 +47,8 @@ def scan(
     Every line is read, so titles and times are exact, however large the file. In folders only session
     transcripts are scanned; to scan another file, name it. No transcript is changed.
 
+    The table is followed by what is damaged in the conversations, on stderr.
+
     On a terminal the table is cut to its width; in a pipe nothing is cut. In the table times are UTC and 1 kB
     is 1000 bytes; the other formats have milliseconds since 1970, UTC, and bytes.
 
@@ -60,7 +67,7 @@ def scan(
         transcripts = scan_many(sources.files, strict=strict, progress=advance)
 
     def columns() -> Table:
-        from ..tables.arrow import table
+        from ..tables.transcripts import table
 
         return table(transcripts)
 
@@ -76,7 +83,29 @@ def scan(
         output,
         raw=raw,
     )
+    if form == Format.TABLE:
+        _remark_damage(transcripts, index=not no_index)
     for transcript in transcripts:
         if transcript.error is not None:
             sources.unreadable(transcript.error, transcript.path)
     sources.close()
+
+
+def _remark_damage(transcripts: list[_core.Transcript], *, index: bool) -> None:
+    """Say which conversations cannot be reached as a whole, or are refused by the API."""
+    from ..reconciliation.transcript_damage import broken_chain, refused_content, unpaired_call
+    from ..render.screen import Page
+    from ..render.text import counted
+    from ..scan_cache.conversations import check_many
+
+    readable = {one.path: one for one in transcripts if one.path and one.records}
+    checks = check_many(list(readable), index=index)
+    damaged = [(path, found) for path, found in checks.items() if not found.is_whole]
+    page = Page(sys.stderr)
+    for path, found in damaged[:_MOST_REMARKS]:
+        for rule in (broken_chain, unpaired_call, refused_content):
+            for finding in rule(readable[path], found):
+                page.prose(f"{Path(path).stem[:8]}: {finding.rule}: {finding.message}", lead="sessscan: ")
+    if len(damaged) > _MOST_REMARKS:
+        more = counted(len(damaged) - _MOST_REMARKS, "more transcript")
+        page.prose(f"and {more}: see `sessscan repair`", lead="sessscan: ")

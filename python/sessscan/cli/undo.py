@@ -23,9 +23,10 @@ def undo(
 ) -> None:
     """Take a run back: make every file what it was before, byte for byte.
 
-    A run is one `reconcile --apply`, `restore --apply`, or repair by `watch --repair` that changed something;
-    `sessscan log` lists them. Rows that the run made are removed. Rows that it replaced get their old content
-    and time back. If one of the files has changed since, nothing is written, and that file is named. Quit the
+    A run is one `reconcile --apply`, `repair --apply`, `move --apply`, `restore --apply`, or repair by
+    `watch --repair` that changed something; `sessscan log` lists them. Rows that the run made are removed.
+    Rows that it replaced get their old content and time back. What it moved goes back to where it was.
+    If one of the files has changed since, nothing is written, and that file is named. Quit the
     desktop app first.
 
     Exit status: 0 taken back, or nothing to take back; 2 there is no such run; 3 refused, nothing was

@@ -40,10 +40,19 @@ def watch(
             "--repair", help="Put lost rows back when the desktop app is closed, as reconcile would."
         ),
     ] = False,
+    transcripts: Annotated[
+        bool,
+        typer.Option(
+            "--transcripts",
+            help="Keep what transcripts hold too, as they grow, like snapshot --transcripts; with --repair, "
+            "also repair those that are damaged meanwhile, once nobody writes to them.",
+        ),
+    ] = False,
     form: Annotated[Format, option(Shape.TEXT, Shape.RECORDS)] = Format.TEXT,
     insecure_state: InsecureState = False,
 ) -> None:
-    """Watch the stores: take a snapshot of each row when it is saved, and report damaged and removed rows.
+    """Watch the stores: take a snapshot of each row when it is saved; report damaged and removed rows, and
+    damaged transcripts.
 
     It runs until it is ended with Ctrl-C or a signal. Each event is one line. Times are UTC. What an
     interrupted sessscan left in the stores' folders is removed at the start.
@@ -80,7 +89,15 @@ def watch(
     stop = threading.Event()
     with _ended_by_signals(stop) as received:
         try:
-            run(stores, roots, on_event=on_event, on_remark=on_remark, repair=repair, stop=stop)
+            run(
+                stores,
+                roots,
+                on_event=on_event,
+                on_remark=on_remark,
+                repair=repair,
+                transcripts=transcripts,
+                stop=stop,
+            )
         finally:
             if notifier is not None:
                 notifier.close()

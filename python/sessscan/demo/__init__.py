@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from ..stores.locate import list_folder
 from . import files
 from .sessions import CODE, SESSIONS, Session
 
@@ -30,7 +31,7 @@ def make(directory: Path, now: float | None = None) -> tuple[Path, Path]:
     Returns the userData folder and the transcripts' root in it. Raises `FileExistsError` if `directory` is
     not empty, `NotADirectoryError` if it is a file.
     """
-    if directory.exists() and any(directory.iterdir()):
+    if directory.exists() and list_folder(directory):
         raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(directory))
     directory.mkdir(parents=True, exist_ok=True)
     maker = _Maker(directory)
@@ -105,6 +106,12 @@ class _Maker:
             lines = content.splitlines(keepends=True)
             lines.insert(len(lines) // 2, bytes(512) + b"\n")
             lines[-3] = lines[-3][:-1] + bytes(1024) + b"\n"
+            content = b"".join(lines)
+        elif session.transcript == "spliced":
+            # What a full disk leaves: a tool's result breaks off, and the next record follows at once.
+            lines = content.splitlines(keepends=True)
+            number = next(i for i in range(len(lines) // 2, len(lines)) if b'"tool_result"' in lines[i])
+            lines[number] = lines[number][: len(lines[number]) // 2]
             content = b"".join(lines)
         # When a session is left, lines without a time are appended: the file is newer than its last record.
         folder = self.projects / files.key(files.folder(session))

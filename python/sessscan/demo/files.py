@@ -63,6 +63,8 @@ class _Transcript:
         self.session, self.id, self.dice = session, session_id, dice
         self.lines: list[bytes] = []
         self.parent: str | None = None
+        self.context = 14_000
+        """The tokens that the next response is given."""
         # The records are spread evenly over the session; the last one is at its end.
         self.steps = 4 * session.turns - 1
         self.step = 0
@@ -117,12 +119,16 @@ class _Transcript:
         result = {"type": "tool_result", "tool_use_id": call, "content": text}
         tool_use_result = {"type": "text", "file": {"filePath": path}}
         self.chain("user", {"role": "user", "content": [result]}, toolUseResult=tool_use_result)
+        self.context += len(text) // 4
 
     def answer(self, content: list[dict[str, Any]]) -> None:
-        usage = {"input_tokens": self.dice.randrange(4, 90), "output_tokens": self.dice.randrange(20, 900)}
+        written = len(compact(content)) // 4 + self.dice.randrange(20, 900)
+        fresh = self.dice.randrange(4, 90)
+        usage = {"input_tokens": fresh, "cache_read_input_tokens": self.context, "output_tokens": written}
         message = {"model": MODEL, "id": f"msg_{self.dice.getrandbits(60):020d}", "type": "message",
                    "role": "assistant", "content": content, "stop_reason": None, "usage": usage}  # fmt: skip
         self.chain("assistant", message)
+        self.context += fresh + written
 
     def state(self, **record: Any) -> None:
         self.lines.append(compact({**record, "sessionId": self.id}))

@@ -30,8 +30,8 @@ class Session:
     """Size of a zero-filled row in bytes; 0: the size of the undamaged row."""
     worktree: str = ""
     entrypoint: str = "claude-desktop"
-    transcript: Literal["ok", "gone", "nul-run", "shared"] = "ok"
-    """`nul-run`: damaged; `shared`: the row names the transcript of the session before it."""
+    transcript: Literal["ok", "gone", "nul-run", "spliced", "shared"] = "ok"
+    """`nul-run` and `spliced`: damaged; `shared`: the row names the transcript of the session before it."""
     epoch: int = 0
     """When the first day begins, in epoch ms."""
     saved: float = 12.0
@@ -65,6 +65,7 @@ SESSIONS = (
         130,
         19,
         titled="custom",
+        transcript="spliced",
     ),
     Session(
         "Dark mode for the docs site",

@@ -6,62 +6,29 @@ Needs the extra `shards` (fsspec and pyarrow), and for some protocols a package 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
 from itertools import pairwise
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from .. import _core
 from ..stores.locate import TRANSCRIPT_NAME
-
-_CHUNK = 16 * 1024 * 1024
-"""Bytes of one request: so many that its fixed cost hardly counts, and few enough to hold in memory."""
-
-_BEYOND = 64 * 1024
-"""Bytes after a range that are requested with it, to reach the end of its last line: 99 of 100 lines are
-shorter."""
+from ..tables.fields import Select, Where
+from .pieces import Piece, Shard
+from .reading import (
+    BEYOND,
+    _UnreadableError,
+    check_version,
+    chunks,
+    clean,
+    opened,
+    pyarrow_module,
+    version_of,
+)
 
 _MOST_FILES = 1_000
 """Files in one shard: each takes a request or two, however small it is."""
-
-_VERSIONS = ("ETag", "etag", "md5", "md5Hash", "generation", "sha", "CRC")
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""Keys by which file systems tell one version of a file from another, the most reliable first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A file, or a range of a file."""
-
-    url: str
-    """Where fsspec finds the file."""
-    size: int | None
-    """Size of the whole file in bytes when it was listed; None: the file system does not say."""
-    version: str | None
-    """The version that was listed, such as an ETag or a time; None: the file system does not say."""
-    start: int = 0
-    end: int | None = None
-    """The range in bytes: the lines that begin in it belong to the piece. None: the whole file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The work of one task: whole files, or one range of a big file. It can be pickled and sent anywhere."""
-
-    pieces: tuple[Piece, ...]
-    strict: bool = False
-    """Check every byte of every value."""
-    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What fsspec needs to open the files. They may hold credentials, so the repr leaves them out."""
-
-    @property
-    def file(self) -> str | None:
-        """The file of which this shard is a range; None: its files are whole."""
-        return self.pieces[0].url if self.pieces and self.pieces[0].end is not None else None
 
 
 def shards(
@@ -114,7 +81,14 @@ def shards(
     return planned
 
 
-def scan_shard(shard: Shard) -> Any:
+def scan_shard(
+    shard: Shard,
+    *,
+    fields: Select | None = None,
+    where: Where | None = None,
+    path: bool = False,
+    errors: Literal["raise", "skip"] = "raise",
+) -> Any:
     """Scan a shard; return a `pyarrow.RecordBatch` with a row for each of its pieces, in their order.
 
     The columns are those of a `Transcript`, with the URL as `path` and times as timestamps in milliseconds
@@ -122,8 +96,24 @@ def scan_shard(shard: Shard) -> Any:
     `path`, `session_id`, `size` and `error`; `combine` makes the file's row from its ranges' rows. A file
     that is gone, cannot be read, or has changed since it was listed has `error` set, and the others are
     scanned. sessscan starts no thread here; the file system's own package may.
+
+    With `fields` the batch has a row for each record instead, as `sessscan.fields` gives it with the same
+    `fields` (its `select`) and `where`; `path` adds a column with the record's URL. The batches of all
+    shards, put together in any order, are the table; `combine` does not take them. `errors`: with `raise` a
+    file that is gone, cannot be read or has changed is an OSError, with `skip` it is left out. The batch's
+    schema has the metadata `sessscan`, JSON with `skipped` (a list of `path` and `error`), `defect_count` and
+    `other_types`.
+
+    Raises, with `fields`: OSError; `ValueError` and `TypeError` as `sessscan.fields` does; `OverflowError` if
+    a column has more than 2 GiB of text.
     """
-    pyarrow = _pyarrow()
+    if fields is not None:
+        from .fields import read_shard
+
+        return read_shard(shard, fields, where, path=path, errors=errors)
+    if where is not None or path or errors != "raise":
+        raise TypeError("where, path and errors go with fields: name the fields to read")
+    pyarrow = pyarrow_module()
     return pyarrow.RecordBatch.from_pylist(
         [_scanned(piece, shard) for piece in shard.pieces], schema=_schema(True)
     )
@@ -137,7 +127,7 @@ def combine(batches: Iterable[Any], *, storage_options: Mapping[str, Any] | None
     twice, because a task ran again, counts once. A big file is read again (with `storage_options`, if fsspec
     needs them) only if it holds an old-style summary that may belong to this session or to another.
     """
-    pyarrow = _pyarrow()
+    pyarrow = pyarrow_module()
     tables = [pyarrow.table(batch) for batch in batches]
     table = pyarrow.concat_tables([_schema(True).empty_table(), *tables])
     own = table.select(_schema(False).names)
@@ -161,7 +151,7 @@ def combine(batches: Iterable[Any], *, storage_options: Mapping[str, Any] | None
 
 
 def _listed(url: str, options: Mapping[str, Any]) -> Iterator[Piece]:
-    fs, path = _opened(url, options)
+    fs, path = opened(url, options)
     fs.invalidate_cache()
     if any(sign in path for sign in "*?[") and not fs.exists(path):
         found = fs.glob(path, detail=True)
@@ -176,7 +166,7 @@ def _listed(url: str, options: Mapping[str, Any]) -> Iterator[Piece]:
             found = {name: info for name, info in found.items() if _is_session(name, path)}
     for name, info in sorted(found.items()):
         if info["type"] != "directory":
-            yield Piece(_url_of(url, fs, name), info.get("size"), _version(info))
+            yield Piece(_url_of(url, fs, name), info.get("size"), version_of(info))
 
 
 def _is_session(name: str, folder: str) -> bool:
@@ -193,29 +183,16 @@ def _url_of(given: str, fs: Any, name: str) -> str:
     for at, segment in enumerate(segments):
         if "://" in segment:
             return "::".join([*segments[:at], fs.unstrip_protocol(name), *segments[at + 1 :]])
-    return name
-
-
-def _version(info: Mapping[str, Any]) -> str | None:
-    for key in (*_VERSIONS, *_TIMES):
-        if value := info.get(key):
-            # A listing may give the same time as a number, a single request as a datetime, or the reverse.
-            version = str(value.timestamp() if isinstance(value, datetime) else value)
-            return f"{version} {info['ino']}" if key == "mtime" and "ino" in info else version
-    return None
+    return str(Path(name))  # fsspec writes Windows' paths with forward slashes
 
 
 # --- Reading ---------------------------------------------------------------------------------------------
 
 
-class _UnreadableError(Exception):
-    """The reason why a file cannot be read, for the `error` of its row."""
-
-
 def _scanned(piece: Piece, shard: Shard) -> dict[str, Any]:
-    fs, path = _opened(piece.url, shard.storage_options)
-    session_id = _clean(PurePosixPath(path).stem)
-    url = _clean(piece.url)
+    fs, path = opened(piece.url, shard.storage_options)
+    session_id = clean(PurePosixPath(path).stem)
+    url = clean(piece.url)
     row: dict[str, Any] = {"path": url, "size": piece.size, "session_id": session_id}
     if piece.end is not None:
         row |= {"part_start": piece.start, "part_end": piece.end}
@@ -229,9 +206,9 @@ def _scanned(piece: Piece, shard: Shard) -> dict[str, Any]:
 
 def _whole(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> dict[str, Any]:
     scanner = _core.Scanner(session_id, strict=strict)
-    for chunk in _chunks(fs, path, 0, piece.size, piece.size):
+    for chunk in chunks(fs, path, 0, piece.size, piece.size):
         scanner.feed(chunk)
-    _check_version(fs, path, piece.size, piece.version)
+    check_version(fs, path, piece.size, piece.version)
     return scanner.finish().to_dict()
 
 
@@ -245,8 +222,8 @@ def _part(fs: Any, path: str, piece: Piece, session_id: str, strict: bool) -> by
         end=piece.end,
         strict=strict,
     )
-    _feed(scanner, _chunks(fs, path, scanner.position, piece.end + _BEYOND, piece.size))
-    _check_version(fs, path, piece.size, piece.version)
+    _feed(scanner, chunks(fs, path, scanner.position, piece.end + BEYOND, piece.size))
+    check_version(fs, path, piece.size, piece.version)
     return scanner.finish()
 
 
@@ -254,56 +231,6 @@ def _feed(scanner: _core.RangeScanner | _core.PartJoiner, chunks: Iterable[bytes
     for chunk in chunks:
         if not scanner.feed(chunk):
             break
-
-
-def _chunks(fs: Any, path: str, start: int, soon: int | None, size: int | None) -> Iterator[bytes]:
-    """Yield the bytes of a file from `start` on, for as long as the caller takes them; most likely to
-    `soon`."""
-    try:
-        if size is None or soon is None:
-            yield fs.cat_file(path)
-            return
-        more = _BEYOND
-        while start < size:
-            if start >= soon:
-                # The last line is longer than expected: request more and more at a time.
-                more = min(4 * more, _CHUNK)
-                soon = start + more
-            end = min(start + _CHUNK, soon, size)
-            chunk = fs.cat_file(path, start=start, end=end)
-            yield chunk
-            start += len(chunk)
-            if start < end:
-                raise _UnreadableError(
-                    f"it was changed since it was listed: it ends at byte {start} of {size}"
-                )
-    except ImportError:
-        raise
-    except FileNotFoundError as error:
-        raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
-    # A file system's package raises whatever its network library raises.
-    except Exception as error:
-        if isinstance(error, _UnreadableError):
-            raise
-        raise _UnreadableError(f"it cannot be read: {_text(error)}") from error
-
-
-def _check_version(fs: Any, path: str, size: int | None, version: str | None) -> None:
-    """Raise `_UnreadableError` if the file that was just read is not the version that was listed."""
-    if size is None and version is None:
-        return
-    try:
-        fs.invalidate_cache(path)
-        info = fs.info(path)
-    except FileNotFoundError as error:
-        raise _UnreadableError(f"it is gone since it was listed: {_text(error)}") from error
-    except Exception as error:
-        raise _UnreadableError(f"its version cannot be checked: {_text(error)}") from error
-    now = (info.get("size"), _version(info))
-    if now[0] != size or (version is not None and now[1] != version):
-        raise _UnreadableError(
-            f"it was changed since it was listed: {size} bytes ({version}), now {now[0]} ({now[1]})"
-        )
 
 
 def _joined(rows: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,46 +245,21 @@ def _joined(rows: list[dict[str, Any]], options: Mapping[str, Any]) -> dict[str,
                 raise _UnreadableError(part["error"])
         joiner = _core.PartJoiner([part["part"] for part in rows if part["part"] is not None])
         if joiner.in_doubt:
-            fs, path = _opened(first["path"], options)
-            _feed(joiner, _chunks(fs, path, 0, joiner.size, joiner.size))
-            _check_version(fs, path, joiner.size, joiner.version or None)
+            fs, path = opened(first["path"], options)
+            _feed(joiner, chunks(fs, path, 0, joiner.size, joiner.size))
+            check_version(fs, path, joiner.size, joiner.version or None)
         return row | joiner.finish().to_dict() | {"path": first["path"]}
     except (_UnreadableError, ValueError) as error:
         return row | {"error": str(error)}
 
 
-def _opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise ImportError("reading from anywhere needs fsspec: pip install 'sessscan[shards]'") from error
-    return url_to_fs(url, **options)  # type: ignore[no-any-return]
-
-
-def _text(error: Exception) -> str:
-    return _clean(f"{type(error).__name__}: {error}")
-
-
-def _clean(text: str) -> str:
-    """Replace the lone surrogates that Python makes of file names that are not UTF-8."""
-    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
-
-
 # --- Columns ---------------------------------------------------------------------------------------------
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise ImportError("record batches need pyarrow: pip install 'sessscan[shards]'") from error
-    return pyarrow
 
 
 @cache
 def _schema(parts: bool) -> Any:
     """Return the columns of transcripts, with the columns of parts or without them."""
-    pa = _pyarrow()
+    pa = pyarrow_module()
     columns = pa.schema(_core.transcript_batches([]))
     fields = [(column.name, _without_dictionaries(column.type)) for column in columns]
     if parts:
@@ -367,7 +269,7 @@ def _schema(parts: bool) -> Any:
 
 def _without_dictionaries(kind: Any) -> Any:
     """Return an Arrow type whose text is plain: batches of different machines share no dictionaries."""
-    pa = _pyarrow()
+    pa = pyarrow_module()
     if pa.types.is_dictionary(kind):
         return kind.value_type
     if pa.types.is_struct(kind):

@@ -12,10 +12,12 @@ from ..errors import UsageError
 from ..model import Progress
 from ..scan_cache import USE_INDEX
 from ..snapshots.source import SnapshotSource
+from ..stores.installs import remark_on_installs
 from ..stores.locate import StrPath
 from ..stores.retention import retention
 from . import sessions_index as old_index
 from .building.adopt import adoptions
+from .building.relink import relinks
 from .building.row import actions
 from .details import Details
 from .diagnose import diagnose
@@ -71,7 +73,9 @@ def reconcile(
         if snapshot:
             snapshots.capture(inventory.contents)
         plan = plan_of(inventory, matches, adopt=adopt, account=account, rebuild_index=rebuild_index)
-    return replace(plan, remarks=(*snapshots.remarks, *plan.remarks))
+    installs = remark_on_installs(store.user_data for store, _ in plan.stores if store.user_data is not None)
+    own = () if installs is None else (installs,)
+    return replace(plan, remarks=(*own, *snapshots.remarks, *plan.remarks))
 
 
 def plan_of(
@@ -84,7 +88,7 @@ def plan_of(
 ) -> Plan:
     """Return the plan for an inventory. The arguments and errors are those of `reconcile`."""
     state = match(inventory, Details(inventory), matches)
-    planned = actions(state)
+    planned = [*actions(state), *relinks(state)]
     orphans = find_orphans(state)
     findings = diagnose(state, orphans)
     remarks: list[str] = []

@@ -1,8 +1,9 @@
 """Try on the healthy rows of a store how well they would be put back if they were lost. Nothing is written.
 
-Each healthy row is tried in two ways. It is rebuilt from the transcript it names, and the result compared
-with it field by field. And it is hidden, as if all its bytes were zero, and the matching has to find its
-transcript: with whatever the stores have beside it, and with one kind of evidence alone.
+Each healthy row is tried in three ways. It is rebuilt from the transcript it names, and the result compared
+with it field by field. It is hidden, as if all its bytes were zero, and the matching has to find its
+transcript: with whatever the stores have beside it, and with one kind of evidence alone. And its link alone
+is taken from it, and the matching has to find the transcript by what the row says of its session.
 
 Hiding one row at a time would take quadratic time. So one row in 20 is hidden at a time, never two that
 follow each other in time; then all of them at once, which is the hardest case; and then one in 20 again with
@@ -32,8 +33,8 @@ from ..model import Progress, Row
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import StrPath
 from .details import Details
-from .hidden_rows import Trial, hide, some_unclaimed, take_away, trials
-from .inventory import Inventory, cli_session_id, take_inventory
+from .hidden_rows import Trial, hide, some_unclaimed, take_away, trials, unlink
+from .inventory import Inventory, cli_session_id, counted_turns, take_inventory
 from .matching import match
 from .matching.lost_row import Held, LostRow, Matched, Verdict
 from .matching.remains import find_lost_rows
@@ -105,6 +106,8 @@ class _Try:
     """Which evidence is left; None for all that the stores have."""
     doubly: bool = False
     """Whether transcripts are taken away as well."""
+    link_only: bool = False
+    """Whether the rows lose nothing but the transcript that they name."""
 
 
 def _tries(
@@ -127,6 +130,22 @@ def _tries(
         if some:
             yield _Try(started, rounds.together, trial)
         yield from (_Try(group, rounds.doubly, trial, doubly=True) for group in some)
+    yield from _linked_tries(started, groups, result)
+
+
+def _linked_tries(started: Sequence[Row], groups: Sequence[list[Row]], result: Backtest) -> Iterator[_Try]:
+    """Yield the rows that counted turns, to be tried without their links, in the same groups."""
+    some = [turned for group in groups if (turned := [row for row in group if _may_lose_link(row)])]
+    yield from (_Try(group, result.links.alone, link_only=True) for group in some)
+    if some:
+        together = [row for row in started if _may_lose_link(row)]
+        yield _Try(together, result.links.together, link_only=True)
+    for group in _enough(some, None):
+        yield _Try(group, result.links.doubly, doubly=True, link_only=True)
+
+
+def _may_lose_link(row: Row) -> bool:
+    return counted_turns(row) and row.remote is None
 
 
 def _enough(groups: Iterable[list[Row]], trial: Trial | None) -> list[list[Row]]:
@@ -144,7 +163,7 @@ def _enough(groups: Iterable[list[Row]], trial: Trial | None) -> list[list[Row]]
 def _match_hidden(inventory: Inventory, details: Details, tried: _Try, dice: Random) -> None:
     """Match hidden rows by what is left of them, and count the outcomes."""
     hidden = {row.path: row for row in tried.rows}
-    inventory = hide(inventory, tried.rows)
+    inventory = unlink(inventory, tried.rows) if tried.link_only else hide(inventory, tried.rows)
     if tried.doubly:
         gone = some_unclaimed(inventory, dice, ONE_GONE_IN)
         inventory, details = take_away(inventory, gone), details.without(gone)
@@ -152,6 +171,8 @@ def _match_hidden(inventory: Inventory, details: Details, tried: _Try, dice: Ran
         inventory = tried.trial.surroundings(inventory)
     lost, counted = _left(find_lost_rows(inventory), hidden, tried.trial)
     state = match(inventory, details, lost=lost)
+    if tried.link_only:
+        counted = [one.lost for path, one in state.unlinked.items() if path in hidden]
     for one in counted:
         row = hidden[one.path]
         verdict, own = state.verdict(one), cli_session_id(row) or ""

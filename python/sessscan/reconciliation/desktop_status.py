@@ -18,10 +18,10 @@ from .matching.state import State
 class DesktopStatus:
     """Whether the desktop app lists one session.
 
-    `listed`: a row that the app can read names it. `lost`: a row that the app cannot read belonged to it.
-    `orphan`: it was begun in the app, and no row names it. `deleted`: the user deleted it in the app.
-    `continued`: the row that named it now names another transcript, in which it continues. `none`: no row
-    names it, and none is missing.
+    `listed`: a row that the app can read names it. `lost`: a row that the app cannot read, or that has lost
+    its link, belonged to it. `orphan`: it was begun in the app, and no row names it. `deleted`: the user
+    deleted it in the app. `continued`: the row that named it now names another transcript, in which it
+    continues. `none`: no row names it, and none is missing.
     """
 
     desktop: DesktopState
@@ -53,7 +53,8 @@ def desktop_statuses(state: State, orphans: Iterable[_core.Transcript]) -> dict[
                 found[path_of(named)] = listed if naming else DesktopStatus("continued", row.path)
     for transcript in orphans:
         found[path_of(transcript)] = DesktopStatus("orphan")
-    lost_rows = {lost.session_id: lost for lost in state.lost}
+    lost_rows = {one.lost.session_id: one.lost for one in state.unlinked.values()}
+    lost_rows |= {lost.session_id: lost for lost in state.lost}
     for name, session_id in state.taken.items():
         lost = lost_rows.get(session_id)
         verdict = None if lost is None else state.verdict(lost)

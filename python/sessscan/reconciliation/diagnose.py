@@ -7,7 +7,7 @@ in the order in which they stand here. To add a finding, add its rule to `rules.
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +15,20 @@ from pathlib import Path
 from .. import _core
 from ..model import Finding, Row, Severity
 from ..rules import finding
+from ..scan_cache.conversations import ConversationCheck
 from ..stores.retention import retention
 from ..stores.row_states import LOST_STATES, MISSING
 from ..stores.rows import Contents, bare_id
 from ..stores.transcripts import path_of
-from . import sessions_index
+from . import kept_transcripts, sessions_index
 from .checks import Checks
 from .inventory import Inventory, cli_session_id
 from .links import LINK_CHECKS, Surroundings, readable_links
+from .lost_links import found_unlinked, unlinked
 from .matching.lost_row import Held, LostRow, Matched, Nothing, Verdict
 from .matching.state import State
 from .naming import called, of_row, of_transcript
+from .transcript_damage import broken_chain, damaged_transcript, refused_content, unpaired_call
 from .what_is_left import Leftovers
 
 RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
@@ -41,6 +44,7 @@ class Facts:
     orphans: Sequence[_core.Transcript]
     leftovers: Leftovers
     around: Surroundings
+    state: State
 
 
 DELETED = Nothing("the session was deleted")
@@ -53,8 +57,8 @@ def diagnose(state: State, orphans: Sequence[_core.Transcript]) -> list[Finding]
     """Return all findings, the worst first."""
     lost = {one.path: (one, state.verdict(one)) for one in state.lost}
     left = Leftovers(state.inventory, (name for _, name, _ in sessions_index.forgotten(state.inventory)))
-    around = Surroundings(state.inventory, state.details.places, orphans, left)
-    facts = Facts(state.inventory, lost, orphans, left, around)
+    around = Surroundings(state.inventory, state.details.places, orphans, left, found_unlinked(state))
+    facts = Facts(state.inventory, lost, orphans, left, around, state)
     return sorted(STORE_CHECKS.run(facts), key=lambda found: RANK[found.severity])
 
 
@@ -160,6 +164,11 @@ def describe(error: OSError | None) -> str:
 # Readable rows and the transcripts they name
 
 
+@STORE_CHECKS.finds("unlinked")
+def _unlinked(facts: Facts) -> Iterator[Finding]:
+    return unlinked(facts.state, facts.leftovers)
+
+
 @STORE_CHECKS.finds(*LINK_CHECKS.rules)
 def _links(facts: Facts) -> Iterator[Finding]:
     for link in readable_links(facts.inventory, facts.around):
@@ -234,48 +243,31 @@ def _lost_leases(facts: Facts) -> Iterator[Finding]:
 @STORE_CHECKS.finds("damaged-transcript")
 def _damaged_transcripts(facts: Facts) -> Iterator[Finding]:
     for transcript in facts.inventory.transcripts:
-        if not is_damaged(transcript) and (transcript.records or not transcript.size):
-            continue
-        message, offset, length = _damage(transcript)
-        path = path_of(transcript)
-        yield finding(
-            "damaged-transcript",
-            path,
-            message,
-            transcript=path,
-            offset=offset,
-            length=length,
-            about=of_transcript(transcript),
-        )
+        check = facts.inventory.conversations.get(path_of(transcript))
+        yield from damaged_transcript(transcript, check)
 
 
-def _damage(transcript: _core.Transcript) -> tuple[str, int, int]:
-    """Return what is wrong with a damaged transcript, and the offset and length of the first such place."""
-    if transcript.records == 0:
-        return (
-            "Nothing readable is left of it: it holds no whole record, so the session cannot be opened.",
-            0,
-            transcript.size,
-        )
-    defects = [defect for defect in transcript.defects if defect.kind != "torn"]
-    first = defects[0]
-    kinds = Counter(defect.kind for defect in defects)
-    counted = ", ".join(f"{kind} {count:,} times" if count > 1 else kind for kind, count in kinds.items())
-    if more := transcript.defect_count - len(transcript.defects):
-        counted += f", and {more:,} more places"
-    message = f"Parts of it are damaged ({counted}; the first in line {first.line}); the rest is whole."
-    if first.kind == "utf-16":
-        message = (
-            "It is in UTF-16, as PowerShell writes files: its content is whole, but the CLI reads UTF-8."
-        )
-    return message, first.offset, first.length
+@STORE_CHECKS.finds("broken-chain")
+def _broken_chains(facts: Facts) -> Iterator[Finding]:
+    return (found for one, check in _conversations(facts) for found in broken_chain(one, check))
 
 
-def is_damaged(transcript: _core.Transcript) -> bool:
-    """Tell whether a transcript has a defect other than a torn last line, which may just be being written, or
-    no record beside it."""
-    defects = transcript.defects
-    return bool(defects) and (transcript.records == 0 or any(defect.kind != "torn" for defect in defects))
+@STORE_CHECKS.finds("unpaired-call")
+def _unpaired_calls(facts: Facts) -> Iterator[Finding]:
+    return (found for one, check in _conversations(facts) for found in unpaired_call(one, check))
+
+
+@STORE_CHECKS.finds("refused-content")
+def _refused_content(facts: Facts) -> Iterator[Finding]:
+    return (found for one, check in _conversations(facts) for found in refused_content(one, check))
+
+
+def _conversations(facts: Facts) -> Iterator[tuple[_core.Transcript, ConversationCheck]]:
+    """Yield the transcripts whose conversation is not whole."""
+    for transcript in facts.inventory.transcripts:
+        check = facts.inventory.conversations.get(path_of(transcript))
+        if check is not None and not check.is_whole:
+            yield transcript, check
 
 
 @STORE_CHECKS.finds("orphan")
@@ -284,7 +276,15 @@ def _orphans(facts: Facts) -> Iterator[Finding]:
         path = path_of(transcript)
         session = called(of_transcript(transcript))
         message = f"{session} was begun in the app, but no row names it, so the app does not list it."
+        where = transcript.relocated_cwd or facts.around.places.directory_of(transcript) or transcript.cwd
+        proposal = facts.around.whereabouts.proposal(where)
+        message = f"{message} {proposal}" if proposal else message
         yield finding("orphan", path, message, transcript=path, about=of_transcript(transcript))
+
+
+@STORE_CHECKS.finds(*kept_transcripts.RULES)
+def _kept_transcripts(facts: Facts) -> Iterator[Finding]:
+    return kept_transcripts.kept_transcripts(facts.inventory, facts.leftovers.losses)
 
 
 @STORE_CHECKS.finds("forgotten")

@@ -54,6 +54,27 @@ def zeroed(row: Row) -> Row:
     return replace(row, state="zero-filled", offset=0, length=row.size, fields={}, remote=None)
 
 
+def unlink(inventory: Inventory, rows: Iterable[Row]) -> Inventory:
+    """Return the stores as they would be if these readable rows had lost the transcripts that they name.
+
+    No snapshot and no lease is left, since either would say which it was.
+    """
+    unlinked = {row.path for row in rows}
+    contents = []
+    for store in inventory.contents:
+        left = [_without_link(row) if row.path in unlinked else row for row in store.rows]
+        contents.append(replace(store, rows=left))
+    claims = claims_of((*contents, *inventory.context))
+    return replace(
+        inventory, contents=tuple(contents), claims=claims, worktrees=(), snapshots=SnapshotSource()
+    )
+
+
+def _without_link(row: Row) -> Row:
+    fields = {key: value for key, value in row.fields.items() if key != "cliSessionId"}
+    return replace(row, fields=fields)
+
+
 def take_away(inventory: Inventory, names: frozenset[str]) -> Inventory:
     """Return the inventory as it would be if the transcripts of these ids had been deleted just now.
 

@@ -14,6 +14,7 @@ from ..changes.absences import newest_change
 from ..model import Progress, Row
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as cached
+from ..scan_cache.conversations import ConversationCheck, check_many
 from ..snapshots.source import SnapshotSource
 from ..stores.locate import Places, StrPath, locate, vanished_stores
 from ..stores.own_folders import own_transcripts
@@ -44,6 +45,8 @@ class Inventory:
     projects: tuple[str, ...] = ()
     """The transcripts' roots."""
     transcripts: tuple[_core.Transcript, ...] = ()
+    conversations: Mapping[str, ConversationCheck] = field(default_factory=lambda: MappingProxyType({}))
+    """Whether the conversation of each of them is whole, by path."""
     unread: tuple[_core.Transcript, ...] = ()
     """Transcripts that could not be read; only their ids and paths are known."""
     empty: tuple[_core.Transcript, ...] = ()
@@ -191,6 +194,7 @@ def take_inventory(
         now=now,
         projects=places.projects,
         transcripts=tuple(transcripts),
+        conversations=check_many([path_of(one) for one in transcripts], index=index, progress=progress),
         unread=tuple(unread),
         empty=tuple(empty),
         own={name: tuple(found) for name, found in own.items()},
@@ -245,9 +249,13 @@ def cli_session_id(row: Row) -> str | None:
 
 def is_hollow(row: Row, transcript: _core.Transcript) -> bool:
     """Tell whether a row counted turns although the transcript that it names holds no conversation."""
+    return counted_turns(row) and not is_conversation(transcript)
+
+
+def counted_turns(row: Row) -> bool:
+    """Tell whether a row says that its session had turns."""
     turns = row.fields.get("completedTurns")
-    counted = isinstance(turns, int | float) and not isinstance(turns, bool) and turns > 0
-    return counted and not is_conversation(transcript)
+    return isinstance(turns, int | float) and not isinstance(turns, bool) and turns > 0
 
 
 def prior_ids(row: Row) -> list[str]:

@@ -7,7 +7,7 @@ finds.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,15 @@ from pathlib import Path
 from .. import _core
 from ..model import Finding, Row, Severity
 from ..rules import finding
-from ..stores.project_folder import is_windows_path, matches_key
+from ..stores.project_folder import is_local_path, normalize
 from ..stores.transcripts import path_of
 from .checks import Checks
 from .inventory import Inventory, is_hollow
+from .matching.unlinked import hidden_in
 from .naming import called, of_row
 from .places import Places
 from .what_is_left import Leftovers, Unnamed
+from .whereabouts import Whereabouts, propose
 
 
 class Surroundings:
@@ -33,8 +35,11 @@ class Surroundings:
         places: Places,
         orphans: Sequence[_core.Transcript],
         leftovers: Leftovers,
+        unlinked: Container[str] = (),
     ) -> None:
+        """`unlinked`: the rows, by path, of which it is found that they have lost their link."""
         self.inventory = inventory
+        self.unlinked = unlinked
         self.places = places
         self.leftovers = leftovers
         self._orphans = orphans
@@ -46,21 +51,22 @@ class Surroundings:
         """The sessions without a row, by what a row would say of them."""
         return Unnamed(self._orphans)
 
+    @cached_property
+    def whereabouts(self) -> Whereabouts:
+        """Where folders may be that are gone."""
+        return Whereabouts(self.inventory)
+
     def hidden_in(self, cwd: object) -> str | None:
         """Return the folder that cannot be read and may hold the transcript of a row of this directory."""
         known = cwd if isinstance(cwd, str) and cwd else None
         if known not in self._hidden:
-            self._hidden[known] = _hidden_in(self.inventory, known)
+            self._hidden[known] = hidden_in(self.inventory, known)
         return self._hidden[known]
 
     def is_gone(self, folder: str) -> bool:
-        """Tell whether a folder of this machine is not there any more.
-
-        That is not known of a path of another system, or of a place that may just not be mounted: the folder
-        must be in this user's home, or beside others in a folder that is there.
-        """
+        """Tell whether a folder of this machine is not there any more, as `is_folder_gone` does."""
         if folder not in self._folders:
-            self._folders[folder] = _is_gone(folder)
+            self._folders[folder] = is_folder_gone(folder)
         return self._folders[folder]
 
 
@@ -122,7 +128,7 @@ def _remote(link: Link) -> Iterator[Finding]:
 
 @LINK_CHECKS.finds("dangling", "unreadable")
 def _dangling(link: Link) -> Iterator[Finding]:
-    if link.transcripts or link.row.remote is not None:
+    if link.transcripts or link.row.remote is not None or link.row.path in link.around.unlinked:
         return
     inventory, name, cwd = link.around.inventory, link.name.lower(), link.row.fields.get("cwd")
     hidden = link.around.hidden_in(cwd)
@@ -133,7 +139,7 @@ def _dangling(link: Link) -> Iterator[Finding]:
         yield link.finding("unreadable", f"{link.session} {fact}", "note")
         return
     else:
-        fact = f"names the transcript {link.name}, which was not found in {_places_looked_at(inventory)}."
+        fact = f"names the transcript {link.name}, which was not found in {places_looked_at(inventory)}."
         if name in inventory.tombstones:
             fact += " A mark says that you deleted it in the app."
     message = " ".join((link.session, fact, *link.around.leftovers.told(name), *_what_fits(link)))
@@ -142,7 +148,7 @@ def _dangling(link: Link) -> Iterator[Finding]:
 
 @LINK_CHECKS.finds("hollow")
 def _hollow(link: Link) -> Iterator[Finding]:
-    if not _is_hollow(link):
+    if not _is_hollow(link) or link.row.path in link.around.unlinked:
         return
     transcript, turns = link.transcripts[0], link.row.fields["completedTurns"]
     holds = "no record that can be read" if not transcript.records else "no message of a conversation"
@@ -166,7 +172,7 @@ def _moved(link: Link) -> Iterator[Finding]:
     row_format = row.store.format
     if not any(places.is_found(row.fields, row.session_id, row_format, one) for one in link.transcripts):
         fact = f"has a transcript {places.why_not_found(row.fields, link.transcripts[0])}"
-        yield link.finding("moved", f"{link.session} {fact}.")
+        yield link.finding("moved", _with(f"{link.session} {fact}.", _proposal(link)))
 
 
 @LINK_CHECKS.finds("folder-gone")
@@ -174,12 +180,14 @@ def _folder_gone(link: Link) -> Iterator[Finding]:
     row, cwd = link.row, link.row.fields.get("cwd")
     here = row.remote is None and row.store.format.transcripts_in_projects
     if here and isinstance(cwd, str) and link.around.is_gone(cwd):
-        yield link.finding("folder-gone", f"{link.session} was in a folder that is not there any more.")
+        fact = f"{link.session} was in a folder that is not there any more."
+        yield link.finding("folder-gone", _with(fact, link.around.whereabouts.proposal(cwd)))
 
 
 @LINK_CHECKS.finds("title-drift")
 def _title_drift(link: Link) -> Iterator[Finding]:
-    title = link.transcripts[0].custom_title if link.transcripts else None
+    named = bool(link.transcripts) and link.row.path not in link.around.unlinked
+    title = link.transcripts[0].custom_title if named else None
     shown = link.row.fields.get("title")
     if title is None or title == shown or (isinstance(shown, str) and shown.strip() == title.strip()):
         return
@@ -187,26 +195,30 @@ def _title_drift(link: Link) -> Iterator[Finding]:
     yield link.finding("title-drift", f'It is listed {listed}, while its transcript was named "{title}".')
 
 
+def _proposal(link: Link) -> str:
+    """Return a sentence that proposes to move a session whose row and transcript name two folders."""
+    cwd = link.row.fields.get("cwd")
+    if not isinstance(cwd, str) or not cwd:
+        return ""
+    lies = link.around.places.directory_of(link.transcripts[0])
+    if lies is not None and is_local_path(lies) and is_local_path(cwd) and normalize(lies) != normalize(cwd):
+        if Path(lies).is_dir() and link.around.is_gone(cwd):
+            return propose(cwd, lies, "its transcript is there already")
+        if Path(cwd).is_dir() and link.around.is_gone(lies):
+            return propose(lies, cwd, "its row says so")
+    return link.around.whereabouts.proposal(cwd)
+
+
+def _with(fact: str, proposal: str) -> str:
+    return f"{fact} {proposal}" if proposal else fact
+
+
 def _is_hollow(link: Link) -> bool:
     return bool(link.transcripts) and all(is_hollow(link.row, one) for one in link.transcripts)
 
 
-def _hidden_in(inventory: Inventory, cwd: str | None) -> str | None:
-    for error in inventory.errors:
-        path = os.fsdecode(error.filename or "")
-        if path in inventory.projects:
-            return path
-        parent, name = os.path.split(path)
-        if parent not in inventory.projects:
-            continue
-        if cwd is None or matches_key(cwd, name):
-            return path
-        if os.path.isabs(cwd) and matches_key(os.path.realpath(cwd), name):  # noqa: PTH117 - a str is at hand
-            return path
-    return None
-
-
-def _places_looked_at(inventory: Inventory) -> str:
+def places_looked_at(inventory: Inventory) -> str:
+    """Return in words where transcripts were looked for."""
     places = list(inventory.projects) or ["any folder: there is no projects folder"]
     if inventory.own:
         places.append("the Cowork sessions' own folders")
@@ -225,8 +237,13 @@ def _what_fits(link: Link) -> Iterator[str]:
         )
 
 
-def _is_gone(folder: str) -> bool:
-    if is_windows_path(folder) != (os.name == "nt") or not os.path.isabs(folder):  # noqa: PTH117
+def is_folder_gone(folder: str) -> bool:
+    """Tell whether a folder of this machine is not there any more.
+
+    That is not known of a path of another system, or of a place that may just not be mounted: the folder must
+    be in this user's home, or beside others in a folder that is there.
+    """
+    if not is_local_path(folder):
         return False
     home = str(Path.home())
     try:

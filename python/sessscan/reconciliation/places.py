@@ -14,7 +14,8 @@ from typing import Any
 
 from .. import _core
 from ..model import RowFormat
-from ..stores.project_folder import is_windows_path, matches_key, normalize, project_key
+from ..stores.locate import real_path
+from ..stores.project_folder import is_local_path, is_windows_path, matches_key, normalize, project_key
 from ..stores.rows import bare_id
 from ..stores.transcripts import path_of, transcript_id
 from .inventory import Inventory
@@ -127,8 +128,8 @@ def _other_directories(fields: Mapping[str, Any], cwd: str, transcript: _core.Tr
     named = [fields.get("originCwd"), fields.get("worktreePath"), transcript.relocated_cwd]
     if worktree is not None:
         named += [worktree.path, worktree.original_cwd]
-    if os.path.isabs(cwd):  # noqa: PTH117 - a str is at hand
-        named.append(os.path.realpath(cwd))  # the CLI makes the key from the physical directory
+    if is_local_path(cwd):
+        named.append(real_path(cwd))  # the CLI makes the key from the physical directory
     return (each for each in named if isinstance(each, str) and each)
 
 

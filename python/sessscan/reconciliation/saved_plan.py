@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..changes import plan_file
+from ..changes.outcome import RECONCILE, RELOCATE
 from ..changes.plan import Plan
 from ..changes.preconditions import changes
-from ..errors import MatchError, UsageError
+from ..errors import MatchError, PlanFileError, UsageError
 from ..model import Action, Progress
 from ..stores.locate import StrPath
 from . import reconcile
@@ -36,7 +37,17 @@ def load_plan(path: StrPath, *, progress: Progress | None = None, now: int | Non
         PlanFileError: it is no plan, or asks for more than a plan may.
     """
     saved = plan_file.load(Plan, path)
-    derived = _derived(saved, progress, now)
+    if saved.schema != RECONCILE:
+        taker = "move" if saved.schema == RELOCATE else "repair"
+        raise PlanFileError(f"{path} is no plan of `sessscan reconcile`: `sessscan {taker} --plan` takes it")
+    return confirmed(saved, _derived(saved, progress, now))
+
+
+def confirmed(saved: Plan, derived: Mapping[str, Action]) -> Plan:
+    """Return a saved plan, with each action as it was derived again, or refused where it comes out otherwise.
+
+    `derived`: by path, what is planned now for the files that the saved plan is about.
+    """
     differing = [
         action
         for action in saved.actions
@@ -131,6 +142,9 @@ def _written(action: Action) -> tuple[object, ...]:
         action.transcript,
         action.source,
         action.content,
+        action.edits,
+        action.utf16,
+        action.target,
     )
 
 
@@ -138,7 +152,7 @@ def _differences(saved: Action, derived: Action) -> Iterator[str]:
     """Yield the names of what a saved action says otherwise than its sources."""
     keys = {**saved.row, **derived.row}
     yield from (key for key in keys if saved.row.get(key) != derived.row.get(key))
-    for name in ("kind", "cli_session_id", "transcript", "source"):
+    for name in ("kind", "cli_session_id", "transcript", "source", "edits", "utf16", "target"):
         if getattr(saved, name) != getattr(derived, name):
             yield name
     if saved.row == derived.row and saved.content != derived.content:

@@ -123,11 +123,7 @@ def forgotten(inventory: Inventory) -> Iterator[tuple[str, str, Named]]:
     """
     seen: set[str] = set()
     for path in inventory.listing.indexes:
-        try:
-            document = json.loads(read_file(path)[0].decode("utf-8", "replace"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        for name, entry in _entries(document if isinstance(document, dict) else {}).items():
+        for name, entry in (listed_in(path) or {}).items():
             if (
                 name not in seen
                 and UUID.fullmatch(name)
@@ -137,6 +133,15 @@ def forgotten(inventory: Inventory) -> Iterator[tuple[str, str, Named]]:
             ):
                 seen.add(name)
                 yield path, name, _named(entry)
+
+
+def listed_in(path: str) -> dict[str, dict[str, Any]] | None:
+    """Return the entries of an index by session id, in small letters; None where it cannot be read."""
+    try:
+        document = json.loads(read_file(path)[0].decode("utf-8", "replace"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return _entries(document) if isinstance(document, dict) else None
 
 
 def _named(entry: dict[str, Any]) -> Named:

@@ -14,11 +14,14 @@ from functools import cached_property
 from pathlib import Path
 
 from .. import _core
+from ..keeping.compare import Loss
 from ..model import Row
 from ..stores.locate import entries, is_file
+from ..stores.opening import open_stream
 from ..stores.project_folder import matches_key
 from ..stores.transcripts import folder_of, path_of
 from .inventory import Inventory
+from .kept_transcripts import known_losses, last_whole
 
 LONGEST_LINE = 1 << 20
 """Bytes. A longer line of history.jsonl is passed over: a prompt has kilobytes."""
@@ -42,6 +45,11 @@ class Leftovers:
         self._more = more
         self._listing = inventory.listing
         self._configs = tuple(dict.fromkeys(str(Path(root).parent) for root in inventory.projects))
+
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """What transcripts have lost since they were kept."""
+        return known_losses(self._inventory)
 
     @cached_property
     def _histories(self) -> Mapping[str, list[str]]:
@@ -87,6 +95,7 @@ class Leftovers:
             parts.append(f"{', '.join(aside[:SHOWN])}{more}, set aside or copied from it")
         if parts:
             yield f"Left of it: {'; '.join(parts)}."
+        yield from (last_whole(loss) for loss in self.losses if loss.whole.session_id == name)
 
 
 class Unnamed:
@@ -134,7 +143,7 @@ def _marks(began: object, ended: object, title: object) -> Iterator[tuple[str, o
 def _sessions_in(path: str) -> Iterator[str]:
     """Yield the session that each prompt in a history.jsonl is from, in small letters."""
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - a str is at hand
+        with open_stream(path, follow=True) as stream:
             whole = True
             while line := stream.readline(LONGEST_LINE):
                 begins, whole = whole, line.endswith(b"\n")

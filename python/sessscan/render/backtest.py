@@ -56,6 +56,7 @@ def print_backtest(found: Backtest) -> None:
     page.prose(f"{where}, treated as lost. Nothing was changed.", style="bold")
     _matching(page, found)
     _by_evidence(page, found)
+    _links(page, found)
     _wrong(page, found)
     if found.rows:
         _fields(page, found)
@@ -113,6 +114,21 @@ def _by_evidence(page: Page, found: Backtest) -> None:
     _table(["LEFT OF THE ROW", *_ROUNDS], rows)
 
 
+def _links(page: Page, found: Backtest) -> None:
+    if not found.links.together.counts:
+        return
+    page.heading("And if a row lost nothing but its link?")
+    page.prose(
+        "Rows that counted turns, without the transcript that they name, and without snapshots and leases, "
+        "which would tell: linked right / held or left / linked to a wrong transcript.",
+        style="dim",
+    )
+    page.gap()
+    counts = zip(_ROUNDS, found.links.each(), strict=True)
+    shares = {name: f"{each.right:,} / {each.holds:,} / {each.wrong:,}" for name, each in counts}
+    _table(["LOST", *_ROUNDS], [{"LOST": "the link alone", **shares}])
+
+
 def _wrong(page: Page, found: Backtest) -> None:
     if not found.wrong:
         return
@@ -122,7 +138,7 @@ def _wrong(page: Page, found: Backtest) -> None:
         "--format json lists the rows that went wrong here. These are some:",
         style="bold red",
     )
-    rounds = (found.matching, *found.evidence.values())
+    rounds = (found.matching, found.links, *found.evidence.values())
     wrong: dict[str, Mismatch] = {}
     for counts in (counts for each in rounds for counts in each.each()):
         for one in counts.examples:

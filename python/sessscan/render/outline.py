@@ -74,6 +74,8 @@ def certainty(action: Action) -> str:
 
 def origin(action: Action) -> str:
     """Say where the content of the new row comes from."""
+    if action.kind == "relink":
+        return f"linked to {action.cli_session_id} again, all else as it is"
     if any(evidence.kind == "own" for evidence in action.evidence):
         return "put back with its own content"
     if action.source == "tmp":
@@ -89,6 +91,8 @@ def origin(action: Action) -> str:
 
 def grants_of(action: Action) -> str:
     """Say what the row that is put back was granted, where that is more than a new session is granted."""
+    if action.kind == "relink":
+        return ""
     granted = {
         key: action.row[key]
         for key, usual in DEFAULTS.items()

@@ -144,10 +144,17 @@ class _Printer(Outline):
         self.page.heading(f"Held: the evidence does not decide ({len(self.holds):,})", f"bold {DOUBT}")
         for number, action in enumerate(self.holds[:DETAILED], 1):
             self.page.gap()
-            self.page.whole(
-                PurePath(action.path).name, lead=f"{number:>3}. ", style="bold", lead_style="none"
-            )
-            self.print_label("row", self.state(action))
+            name, lead = PurePath(action.path).name, f"{number:>3}. "
+            finding = self.states.get(action.path)
+            if finding is not None and finding.rule == "unlinked" and finding.title:
+                self.page.prose(folded(finding.title), lead=lead, style="bold", lead_style="none")
+                self.print_label("folder", finding.cwd or "", whole=True)
+                used = when(finding.last_activity_at)
+                self.print_label("when", f"last used {used} UTC" if used else "")
+                self.print_label("row", f"{self.state(action)}; {name}")
+            else:
+                self.page.whole(name, lead=lead, style="bold", lead_style="none")
+                self.print_label("row", self.state(action))
             self.print_label("held", short(action.error or "", action))
             for candidate in action.candidates:
                 self.print_candidate(action, candidate)
@@ -255,7 +262,9 @@ class _Printer(Outline):
         if self.count("applied"):
             self.page.prose("Start the Claude desktop app: what is put back is in its list again.", indent=2)
         elif planned:
-            what = "Put back what can be put back" if self.count("planned") else "Rebuild the old indexes"
+            kinds = {action.kind for action in self.actions if action.status == "planned"}
+            what = "Put back what can be put back" if kinds else "Rebuild the old indexes"
+            what = "Link the rows to their transcripts again" if kinds == {"relink"} else what
             self.print_step(1, "Quit the Claude desktop app.")
             self.print_step(2, f"{what}:", "--apply")
             self.print_step(3, "Start the app again.")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from ..changes.journal import Entry, Run
 from ..changes.undo import Undone
+from ..model import MOVE, MOVE_LEASES, MOVE_ROW
+from ..stores.locate import TRANSCRIPT_NAME
 from .screen import Page
 from .text import counted, folded, when
 
@@ -56,15 +59,36 @@ def _print_run(page: Page, run: Run) -> None:
 def _changes(entries: Sequence[Entry]) -> str:
     made = sum(entry.before is None for entry in entries)
     indexes = sum(entry.kind == "rebuild-index" for entry in entries)
-    restored = len(entries) - made - indexes
+    repaired = sum(entry.kind == "repair" for entry in entries)
+    back = sum(entry.kind == "restore-transcript" for entry in entries)
+    made -= sum(entry.kind == "restore-transcript" and entry.before is None for entry in entries)
+    moved = sum(
+        entry.kind == MOVE and TRANSCRIPT_NAME.fullmatch(_name(entry)) is not None for entry in entries
+    )
+    beside = sum(entry.kind == MOVE for entry in entries) - moved
+    rows = sum(entry.kind == MOVE_ROW for entry in entries)
+    leases = sum(entry.kind == MOVE_LEASES for entry in entries)
+    restored = len(entries) - made - indexes - repaired - back - moved - beside - rows - leases
     parts = [counted(restored, "row put back", "rows put back")] if restored else []
     parts += [counted(made, "row made", "rows made")] if made else []
+    parts += [counted(repaired, "transcript repaired", "transcripts repaired")] if repaired else []
+    parts += [counted(back, "transcript put back", "transcripts put back")] if back else []
     parts += [counted(indexes, "index rebuilt", "indexes rebuilt")] if indexes else []
+    parts += [counted(moved, "transcript moved", "transcripts moved")] if moved else []
+    parts += [counted(beside, "file or folder beside them", "files or folders beside them")] if beside else []
+    parts += [counted(rows, "row changed", "rows changed")] if rows else []
+    parts += [counted(leases, "list of worktrees changed", "lists of worktrees changed")] if leases else []
     return ", ".join(parts)
 
 
+def _name(entry: Entry) -> str:
+    return PurePath(entry.path).name
+
+
 def _label(entry: Entry) -> str:
-    return f"{folded(entry.title)} ({entry.session_id})" if entry.title else entry.path
+    if not entry.title:
+        return entry.path
+    return f"{folded(entry.title)} ({entry.session_id or PurePath(entry.path).stem})"
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -80,6 +104,7 @@ def _run(run: Run) -> dict[str, Any]:
                 "title": entry.title,
                 "created": entry.before is None,
                 "backup": entry.backup,
+                **({"target": entry.target} if entry.target is not None else {}),
                 "outcome": entry.outcome,
                 "error": entry.error,
                 "undone": entry.undone,

@@ -35,8 +35,16 @@ def console(stream: TextIO | None = None) -> Console:
     """Return a console that writes colours on a terminal only, and not if NO_COLOR is set."""
     stream = stream or sys.stdout
     plain = bool(os.environ.get("NO_COLOR"))
-    return _Console(file=stream, markup=False, highlight=False, emoji=False, no_color=plain,
-                    color_system=None if plain else "auto")  # fmt: skip
+    return _Console(
+        file=stream,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        no_color=plain,
+        color_system=None if plain else "auto",
+        # Of an old Windows terminal rich leaves out a column, and does so where there is no terminal as well.
+        legacy_windows=None if stream.isatty() else False,
+    )
 
 
 def width(target: Console) -> int:

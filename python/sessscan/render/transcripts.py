@@ -79,8 +79,8 @@ def print_table(
     right: Sequence[str] = (),
     shrink: Sequence[str] = (),
     room: int | None = None,
-) -> None:
-    """Print a table, the cells of which are cleaned already.
+) -> dict[str, int]:
+    """Print a table, the cells of which are cleaned already. Return the width of each column.
 
     `right`: columns that are aligned to the right. `room`: cells of a line, None for any number. `shrink`:
     the columns that are cut if there is too little room, in this order.
@@ -94,13 +94,20 @@ def print_table(
                 widths[name] -= cut
                 excess -= cut
     terminal = console()
-    for number, row in enumerate([{name: name for name in columns}, *rows]):
-        cells = [_fit(row[name], widths[name], name in right, name in PATHS) for name in columns]
-        line = "  ".join(cells).rstrip()
-        if number == 0 and terminal.is_terminal:
-            terminal.print(line, style="bold", soft_wrap=True)
-        else:
-            sys.stdout.write(line + "\n")
+    header = table_line({name: name for name in columns}, widths, right)
+    if terminal.is_terminal:
+        terminal.print(header, style="bold", soft_wrap=True)
+    else:
+        sys.stdout.write(header + "\n")
+    for row in rows:
+        sys.stdout.write(table_line(row, widths, right) + "\n")
+    return widths
+
+
+def table_line(row: Mapping[str, str], widths: Mapping[str, int], right: Sequence[str]) -> str:
+    """Return a line of a table whose columns have these widths; what is too wide is cut."""
+    cells = [_fit(row[name], cells, name in right, name in PATHS) for name, cells in widths.items()]
+    return "  ".join(cells).rstrip()
 
 
 def _fit(text: str, cells: int, right: bool, path: bool) -> str:

@@ -23,11 +23,13 @@ def verdict(missed: Missed, *, stores: int, rows: int) -> str:
 
 
 def _of_missed(missed: Missed, stores: int) -> str:
+    theirs = "its transcript" if missed.relinkable == 1 else "their transcripts"
     parts = [
         f"{count:,} {words}"
         for count, words in (
             (missed.restorable, "can be put back"),
-            (missed.to_choose, "held until you decide"),
+            (missed.relinkable, f"can be linked to {theirs} again"),
+            (missed.to_choose + missed.unlinked_to_choose, "held until you decide"),
             (missed.undecided, "held without candidates"),
             (missed.beyond_repair, "beyond repair"),
             (missed.refused, "refused"),
@@ -41,7 +43,8 @@ def _of_missed(missed: Missed, stores: int) -> str:
     if missed.back:
         return ", ".join([counted(missed.back, "session is", "sessions are") + " back", *parts])
     # The app lists those that are hollow or unlinked: they are missing, but not from its list.
-    where = "missing" if missed.hollow or missed.unlinked else "missing from the app"
+    listed = missed.hollow or missed.unlinked or missed.unlinked_to_choose or missed.relinkable
+    where = "missing" if listed else "missing from the app"
     text = f"{counted(missed.total, 'session is', 'sessions are')} {where}: {', '.join(parts)}"
     return text if stores else f"{NO_STORE}, and {text}"
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from .._core import Transcript
 from ..changes.plan import Plan
+from ..errors import SnapshotError
+from ..keeping.select import kept_sizes
 from ..render.text import folded
+from ..stores.locate import real_path
 from ..stores.retention import Retention, retention
 from .timeline import Span, spans
 
@@ -75,6 +78,10 @@ class Facts:
     deadlines: dict[str, int]
     soon: list[Session]
     soon_count: int
+    kept: int
+    """How many transcripts are kept, as long as they are now."""
+    at_risk: int
+    """How many of those that are about to be deleted are not."""
     periods: dict[str, int]
     """The cleanup periods in words, each with the number of transcripts that it applies to."""
     periods_known: bool
@@ -120,6 +127,7 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
     ends = [(s.due, number, s) for number, s in enumerate(found) if s.due is not None]
     soon = [session for due, _, session in sorted(ends) if due <= now + SOON * DAY]
     sizes = sorted(session.size for session in found)
+    kept = _kept(found)
     defects: Counter[str] = Counter()
     for session in damaged:
         defects.update(session.defects)
@@ -142,6 +150,8 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
         deadlines=_deadlines(found, now),
         soon=soon[:LISTED],
         soon_count=len(soon),
+        kept=len(kept),
+        at_risk=sum(session.path not in kept for session in soon),
         periods=dict(sources.most_common(3)),
         periods_known=all(period.is_known for period in periods.values()),
         unread=unread,
@@ -151,6 +161,23 @@ def gather(plan: Plan, transcripts: Sequence[Transcript], now: int) -> Facts:
 def _root(path: str) -> str:
     """Return the projects' root that a transcript is under."""
     return str(Path(path).parent.parent)
+
+
+def _kept(found: Sequence[Session]) -> set[str]:
+    """Return the paths of the transcripts that are kept whole; none where what is kept cannot be read."""
+    try:
+        sizes = kept_sizes()
+    except SnapshotError:
+        return set()
+    if not sizes:
+        return set()
+    real = {folder: real_path(folder) for folder in {os.path.dirname(one.path) for one in found}}  # noqa: PTH120
+    return {
+        session.path
+        for session in found
+        for folder, name in (os.path.split(session.path),)
+        if sizes.get(os.path.join(real[folder], name)) == session.size  # noqa: PTH118
+    }
 
 
 def _folders(found: Sequence[Session]) -> list[Folder]:

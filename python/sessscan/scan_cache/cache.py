@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,11 @@ TIMEOUT = 5.0
 """How long to wait for another process, in seconds."""
 
 _TABLE = "CREATE TABLE shard (id INTEGER PRIMARY KEY, entries BLOB NOT NULL, states BLOB NOT NULL)"
+_CHECKS = """CREATE TABLE IF NOT EXISTS conversation
+    (path BLOB PRIMARY KEY, stamp TEXT NOT NULL, found TEXT NOT NULL) WITHOUT ROWID"""
+MOST_CHECKS = 1_000_000
+"""The conversations of transcripts that are gone stay in the file until there are this many; then it begins
+anew."""
 _FILE_MAY_BE_WHOLE = (
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
@@ -93,6 +98,45 @@ class Cache:
         except _ERRORS as error:
             self._give_up(error)
 
+    def read_checks(self, paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+        """Yield what the file has of these transcripts' conversations: path, stamp and what was found."""
+        wanted = list(paths)
+        if not (wanted and self._path.exists()):
+            return
+        try:
+            connection = self._opened()
+            connection.execute("BEGIN")
+            connection.execute(_CHECKS)
+            for path in wanted:
+                row = connection.execute(
+                    "SELECT stamp, found FROM conversation WHERE path = ?", (os.fsencode(path),)
+                ).fetchone()
+                if row is not None and all(isinstance(value, bytes) for value in row):
+                    yield path, row[0].decode(), row[1].decode()
+            connection.execute("COMMIT")
+        except _ERRORS as error:
+            self._give_up(error)
+
+    def write_checks(self, checks: Sequence[tuple[str, str, str]]) -> None:
+        """Write what was found of transcripts' conversations, all or nothing."""
+        if not (checks and self._usable):
+            return
+        try:
+            make_private(self._home)
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_CHECKS)
+            [count] = connection.execute("SELECT count(*) FROM conversation").fetchone()
+            if count + len(checks) > MOST_CHECKS:
+                connection.execute("DELETE FROM conversation")
+            connection.executemany(
+                "INSERT OR REPLACE INTO conversation VALUES (?, ?, ?)",
+                [(os.fsencode(path), stamp, found) for path, stamp, found in checks],
+            )
+            connection.execute("COMMIT")
+        except _ERRORS as error:
+            self._give_up(error)
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
@@ -128,6 +172,11 @@ class Cache:
         if self._usable:
             with contextlib.suppress(OSError):
                 self._path.unlink()
+
+    def discard(self) -> None:
+        """Remove the file, so that nothing is known of any transcript. Raises OSError."""
+        self._close()
+        self._path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._connection is not None:

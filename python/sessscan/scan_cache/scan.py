@@ -2,8 +2,10 @@
 
 A file is recognized by its device, inode and time of birth, its size, its times, and a fingerprint of the
 bytes that were read. An unchanged file is not opened. A file that has grown is scanned from where the last
-scan ended, if a few pages before that are the same; any other is scanned whole. The results are those of a
-full scan, whatever happens to the index.
+scan ended, if a few pages before that are the same; any other is scanned whole. So is one that was
+scanned shortly after its last change, and not since the system was last started: a power cut may have left
+its metadata as they were and its data zero. The results are those of a full scan, whatever happens to the
+index.
 """
 
 from __future__ import annotations
@@ -30,9 +32,10 @@ def scan_many(
     bytes read and the number to be read, which does not count unchanged files. A problem with the index is
     not an error: all files are then read.
     """
+    from . import boot
     from .cache import Cache
 
-    rescan = _core.Rescan(paths, strict=strict)
+    rescan = _core.Rescan(paths, strict=strict, boot=boot.name())
     with Cache(default_home() if home is None else home) as cache:
         for shard, entries in cache.read("entries", rescan.shards()):
             rescan.know(shard, entries)

@@ -8,7 +8,6 @@ a few sessions are shown.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,16 +25,18 @@ from ..model import (
     SessionKind,
     SessionListing,
 )
+from ..reconciliation.building.relink import relinks
 from ..reconciliation.building.row import actions
 from ..reconciliation.desktop_status import DesktopStatus, desktop_statuses
 from ..reconciliation.details import Details
-from ..reconciliation.diagnose import describe, diagnose, is_damaged
+from ..reconciliation.diagnose import describe, diagnose
 from ..reconciliation.inventory import Inventory, is_hollow, take_inventory
 from ..reconciliation.matching import match
 from ..reconciliation.orphans import find_orphans
+from ..reconciliation.transcript_damage import is_damaged
 from ..scan_cache import USE_INDEX
-from ..stores.locate import StrPath
-from ..stores.project_folder import matches_key, normalize
+from ..stores.locate import StrPath, real_path
+from ..stores.project_folder import is_local_path, matches_key, normalize
 from ..stores.retention import Retention, retention
 from ..stores.transcripts import folder_of, is_conversation, path_of
 from .beside import archived, given_title
@@ -46,9 +47,6 @@ CLOCK_TOLERANCE = 5 * 60_000
 another machine."""
 
 SESSION_KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
-
-_LOCAL_PATH = re.compile(r"[A-Za-z]:[/\\]" if os.name == "nt" else r"/(?!/)")
-"""What a path begins with whose links this machine can resolve. To ask for one of a network may take long."""
 
 
 def find_sessions(
@@ -93,14 +91,15 @@ def find_sessions(
     state = match(inventory, Details(inventory))
     orphans = find_orphans(state)
     known = desktop_statuses(state, orphans) if inventory.contents else None
-    planned = actions(state)
+    planned = [*actions(state), *relinks(state)]
     sessions = []
     total = in_future = 0
     wanted = _Filter(_spellings(folder), text.casefold().split(), since, hidden)
     owned = (one for found in inventory.own.values() for one in found if one.error is None)
     for transcript in (*inventory.transcripts, *inventory.empty, *owned):
         status = None if known is None else known.get(path_of(transcript), DesktopStatus("none"))
-        session = _session(transcript, status, inventory.now)
+        is_whole = _is_whole(inventory, transcript)
+        session = _session(transcript, status, inventory.now, is_whole=is_whole)
         if session is None:
             continue
         total += 1
@@ -116,7 +115,7 @@ def find_sessions(
         len(sessions),
         total,
         tuple(contents.store.path for contents in inventory.contents),
-        sum(action.kind == "hold" for action in planned),
+        sum(action.kind == "hold" and action.path not in state.unlinked for action in planned),
         tuple(_errors(inventory)),
         in_future,
         count_missed(diagnose(state, orphans), planned),
@@ -131,7 +130,15 @@ def _retention(inventory: Inventory) -> Iterator[tuple[str, Retention]]:
     return ((root, retention(root, inventory.transcripts)) for root in inventory.projects)
 
 
-def _session(transcript: _core.Transcript, status: DesktopStatus | None, now: int) -> Session | None:
+def _is_whole(inventory: Inventory, transcript: _core.Transcript) -> bool:
+    """Return whether nothing is known that is wrong with a transcript's conversation."""
+    check = inventory.conversations.get(path_of(transcript))
+    return check is None or check.is_whole
+
+
+def _session(
+    transcript: _core.Transcript, status: DesktopStatus | None, now: int, *, is_whole: bool
+) -> Session | None:
     """Build the record of a session; None where its transcript has been deleted meanwhile."""
     path = path_of(transcript)
     try:
@@ -159,7 +166,7 @@ def _session(transcript: _core.Transcript, status: DesktopStatus | None, now: in
         turns=transcript.turns,
         size=transcript.size,
         defects=transcript.defect_count,
-        health=_health(transcript, desktop, hollow),
+        health=_health(transcript, desktop, hollow, is_whole),
         desktop=desktop,
         row=None if status is None else status.row,
         entrypoint=transcript.entrypoint,
@@ -188,12 +195,14 @@ def _text(row: Row | None, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _health(transcript: _core.Transcript, desktop: DesktopState | None, hollow: bool) -> SessionHealth:
+def _health(
+    transcript: _core.Transcript, desktop: DesktopState | None, hollow: bool, is_whole: bool
+) -> SessionHealth:
     if desktop in ("lost", "orphan"):
         return "lost"
     if hollow:
         return "hollow"
-    if is_damaged(transcript):
+    if is_damaged(transcript) or not is_whole:
         return "damaged"
     return "ok" if is_conversation(transcript) or transcript.is_sidechain else "empty"
 
@@ -273,7 +282,7 @@ def _spellings(folder: StrPath | None) -> tuple[str, ...]:
     if folder is None:
         return ()
     given = os.fspath(folder)
-    return tuple({normalize(given), normalize(os.path.abspath(given)), normalize(os.path.realpath(given))})  # noqa: PTH100
+    return tuple({normalize(given), normalize(os.path.abspath(given)), normalize(real_path(given))})  # noqa: PTH100
 
 
 def _directories(transcript: _core.Transcript) -> list[str]:
@@ -288,10 +297,10 @@ def _directories(transcript: _core.Transcript) -> list[str]:
 
 def _without_links(directory: str) -> str | None:
     """Return a directory with its links resolved; None if there are none, or it is not on this machine."""
-    if not _LOCAL_PATH.match(directory):
+    if not is_local_path(directory):
         return None
     try:
-        real = os.path.realpath(directory)
+        real = real_path(directory)
     except (OSError, ValueError):
         return None
     return real if real != directory else None

@@ -18,10 +18,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from .. import _core
-from ..reconciliation.diagnose import is_damaged
+from ..reconciliation.transcript_damage import is_damaged
 from ..scan_cache import USE_INDEX
 from ..scan_cache import scan as scan_cache
-from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, is_new, locate, transcripts_in
+from ..stores.locate import TRANSCRIPT_NAME, StrPath, folders_in, is_new, locate, real_path, transcripts_in
 from ..stores.project_folder import matches_key, normalize
 from ..stores.transcripts import path_of
 from .beginning import begins_in_sidechain, first_attachment, is_programmatic, read_beginning, typed_prompt
@@ -83,21 +83,22 @@ class SessionInfo:
         @property
         def __class__(self):
             """The class, as `isinstance` is told."""
-            types = sys.modules.get("claude_agent_sdk.types")
-            theirs = getattr(types, "SDKSessionInfo", None)
-            return SessionInfo if theirs is None else _passing_for(theirs)
+            return passing_for(SessionInfo, "SDKSessionInfo")
 
     def __reduce__(self) -> tuple[type[SessionInfo], tuple[object, ...]]:
         """Return how to make a copy, whatever has been imported where that is done."""
         return SessionInfo, tuple(getattr(self, field.name) for field in fields(SessionInfo))
 
 
+def passing_for(own: type, name: str) -> type:
+    """Return a subclass of a class and of the SDK's class of this name, if the SDK has been imported."""
+    theirs = getattr(sys.modules.get("claude_agent_sdk.types"), name, None)
+    return own if theirs is None else _of_both(own, theirs)
+
+
 @cache
-def _passing_for(theirs: type) -> type[SessionInfo]:
-    """Return a subclass of both classes."""
-    return type(
-        "SessionInfo", (SessionInfo, theirs), {"__module__": __name__, "__doc__": SessionInfo.__doc__}
-    )
+def _of_both(own: type, theirs: type) -> type:
+    return type(own.__name__, (own, theirs), {"__module__": own.__module__, "__doc__": own.__doc__})
 
 
 def list_sessions(
@@ -153,16 +154,34 @@ def get_session_info(
 
     Returns None if there is no such session, it is a subagent's, or it has nothing to show as `summary`.
     """
+    shown = _Shown(continued=True)
+    for files in _files_of(session_id, directory, projects):
+        for info in _sessions(files, 1, index, shown):
+            return info
+    return None
+
+
+def paths_of(
+    session_id: str, directory: StrPath | None, projects: StrPath | Iterable[StrPath] | None
+) -> Iterator[str]:
+    """Yield the files of a session, newest first: of any project, or of a directory's and its worktrees'."""
+    for files in _files_of(session_id, directory, projects):
+        yield from (file.path for file in files)
+
+
+def _files_of(
+    session_id: str, directory: StrPath | None, projects: StrPath | Iterable[StrPath] | None
+) -> Iterator[list[_File]]:
+    """Yield the files of a session: those of the directory, or of all, and then those of its worktrees."""
     name = f"{session_id}.jsonl"
     if not TRANSCRIPT_NAME.fullmatch(name):
-        return None
+        return
     roots = locate((), projects).projects
     own = [_canonical(directory)] if directory else []
-    shown = _Shown(continued=True)
-    for info in _sessions(_files(roots, own, name), 1, index, shown):
-        return info
+    yield _files(roots, own, name)
     trees = [tree for tree in _worktrees(own[0]) if tree != own[0]] if own else []
-    return next(_sessions(_files(roots, trees, name), 1, index, shown), None) if trees else None
+    if trees:
+        yield _files(roots, trees, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +312,7 @@ def _is_of_another_directory(transcript: _core.Transcript, file: _File) -> bool:
 
 def _canonical(directory: StrPath) -> str:
     """Return the directory with links resolved, in NFC, which the name of its project folder is made from."""
-    return unicodedata.normalize("NFC", os.path.realpath(os.fspath(directory)))
+    return unicodedata.normalize("NFC", real_path(os.fspath(directory)))
 
 
 def _case_key(path: str) -> str:

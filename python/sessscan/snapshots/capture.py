@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import DamagedSnapshotsError, UsageError
 from ..model import Progress, Store
 from ..stores.locate import StrPath, format_of, locate
+from ..stores.opening import changed_ns
 from ..stores.rows import MAX_ROW_SIZE, classify_row, list_rows, read_file
 from .store import ChangedRow, Snapshots
 
@@ -164,7 +165,7 @@ def _read_if_changed(path: str, known: str | None, captured: Captured) -> Change
     """Read a row if its signature is not `known` and it is healthy; else note the reason in `captured`."""
     try:
         status = os.lstat(path)
-        if known is not None and _signature(status) == known:
+        if known is not None and _signature(path, status) == known:
             captured.unchanged += 1
             return None
         if not stat.S_ISREG(status.st_mode):
@@ -174,8 +175,9 @@ def _read_if_changed(path: str, known: str | None, captured: Captured) -> Change
             captured.passed_over.append((path, "larger than the app reads"))
             return None
         status = _wait_for_next_tick(path, status)
+        signature = _signature(path, status)
         data, before = read_file(path, MAX_ROW_SIZE)
-        if not (_signature(status) == _signature(before) == _signature(os.lstat(path))):
+        if not (signature == _signature(path, before) == _signature(path, os.lstat(path))):
             captured.passed_over.append((path, "being written"))
             return None
     except FileNotFoundError:
@@ -189,14 +191,12 @@ def _read_if_changed(path: str, known: str | None, captured: Captured) -> Change
     if state != "ok":
         captured.passed_over.append((path, state))
         return None
-    return ChangedRow(
-        path, data, status.st_mtime_ns, None if _may_change_unseen(status) else _signature(status)
-    )
+    return ChangedRow(path, data, status.st_mtime_ns, None if _may_change_unseen(status) else signature)
 
 
-def _signature(status: os.stat_result) -> str:
-    """Return a text that stays the same as long as a file has not changed."""
-    parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+def _signature(path: str, status: os.stat_result) -> str:
+    """Return a text that stays the same as long as a file has not changed. Raises OSError."""
+    parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, changed_ns(path, status))
     return ":".join(map(str, parts))
 
 

@@ -6,9 +6,10 @@ import datetime
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from ..errors import UnknownSnapshotError
-from ..stores.locate import StrPath
+from ..errors import SnapshotError, UnknownSnapshotError
+from ..stores.locate import StrPath, real_path
 from ..stores.rows import bare_id
 from .store import KeptRow, RowVersion, Snapshots
 
@@ -33,6 +34,25 @@ def kept_versions(row: StrPath) -> list[RowVersion]:
     """
     with open_snapshots() as snapshots:
         return snapshots.versions(find_row(snapshots.rows(), os.fspath(row)).path)
+
+
+def problems() -> list[str]:
+    """Read all that is kept of rows; return what is wrong, a sentence each.
+
+    Raises `SnapshotError` where the database cannot be read at all.
+    """
+    snapshots = Snapshots.open_existing()
+    if snapshots is None:
+        return []
+    found = []
+    with snapshots:
+        for kept in snapshots.rows():
+            for one in snapshots.versions(kept.path):
+                try:
+                    snapshots.content(one)
+                except SnapshotError as error:
+                    found.append(str(error))
+    return found
 
 
 def mark_removed(row: StrPath) -> KeptRow:
@@ -60,7 +80,7 @@ def find_row(rows: Sequence[KeptRow], name: str) -> KeptRow:
     Raises `UnknownSnapshotError` where no kept row has that name, or several have.
     """
     absolute = Path(name).absolute()
-    physical = str(absolute.parent.resolve() / absolute.name)
+    physical = str(Path(real_path(absolute.parent), absolute.name))
     for kept in rows:
         if kept.path == physical:
             return kept
@@ -78,8 +98,27 @@ def find_row(rows: Sequence[KeptRow], name: str) -> KeptRow:
     return found[0]
 
 
-def version(versions: Sequence[RowVersion], at: int | None) -> RowVersion:
-    """Return the version that a row had at a time (epoch ms), or its newest. `versions`: newest first.
+class Kept(Protocol):
+    """What is kept of a row or transcript at one time."""
+
+    @property
+    def session_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def taken_at(self) -> int:
+        """When it was kept, epoch ms."""
+
+    @property
+    def modified_ns(self) -> int:
+        """The file's mtime at that moment, epoch ns."""
+
+
+KeptT = TypeVar("KeptT", bound=Kept)
+
+
+def version(versions: Sequence[KeptT], at: int | None) -> KeptT:
+    """Return the version that a file had at a time (epoch ms), or its newest. `versions`: newest first.
 
     A version begins when its file was written, if that was after the snapshot before it was taken; otherwise
     when its own snapshot was taken. Raises `UnknownSnapshotError` for a time before the oldest version.

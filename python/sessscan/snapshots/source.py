@@ -67,6 +67,12 @@ class SnapshotSource:
                 self.remarks.append(str(error))
         return None
 
+    def names(self, path: str) -> list[str]:
+        """Return the transcripts that the kept versions of a row name, in small letters, the newest first."""
+        none: list[RowVersion] = []
+        versions = self._query(lambda snapshots: snapshots.versions(path), none)
+        return list(dict.fromkeys(v.cli_session_id.lower() for v in versions if v.cli_session_id))
+
     def first_named(self, path: str, transcript: str) -> int | None:
         """Return when a version of a row that names `transcript` was first kept, epoch ms; None if never."""
         return self._query(lambda snapshots: snapshots.first_named(path, transcript), None)

@@ -19,17 +19,11 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import DamagedSnapshotsError, SnapshotError
+from ..private_database import connect, lstat_if_present, move_aside, reporting_errors, transaction
 from ..stores.json_members import split_large_members
-from ..stores.locate import StrPath
+from ..stores.locate import StrPath, real_path
 from ..stores.rows import MAX_ROW_SIZE, bare_id, readable_members
-from .database import (
-    connect,
-    database_path,
-    lstat_if_present,
-    move_aside,
-    reporting_errors,
-    transaction,
-)
+from .database import LAYOUT, database_path
 
 DEFAULT_LIMIT = 20
 """How many versions of a row are kept unless another limit was set."""
@@ -118,10 +112,10 @@ class Snapshots:
         damaged_copy = None
         before = lstat_if_present(path)
         try:
-            connection = connect(path)
+            connection = connect(path, LAYOUT)
         except DamagedSnapshotsError:
             damaged_copy = move_aside(path, before)
-            connection = connect(path)
+            connection = connect(path, LAYOUT)
         opened = cls(path, connection)
         opened.damaged_copy = damaged_copy
         return opened
@@ -133,14 +127,14 @@ class Snapshots:
         Raises `SnapshotError` where it cannot be read; for a damaged one this is a `DamagedSnapshotsError`.
         """
         path = database_path(home, make=False)
-        return None if lstat_if_present(path) is None else cls(path, connect(path))
+        return None if lstat_if_present(path) is None else cls(path, connect(path, LAYOUT))
 
     @classmethod
     def at(cls, path: Path) -> Snapshots:
         """Open the existing database file `path`. Raises `SnapshotError` where there is none."""
         if lstat_if_present(path) is None:
             raise SnapshotError(f"{path}: there is no such file any more")
-        return cls(path, connect(path))
+        return cls(path, connect(path, LAYOUT))
 
     def __enter__(self) -> Snapshots:
         return self
@@ -161,7 +155,7 @@ class Snapshots:
         """Rename the database, which turned out to be damaged, and go on with an empty one."""
         self.close()
         self.damaged_copy = move_aside(self.path, self._opened) or self.damaged_copy
-        self._connection = connect(self.path)
+        self._connection = connect(self.path, LAYOUT)
         self._opened = lstat_if_present(self.path)
 
     @property
@@ -231,6 +225,30 @@ class Snapshots:
             self._connection.execute(
                 "UPDATE row SET deleted = 1 WHERE folder = ? AND name = ?", (folder, name)
             )
+
+    def forget(self, transcript: str) -> list[str]:
+        """Remove every row of which a version named this transcript; return their paths.
+
+        What was deleted, then or earlier, is not to be found in the file any more.
+        """
+        with reporting_errors(self.path):
+            execute = self._connection.execute
+            execute("PRAGMA secure_delete=ON")
+            execute("PRAGMA temp_store=MEMORY")
+            with transaction(self._connection):
+                found = execute(
+                    "SELECT DISTINCT row.id, folder, name FROM row JOIN version ON version.row = row.id"
+                    " WHERE transcript = ?",
+                    (transcript,),
+                ).fetchall()
+                for row, _, _ in found:
+                    self._drop_oldest(row, 0)
+                    execute("DELETE FROM row WHERE id = ?", (row,))
+            execute("VACUUM")
+            [busy, _, _] = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise SnapshotError(f"{self.path}: another sessscan is reading: try again later")
+        return [str(Path(os.fsdecode(folder), os.fsdecode(name))) for _, folder, name in found]
 
     # Reading
 
@@ -325,7 +343,7 @@ class Snapshots:
         """Resolve the links in a folder's path, so that a row is the same whichever links lead to it."""
         known = self._real_folders.get(folder)
         if known is None:
-            known = self._real_folders[folder] = os.path.realpath(folder)
+            known = self._real_folders[folder] = real_path(folder)
         return known
 
     def _select(self, condition: str, *values: bytes) -> Iterator[RowVersion]:

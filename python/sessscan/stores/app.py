@@ -6,27 +6,11 @@ nothing. Where its program lies does, or, for a program that runs others (electr
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ..errors import AppRunningError
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What the system says of one process; None or empty where it does not say."""
-
-    pid: int
-    name: str | None = None
-    exe: str | None = None
-    cmdline: tuple[str, ...] = ()
-    uid: int | None = None
-
-    def __str__(self) -> str:
-        return f"process {self.pid}, {self.exe or ' '.join(self.cmdline[:1]) or self.name}"
-
+from .processes import Process, processes
 
 # The main program of a bundle. `Claude Helper.app` inside it and `Claude Code URL Handler.app`, which the
 # command-line tool installs, are other programs.
@@ -69,29 +53,19 @@ def is_app(process: Process) -> bool:
     return bool(_LINUX_FOLDER.search(program))
 
 
-def processes() -> Iterable[Process]:
-    """Yield the processes of this user (for root and on Windows those of every user)."""
-    import psutil  # type: ignore[import-untyped, unused-ignore]  # its types are a package of their own
-
-    mine = os.getuid() if hasattr(os, "getuid") else None
-    attributes = ["pid", "name", "exe", "cmdline", "status"] + (["uids"] if mine is not None else [])
-    for process in psutil.process_iter(attributes, ad_value=None):
-        info = process.info
-        if info["status"] == psutil.STATUS_ZOMBIE:
-            continue  # it has ended, and its parent has not collected its exit status yet
-        uid = info["uids"].real if info.get("uids") else None
-        if mine and uid is not None and uid != mine:
-            continue  # another user's app has another store
-        yield Process(info["pid"], info["name"], info["exe"], tuple(info["cmdline"] or ()), uid)
-
-
 def find_app(candidates: Iterable[Process] | None = None) -> Process | None:
-    """Return the desktop app's process among `candidates` (by default all of the system), or None."""
+    """Return the desktop app's process among `candidates` (by default all of the system), or None.
+
+    Raises `ProcessListError` if the system does not list its processes.
+    """
     return next((p for p in (processes() if candidates is None else candidates) if is_app(p)), None)
 
 
 def refuse_if_app_runs() -> None:
-    """Raise `AppRunningError`, naming the process, if the desktop app is running."""
+    """Raise `AppRunningError`, naming the process, if the desktop app is running.
+
+    Raises `ProcessListError` if that cannot be told.
+    """
     app = find_app()
     if app is not None:
         raise AppRunningError(

@@ -65,7 +65,7 @@ def archived(folder: str, name: str) -> Archived | None:
     content = _object(os.path.join(folder, name, "archived.json"))  # noqa: PTH118
     if content is None:
         return None
-    decision, at = content.get("archived"), _epoch(content.get("at"))
+    decision, at = content.get("archived"), epoch(content.get("at"))
     return Archived(decision, at) if isinstance(decision, bool) and at is not None else None
 
 
@@ -75,7 +75,7 @@ def released(folder: str, name: str) -> Released | None:
     if content is None:
         return None
     reason = content.get("reason")
-    return Released(_epoch(content.get("releasedAt")), reason if isinstance(reason, str) else None)
+    return Released(epoch(content.get("releasedAt")), reason if isinstance(reason, str) else None)
 
 
 def set_aside(folder: str, name: str) -> list[str]:
@@ -112,7 +112,7 @@ def _object(path: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _epoch(value: object) -> int | None:
+def epoch(value: object) -> int | None:
     """Return a time in epoch ms, from a number or an RFC 3339 text with a zone."""
     if isinstance(value, bool):
         return None

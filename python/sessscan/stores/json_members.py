@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,12 +29,12 @@ class Member:
     end: int
 
 
-def members(text: str) -> list[Member]:
-    """Return the members of the one JSON object in `text`, in their order.
+def members(text: str, place: int = 0) -> list[Member]:
+    """Return the members of the JSON object in `text` that begins at `place`, in their order.
 
     Raises `ValueError` for what is no object, `RecursionError` for one nested too deeply.
     """
-    place = _skip_whitespace(text, 0)
+    place = _skip_whitespace(text, place)
     if text[place : place + 1] != "{":
         raise ValueError("no object")
     found: list[Member] = []
@@ -60,6 +60,27 @@ def members(text: str) -> list[Member]:
         place = _skip_whitespace(text, place + 1)
 
 
+def elements(text: str, place: int) -> list[tuple[int, int]]:
+    """Return where each element of the JSON array that begins at `place` begins and ends.
+
+    Raises as `members`.
+    """
+    if text[place : place + 1] != "[":
+        raise ValueError("no array")
+    found: list[tuple[int, int]] = []
+    place = _skip_whitespace(text, place + 1)
+    while text[place : place + 1] != "]":
+        begin = place
+        _, end = _read_value(text, place)
+        found.append((begin, end))
+        place = _skip_whitespace(text, end)
+        if text[place : place + 1] == ",":
+            place = _skip_whitespace(text, place + 1)
+        elif text[place : place + 1] != "]":
+            raise ValueError("an element that does not end")
+    return found
+
+
 def replace_members(data: bytes, values: Mapping[str, str]) -> bytes:
     """Return the row `data` with other values (JSON texts) for some members; new members come last.
 
@@ -73,9 +94,62 @@ def replace_members(data: bytes, values: Mapping[str, str]) -> bytes:
     if new:
         place = found[-1].end if found else text.index("{") + 1
         cuts.append((place, place, new if found else new[1:]))
+    return _encode(_replaced(text, cuts))
+
+
+def replace_texts(data: bytes, cuts: Iterable[tuple[int, int, str]]) -> bytes:
+    """Return `data` with other texts in some places: for each where it begins and ends in characters, with
+    undecodable bytes as half surrogates, and what comes there. Every other byte stays."""
+    return _encode(_replaced(_decode(data), cuts))
+
+
+def _replaced(text: str, cuts: Iterable[tuple[int, int, str]]) -> str:
     for begin, end, value in sorted(cuts, reverse=True):
         text = text[:begin] + value + text[end:]
-    return _encode(text)
+    return text
+
+
+def members_of(data: bytes) -> set[str]:
+    """Return the keys of the row `data`. Raises as `members`."""
+    return {member.key for member in members(_decode(data))}
+
+
+def appended(data: bytes, key: str, value: str) -> str:
+    """Return the JSON text of the array that is a row's member `key`, with one more value (a JSON text).
+
+    Every other byte of it stays; where there is no array, it is a new one. Raises as `members`.
+    """
+    text = _decode(data)
+    last = {member.key: member for member in members(text)}
+    if key not in last or text[last[key].value] != "[":
+        return f"[{value}]"
+    array = text[last[key].value : last[key].end]
+    found = elements(array, 0)
+    place = found[-1][1] if found else 1
+    return f"{array[:place]}{',' if found else ''}{value}{array[place:]}"
+
+
+def edit_members(data: bytes, values: Mapping[str, str], dropped: Collection[str]) -> bytes:
+    """Return the row `data` with other values as `replace_members` has it, and without some members.
+
+    Raises as `members`.
+    """
+    text = _decode(replace_members(data, values))
+    found = members(text)
+    first = next((number for number, member in enumerate(found) if member.key not in dropped), len(found))
+    left, place = [], 0
+    for number, member in enumerate(found):
+        if member.key not in dropped:
+            continue
+        # With the comma on one side of it: the one before, unless no member that stays comes before.
+        if number > first:
+            begin, end = found[number - 1].end, member.end
+        else:
+            begin = member.begin
+            end = found[number + 1].begin if number + 1 < len(found) else member.end
+        left.append(text[place:begin])
+        place = end
+    return _encode("".join((*left, text[place:])))
 
 
 def split_large_members(data: bytes) -> list[bytes]:

@@ -29,6 +29,9 @@ REGISTRIES = {row_format.registry: row_format for row_format in ROW_FORMATS}
 MSIX_PACKAGE = "Claude_pzs8sxrjxfjjc"
 BUILDS = ("Claude", "Claude-3p")
 
+_INVALID_NAME = 123
+"""Windows' ERROR_INVALID_NAME."""
+
 TRANSCRIPT_NAME = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.jsonl")
 
 
@@ -118,7 +121,7 @@ def vanished_stores(roots: Iterable[str], folders: Iterable[str]) -> list[Store]
 
     `folders`: where snapshots say that rows were, with links resolved.
     """
-    places = [os.path.realpath(root) for root in roots]
+    places = [real_path(root) for root in roots]
     found = []
     for folder in folders:
         parts = Path(folder).parents
@@ -174,13 +177,35 @@ def leads_to_folder(entry: os.DirEntry[str], errors: list[OSError]) -> bool:
 def entries(path: str, errors: list[OSError]) -> list[os.DirEntry[str]]:
     """List a folder: nothing where it is not there, and an error in `errors` where it cannot be listed."""
     try:
-        with os.scandir(path) as found:
-            return list(found)
+        return list_folder(path)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         errors.append(error)
         return []
+
+
+def real_path(path: StrPath) -> str:
+    """Return a path with its links resolved; as it is, made absolute, where the system does not tell.
+
+    Windows cannot tell where a folder of some file systems really lies, nor wine that of a very long path.
+    """
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return os.path.abspath(path)  # noqa: PTH100
+
+
+def list_folder(path: StrPath) -> list[os.DirEntry[str]]:
+    """List a folder. Raises OSError; `NotADirectoryError` for a file on every system."""
+    try:
+        with os.scandir(path) as found:
+            return list(found)
+    except OSError as error:
+        # wine has another error for a file than Windows, one that says nothing.
+        if getattr(error, "winerror", None) == _INVALID_NAME and Path(path).is_file():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+        raise
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
@@ -211,8 +236,8 @@ def _several(paths: StrPath | Iterable[StrPath]) -> Sequence[StrPath]:
 def _folder(path: StrPath) -> str:
     """Make the path of a folder absolute; raise OSError for anything else."""
     absolute = str(Path(path).absolute())
-    with os.scandir(absolute):  # raises the fitting error for a missing folder, a file, a forbidden folder
-        return absolute
+    list_folder(absolute)  # raises the fitting error for a missing folder, a file, a forbidden folder
+    return absolute
 
 
 def _projects_root(path: str) -> str:
@@ -224,8 +249,9 @@ def _projects_root(path: str) -> str:
 def _expand(place: str) -> list[str]:
     if not place.endswith("*"):
         return [place]
-    beginning = place[:-1]
-    return [path for path in folders_in(str(Path(place).parent), []) if path.startswith(beginning)]
+    beginning = os.path.normcase(place[:-1])  # Windows knows names in any case
+    found = folders_in(str(Path(place).parent), [])
+    return [path for path in found if os.path.normcase(path).startswith(beginning)]
 
 
 def _in_user_data(user_data: str, errors: list[OSError]) -> Iterator[Store]:
@@ -268,7 +294,7 @@ def _at(path: str, errors: list[OSError]) -> list[Store]:
 
 def _behind_link(path: str, errors: list[OSError]) -> list[Store]:
     """Return the stores that a folder means by where its links lead, under the name it was given."""
-    real = Path(os.path.realpath(path))
+    real = Path(real_path(path))
     account, registry = real.parent, real.parent.parent
     if str(real) == path:
         return []

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .locate import TRANSCRIPT_NAME, entries, is_file, is_folder, is_new, leads_to_folder
+from .locate import TRANSCRIPT_NAME, entries, is_file, is_folder, is_new, leads_to_folder, real_path
 
 INDEX_NAME = "sessions-index.json"
 RELEASED = ".desktop-released.json"
@@ -83,13 +83,13 @@ def list_transcripts(roots: Iterable[str]) -> Listing:
         for folder in folders:
             if is_new(folder, pending.seen):
                 listing.folders.append(folder)
-                first[os.path.realpath(folder)] = folder
+                first[real_path(folder)] = folder
                 found = []
                 pending.folders.extend(_list(folder, listing, pending, found))
                 listing.transcripts.extend(found)
                 if not found:
                     listing.without_transcripts.append(folder)
-            elif (other := first.get(os.path.realpath(folder))) is not None:
+            elif (other := first.get(real_path(folder))) is not None:
                 listing.aliases[other].append(folder)
     _follow_links(listing, pending.links)
     for folder in pending.folders:
@@ -142,7 +142,7 @@ def _follow_links(listing: Listing, links: Iterable[os.DirEntry[str]]) -> None:
     links = sorted(links, key=lambda link: link.path)
     if not links:
         return
-    real_folders = {folder: os.path.realpath(folder) for folder in listing.folders}
+    real_folders = {folder: real_path(folder) for folder in listing.folders}
     known = {
         os.path.join(real_folders.get(folder, folder), name)  # noqa: PTH118 - there are thousands
         for folder, _, name in (path.rpartition(os.sep) for path in listing.transcripts)
@@ -152,7 +152,7 @@ def _follow_links(listing: Listing, links: Iterable[os.DirEntry[str]]) -> None:
             is_regular = stat.S_ISREG(link.stat().st_mode)
         except OSError:
             is_regular = True  # it leads nowhere: reading it will fail, and say why
-        real = os.path.realpath(link.path)
+        real = real_path(link.path)
         if is_regular and real not in known:
             known.add(real)
             listing.transcripts.append(link.path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
 _OTHER = re.compile(r"[^A-Za-z0-9]")
 _OTHER_OLD = re.compile(r"[^A-Za-z0-9_]")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_LOCAL_PATH = re.compile(r"[A-Za-z]:[/\\]" if os.name == "nt" else r"/(?!/)")
 
 WORKTREE_PART = re.compile(r"[/\\]\.claude[/\\]worktrees[/\\][^/\\]+")
 """The part of a directory's name that makes it one of the app's worktrees of a repository."""
@@ -25,6 +27,14 @@ def normalize(path: str) -> str:
     if is_windows_path(path):
         path = path.replace("/", "\\").casefold()
     return path.rstrip("/\\") or path
+
+
+def is_local_path(path: str) -> bool:
+    """Tell whether an absolute path from a file is one of this machine, so that it may be looked at.
+
+    To look at a path of Windows' network (`\\\\server\\share`) tells that server who is looking.
+    """
+    return _LOCAL_PATH.match(path) is not None
 
 
 def is_windows_path(path: str) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _core
+from .opening import open_stream
 from .transcripts import DESKTOP
 
 DEFAULT_DAYS = 30
@@ -110,7 +111,7 @@ def managed_settings(platform: str) -> str:
 def _settings(file: Path) -> tuple[dict[str, Any], str | None]:
     """Return the settings in a file, none where it is not there; and why it may not count."""
     try:
-        with file.open("rb") as stream:
+        with open_stream(str(file), follow=True) as stream:
             data = stream.read(_LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}, None

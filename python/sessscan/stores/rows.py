@@ -17,6 +17,7 @@ from typing import Any
 from .. import _core
 from ..model import ROW_FORMATS, Row, RowFormat, Store
 from .locate import entries, is_file, is_folder, leads_to_folder
+from .opening import open_descriptor
 from .row_states import LOST_STATES
 
 try:
@@ -31,6 +32,9 @@ MAX_SOURCE_SIZE = 64 * 1024 * 1024
 
 TEMPORARY = ".json.tmp"
 
+UNAVAILABLE = "transcriptUnavailable"
+"""The member by which the app notes that it did not find a session's transcript."""
+
 _KEYS = (
     "cliSessionId",
     "cwd",
@@ -42,6 +46,7 @@ _KEYS = (
     "worktreePath",
     "completedTurns",
     "isArchived",
+    UNAVAILABLE,
     *sorted({name for row_format in ROW_FORMATS for name in row_format.required} - {"cwd"}),
 )
 """The scalars that are read of a healthy row."""
@@ -56,11 +61,6 @@ _SYNC_COPY = re.compile(
 )
 """How tools that sync folders name the second state of a row: `local_<uuid> (1).json`,
 `local_<uuid>-LAPTOP.json`, `local_<uuid>.sync-conflict-20261120-101500-ABCDEFG.json`."""
-
-READ_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
-"""How a user's file is opened: a link is not followed, and no pipe is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def bare_id(name: str) -> str:
 
 def read_file(path: str, limit: int = MAX_SOURCE_SIZE) -> tuple[bytes, os.stat_result]:
     """Return the first `limit` bytes of a regular file, and its status. Raises OSError, also for others."""
-    descriptor = os.open(path, READ_FLAGS)
+    descriptor = open_descriptor(path)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -207,7 +207,7 @@ def _read_row(
             status = os.lstat(path)
             stats[path] = status
             return Row(path, session_id, store, "linked", status.st_size, status.st_mtime_ns // 1_000_000)
-        descriptor = os.open(path, READ_FLAGS)
+        descriptor = open_descriptor(path)
         try:
             status = os.fstat(descriptor)
             regular = stat.S_ISREG(status.st_mode)

@@ -6,8 +6,8 @@ import os
 from typing import BinaryIO
 
 from .. import _core
+from .opening import open_stream
 from .project_folder import normalize
-from .rows import READ_FLAGS
 
 DESKTOP = "claude-desktop"
 
@@ -73,5 +73,4 @@ def directories(transcript: _core.Transcript) -> frozenset[str]:
 
 def open_transcript(path: str) -> BinaryIO:
     """Open a transcript to read some of its lines, also one behind a link. Raises OSError."""
-    flags = READ_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
-    return open(path, "rb", opener=lambda name, _: os.open(name, flags))
+    return open_stream(path, follow=True)

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 from ..errors import OutputFileError
 from ..render import newfile
-from .arrow import EventsTable, Table
+from .arrow import Table
+from .transcripts import EventsTable
 
 
 def check(output: Path | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..changes import journal
-from ..errors import AppRunningError, RefusedError, SessscanError
+from ..errors import AppRunningError, ProcessListError, RefusedError, SessscanError
 from ..model import Finding, WatchEvent
 from ..reconciliation import reconcile
 from ..stores.app import find_app
@@ -84,7 +84,12 @@ class Repairer:
             self._last_remark = None
         elif now >= self._next_check:
             self._next_check = now + POLL_INTERVAL
-            app = find_app()
+            try:
+                app = find_app()
+            except ProcessListError as error:
+                self._closed_checks = 0
+                self._remark(f"nothing was put back yet: {error}")
+                return events
             self._closed_checks = 0 if app is not None else self._closed_checks + 1
             if app is not None:
                 self._remark(f"the desktop app is running ({app}): rows are put back once it is closed")

@@ -21,6 +21,7 @@ from ..model import Finding, RowFormat, Store, WatchEvent
 from ..snapshots.capture import capture_rows
 from ..snapshots.store import Snapshots
 from ..stores.locate import entries
+from ..stores.opening import changed_ns
 from ..stores.row_states import LOST_STATES
 from ..stores.rows import bare_id, classify_row, original_of, read_file
 
@@ -357,11 +358,12 @@ def _signature(path: str) -> Signature | None:
     """Return a tuple that changes whenever a file does; None where there is none."""
     try:
         status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            return (status.st_dev, status.st_ino)  # no row; its times change with its entries
+        changed = changed_ns(path, status)
     except OSError:
         return None
-    if stat.S_ISDIR(status.st_mode):
-        return (status.st_dev, status.st_ino)  # no row; its times change with its entries
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, changed)
 
 
 def _tombstone_id(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Watch stores: keep each row as it is saved, and report at once when a row is damaged or missing.
+"""Watch stores: keep each row as it is saved, and report at once when a row or transcript is damaged.
 
 A turn waits until the system reports a change or a short time has passed, checks that the folders are still
 the same, checks the rows that are due, and reports. Every minute the metadata of all rows is compared as
@@ -21,10 +21,12 @@ from ..model import WatchEvent
 from ..reconciliation import reconcile
 from ..render.verdict import verdict
 from ..snapshots.store import Snapshots
-from ..stores.locate import StrPath
+from ..stores.locate import StrPath, locate, real_path
 from .folders import WatchedFolders, find_folders
+from .keeping import TranscriptKeeper
 from .repair import Repairer
 from .tracker import RowTracker
+from .transcripts import TranscriptWatch
 from .watcher import Watcher
 
 RESCAN_INTERVAL = 60.0
@@ -40,6 +42,7 @@ def watch(
     on_event: Callable[[WatchEvent], object],
     on_remark: Callable[[str], object] | None = None,
     repair: bool = False,
+    transcripts: bool = False,
     stop: threading.Event | None = None,
 ) -> None:
     """Watch stores until `stop` is set; without it, until an exception ends the watch.
@@ -51,6 +54,8 @@ def watch(
         on_event: called for each event, by the thread that called `watch`.
         on_remark: called with sentences for the user, by the same thread.
         repair: put lost rows back once the desktop app is closed, as `reconcile` would.
+        transcripts: keep what transcripts hold too, as they grow; with `repair`, also repair those that are
+            damaged meanwhile, once nobody writes to them, as `sessscan.repair` would.
         stop: ends the watch within a second or so when it is set, by any thread.
 
     Raises:
@@ -64,6 +69,7 @@ def watch(
         on_event,
         on_remark or (lambda text: None),
         repair,
+        transcripts,
         threading.Event() if stop is None else stop,
     ).run()
 
@@ -82,6 +88,7 @@ class _Watch:
         on_event: Callable[[WatchEvent], object],
         on_remark: Callable[[str], object],
         repair: bool,
+        transcripts: bool,
         stop: threading.Event,
     ) -> None:
         self._stores = stores
@@ -90,10 +97,23 @@ class _Watch:
         self._on_remark = on_remark
         self._stop = stop
         self._repairer = Repairer(stores, projects, on_remark) if repair else None
+        roots = locate((), self._existing(projects)).projects
+        self._keeper = TranscriptKeeper(roots, stop) if transcripts else None
+        self._transcripts = TranscriptWatch(
+            roots,
+            stop,
+            on_remark,
+            repairs=repair and transcripts,
+            on_change=None if self._keeper is None else self._keeper.note_change,
+        )
         self._watcher = Watcher(stop, on_remark)
         self._folders = WatchedFolders()
         self._store_of: dict[str, str] = {}
         """By watched folder, in each spelling, the store it is; "" for one that is no store."""
+
+    @staticmethod
+    def _existing(projects: Sequence[str] | None) -> list[str] | None:
+        return None if projects is None else [path for path in projects if os.path.isdir(path)]  # noqa: PTH112
 
     def run(self) -> None:
         with _only_watch(), Snapshots.open() as snapshots:
@@ -106,6 +126,9 @@ class _Watch:
                 pass
             finally:
                 self._watcher.close()
+                if self._keeper is not None:
+                    self._keeper.close()
+                    self._remark_keeping()
                 if self._repairer is not None:
                     self._report_repairs(self._repairer.close(), tracker)
 
@@ -114,6 +137,8 @@ class _Watch:
         self._check(tracker)
         sweep_folders(self._folders.stores)
         self._remark_missed()
+        if self._keeper is not None:
+            self._keeper.start()
         stores = len(self._folders.stores)
         self._on_remark(
             f"watching {tracker.rows:,} {'row' if tracker.rows == 1 else 'rows'} in {stores} "
@@ -155,6 +180,7 @@ class _Watch:
             self._on_remark(f"what is lost already cannot be told: {error}")
             return
         self._on_remark(verdict(plan.missed, stores=len(plan.stores), rows=plan.rows))
+        self._transcripts.start(plan.findings)
 
     def _rescan(self, tracker: RowTracker, *, rewatch: bool = True) -> None:
         """Find the stores that exist now and compare all rows; watch the folders anew if they have changed.
@@ -171,13 +197,16 @@ class _Watch:
             for path in folders.paths:
                 store = path if path in stores else ""
                 self._store_of[path] = store
-                self._store_of.setdefault(os.path.realpath(path), store)
+                self._store_of.setdefault(real_path(path), store)
         for error in folders.errors:
             self._on_remark(f"{error.filename}: {error.strerror}")
         tracker.follow(folders.stores)
 
     def _check(self, tracker: RowTracker) -> None:
-        """Check the rows that are due, report, and go on with the repairs."""
+        """Check the rows and transcripts that are due, report, and go on with the repairs."""
+        for event in self._transcripts.poll():
+            self._on_event(event)
+        self._remark_keeping()
         events = tracker.check()
         for text in tracker.remarks:
             self._on_remark(text)
@@ -197,6 +226,10 @@ class _Watch:
             if event.kind == "repaired":
                 tracker.note_repaired(event.finding.path)
             self._on_event(event)
+
+    def _remark_keeping(self) -> None:
+        while self._keeper is not None and not self._keeper.remarks.empty():
+            self._on_remark(self._keeper.remarks.get())
 
     def _check_stopped(self, done: int, total: int) -> None:
         if self._stop.is_set():

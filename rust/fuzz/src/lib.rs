@@ -2,6 +2,7 @@
 //!
 //! `rust/fuzz/run` fuzzes. `cargo test` checks the seeds alone, without a fuzzer.
 
+pub mod fields;
 pub mod lines;
 pub mod rows;
 

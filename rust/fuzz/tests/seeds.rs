@@ -24,6 +24,11 @@ fn the_scanner_agrees_with_its_oracles_on_the_seeds() {
 }
 
 #[test]
+fn the_fields_agree_with_their_oracles_on_the_seeds() {
+    check_each_seed("scanner", sessscan_fuzz::fields::check);
+}
+
+#[test]
 fn the_row_classifier_agrees_with_its_oracle_on_the_seeds() {
     check_each_seed("row", sessscan_fuzz::rows::check);
 }

@@ -30,6 +30,7 @@ fn long_string<B: Block>(region: Region, from: usize) -> Option<usize> {
             let end = quotes.trailing_zeros();
             return (end < wrong.trailing_zeros()).then_some(at + end as usize + 1);
         }
+        blocks.pass_text::<B>(region);
     }
 }
 
@@ -44,9 +45,10 @@ pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
     let mut open_brackets = Brackets::default();
     let mut blocks = BlockReader::from(region, from);
     loop {
-        let BlockMasks { at, block, counts, backslashes, quotes, wrong } = blocks.next::<B>(region)?;
+        let BlockMasks { at, block, counts, backslashes, quotes, wrong, .. } = blocks.next::<B>(region)?;
         if open_string & !(quotes | wrong) == u64::MAX {
             // The whole block lies inside the open string.
+            blocks.pass_text::<B>(region);
             continue;
         }
         let strings = block.prefix_xor(quotes) ^ open_string;
@@ -67,7 +69,7 @@ pub(crate) fn container<B: Block>(region: Region, from: usize) -> Option<usize> 
 }
 
 /// A reader of the blocks of a value, one after the other.
-struct BlockReader {
+pub(crate) struct BlockReader {
     at: usize,
     /// How far blocks may be read before `Region::next_limit` is called.
     limit: usize,
@@ -80,21 +82,23 @@ struct BlockReader {
 }
 
 /// Masks of what a block of a value holds, one bit a byte.
-struct BlockMasks<B> {
-    at: usize,
-    block: B,
+pub(crate) struct BlockMasks<B> {
+    pub(crate) at: usize,
+    pub(crate) block: B,
     /// The bytes that belong to the value.
-    counts: u64,
-    backslashes: u64,
+    pub(crate) counts: u64,
+    pub(crate) backslashes: u64,
+    /// The bytes that a backslash escapes.
+    pub(crate) escapes: u64,
     /// The quotes that are not escaped.
-    quotes: u64,
+    pub(crate) quotes: u64,
     /// Control characters, and bytes that are not UTF-8.
-    wrong: u64,
+    pub(crate) wrong: u64,
 }
 
 impl BlockReader {
     #[inline(always)]
-    fn from(region: Region, from: usize) -> BlockReader {
+    pub(crate) fn from(region: Region, from: usize) -> BlockReader {
         let at = from & !(BLOCK - 1);
         let counts = u64::MAX << (from - at);
         BlockReader { at, limit: region.limit(at), counts, escape: false, goes_on: false }
@@ -102,7 +106,7 @@ impl BlockReader {
 
     /// Load the next block; None if no more can be loaded or the scan was cancelled.
     #[inline(always)]
-    fn next<B: Block>(&mut self, region: Region) -> Option<BlockMasks<B>> {
+    pub(crate) fn next<B: Block>(&mut self, region: Region) -> Option<BlockMasks<B>> {
         let at = self.at;
         if at + BLOCK > self.limit {
             self.limit = region.next_limit(at)?;
@@ -115,11 +119,47 @@ impl BlockReader {
             wrong &= counts;
         }
         let backslashes = block.equal(b'\\') & counts;
-        let quotes = block.equal(b'"') & counts & !escaped(backslashes, &mut self.escape);
+        let escapes = escaped(backslashes, &mut self.escape);
+        let quotes = block.equal(b'"') & counts & !escapes;
         self.at += BLOCK;
-        Some(BlockMasks { at, block, counts, backslashes, quotes, wrong })
+        Some(BlockMasks { at, block, counts, backslashes, escapes, quotes, wrong })
+    }
+
+    /// Skip the blocks that follow one inside a string, as long as they certainly lie in it too and are right.
+    ///
+    /// Such a block needs no masks: each of its quotes has a backslash before it, and no two backslashes stand
+    /// side by side, so that each of them escapes. To ask for blocks without any quote takes fewer instructions
+    /// still, but where texts hold code, that is as hard to predict as the code.
+    #[inline(always)]
+    fn pass_text<B: Block>(&mut self, region: Region) {
+        let mut at = self.at;
+        // A backslash before the block that does not escape would make each of the two conditions false.
+        if !B::PASSES_TEXT || self.escape != (region.byte(at - 1) == b'\\') {
+            return;
+        }
+        while at + BLOCK <= self.limit {
+            region.fetch(at + FETCHED_AHEAD);
+            let (may_end, unusual) = region.may_end_a_string::<B>(at);
+            if may_end {
+                break;
+            }
+            if unusual || self.goes_on {
+                let (wrong, goes_on) = self::wrong(region, at, region.block::<B>(at));
+                if wrong != 0 {
+                    break;
+                }
+                self.goes_on = goes_on;
+            }
+            at += BLOCK;
+        }
+        self.at = at;
+        self.escape = region.byte(at - 1) == b'\\';
     }
 }
+
+/// How far behind the block that is passed by the processor is asked to load bytes. It loads them ahead by
+/// itself, but only up to a page's end.
+const FETCHED_AHEAD: usize = 1024;
 
 /// Return a mask of the control characters and of the bytes that are not UTF-8 in the block at `at`, and
 /// whether a character may go on in the next block.
@@ -218,5 +258,97 @@ impl Brackets {
         self.kinds = (self.kinds << opens | opens & curly) >> closes;
         self.matched_depth = self.matched_depth + opens as u32 - closes as u32;
         self.broken |= self.matched_depth >= 64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bytes::{AHEAD, Buffer};
+    use crate::structure::Isa;
+    use crate::value::Values;
+    use crate::value::plain::PlainRegion;
+    use proptest::prelude::*;
+
+    /// Find the end of the string or container at the start of bytes, one after the other.
+    fn end_of(bytes: &[u8]) -> Option<usize> {
+        let (mut open, mut in_string, mut escaped) = (Vec::new(), false, false);
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                0..0x20 => return None,
+                _ if std::mem::take(&mut escaped) => {}
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                _ if in_string => {}
+                b'{' | b'[' => open.push(byte + 2),
+                b'}' | b']' if open.pop() != Some(*byte) => return None,
+                b'\\' => return None,
+                _ => {}
+            }
+            if !in_string && open.is_empty() {
+                return std::str::from_utf8(&bytes[..=at]).is_ok().then_some(at + 1);
+            }
+        }
+        None
+    }
+
+    /// Return the end of a value behind some blanks, as each kind of instructions finds it.
+    fn ends(blanks: usize, value: &[u8]) -> Vec<(Isa, Option<usize>)> {
+        let mut buffer = Buffer::new();
+        buffer.append(&b" ".repeat(blanks));
+        buffer.append(value);
+        buffer.append(&[b' '; 2 * AHEAD]);
+        let end = |isa| {
+            let values = PlainRegion::new(buffer.region(), isa).values(blanks + value.len());
+            (isa, values.expect("enough bytes follow").end(blanks))
+        };
+        Isa::available().into_iter().map(end).collect()
+    }
+
+    #[test]
+    fn a_character_must_go_on_in_the_next_block() {
+        for length in 0..300 {
+            for (rest, is_right) in [("\u{a9}", true), ("a", false), ("\"", false)] {
+                let mut value = [b"\"".as_slice(), &b"a".repeat(length), b"\xc3"].concat();
+                value.extend(&rest.as_bytes()[rest.len() - 1..]);
+                value.extend(b"a".repeat(200));
+                value.push(b'"');
+                for (isa, found) in ends(1, &value) {
+                    assert_eq!(found, is_right.then_some(1 + value.len()), "{isa:?}, {length}, {rest}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 5_000 } else { 50_000 }))]
+
+        #[test]
+        fn ends_agree_with_a_bytewise_reader(
+            blanks in 1..130_usize,
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    9 => prop::sample::select(vec!["some text, ", "a", "\\n", "\\\"", "{}[]:,", " between "]),
+                    1 => prop::sample::select(vec!["\\\\", "\\\\\"", "\",\"", "é", "\u{20ac}", "😀"]),
+                ],
+                0..120,
+            ),
+            hits in prop::collection::vec(
+                (any::<prop::sample::Index>(), prop::sample::select(b"\"\\\n\0\xc3\x80\xf0}".to_vec())),
+                0..2,
+            ),
+        ) {
+            let text = pieces.concat();
+            for value in [format!("\"{text}\""), format!("[{{\"a\":\"{text}\"}}]")] {
+                let mut value = value.into_bytes();
+                for (hit, by) in &hits {
+                    let at = hit.index(value.len() - 1) + 1;
+                    value[at] = *by;
+                }
+                let expected = end_of(&value).map(|end| blanks + end);
+                for (isa, found) in ends(blanks, &value) {
+                    prop_assert_eq!(found, expected, "{:?}: {}", isa, String::from_utf8_lossy(&value));
+                }
+            }
+        }
     }
 }

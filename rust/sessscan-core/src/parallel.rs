@@ -108,16 +108,25 @@ pub(crate) fn ranges(opened: &Opened, token: &CancelToken) -> io::Result<Vec<Ran
     }
     let mut start = 0;
     while start < opened.size {
-        let end = match start + RANGE {
-            cut if cut < opened.size => {
-                line_after(opened, cut, token)?.unwrap_or(opened.size).min(opened.size)
-            }
-            _ => opened.size,
-        };
-        ranges.push(start..end);
-        start = end;
+        let range = next_range(opened, start, RANGE, token)?;
+        start = range.end;
+        ranges.push(range);
     }
     Ok(ranges)
+}
+
+/// Return a range of whole lines that begins at `start` and has `size` bytes, or what its last line has more.
+pub(crate) fn next_range(
+    opened: &Opened,
+    start: u64,
+    size: u64,
+    token: &CancelToken,
+) -> io::Result<Range<u64>> {
+    let end = match start + size {
+        cut if cut < opened.size => line_after(opened, cut, token)?.unwrap_or(opened.size).min(opened.size),
+        _ => opened.size,
+    };
+    Ok(start..end)
 }
 
 /// Return where the first line begins that begins after `from`; None if there is none.

@@ -57,11 +57,14 @@ struct Part<F> {
 const MAGIC: &[u8] = b"sessscan-part";
 const VERSION: u8 = 4;
 
-/// A scan of one range of a file, from bytes that come in pieces cut anywhere. Memory grows only with the
-/// longest line.
-pub struct RangeScan {
-    part: Part<TranscriptBuilder>,
+/// A reader of the lines that begin in a range of a file, from bytes that come in pieces cut anywhere. Memory
+/// grows only with the longest line.
+pub(crate) struct RangeLines {
     scanner: Scanner,
+    size: u64,
+    range: Range<u64>,
+    /// The file is in UTF-16. The first range then has all of it.
+    utf16: bool,
     /// The offset of the next byte.
     position: u64,
     /// Where the first line begins; None: not known yet.
@@ -71,52 +74,38 @@ pub struct RangeScan {
     done: bool,
 }
 
-impl RangeScan {
-    /// Start a scan of a range of a session's transcript of `size` bytes. `version` is any text that names
-    /// the state of the file: only parts of the same state can be joined.
-    pub fn new(
-        session_id: Option<String>,
-        strictness: Strictness,
-        version: String,
-        size: u64,
-        range: Range<u64>,
-    ) -> Result<RangeScan, PartError> {
+impl RangeLines {
+    /// Begin with a range of a file of `size` bytes.
+    pub(crate) fn new(scanner: Scanner, size: u64, range: Range<u64>) -> Result<RangeLines, PartError> {
         if range.end > size || range.is_empty() && size > 0 || range.start > range.end {
             return Err(PartError::Range(range.start, range.end, size));
         }
-        let builder = TranscriptBuilder::new(session_id.clone());
-        let part = Part {
-            strictness,
-            session_id,
-            version,
+        let at_start = range.start == 0;
+        Ok(RangeLines {
+            scanner,
             size,
-            range,
-            lines: None,
-            line_feeds: 0,
             utf16: false,
-            builder,
-        };
-        Ok(RangeScan {
-            scanner: Scanner::new(strictness, Isa::chosen()),
-            position: part.range.start.saturating_sub(1),
-            first: (part.range.start == 0).then_some(0),
-            begin: (part.range.start == 0).then(Vec::new),
+            position: range.start.saturating_sub(1),
+            first: at_start.then_some(0),
+            begin: at_start.then(Vec::new),
             done: size == 0,
-            part,
+            range,
         })
     }
 
     /// Return the offset of the byte that is to be fed next.
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
     /// Take in bytes; return whether more are needed.
-    pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        let Some(mut begin) = self.begin.take().filter(|_| !self.done) else { return self.feed_lines(bytes) };
-        let left = (self.part.size - self.position).min(bytes.len() as u64) as usize;
+    pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> bool {
+        let Some(mut begin) = self.begin.take().filter(|_| !self.done) else {
+            return self.feed_lines(bytes, sink);
+        };
+        let left = (self.size - self.position).min(bytes.len() as u64) as usize;
         begin.extend_from_slice(&bytes[..left]);
-        let ended = begin.len() as u64 == self.part.size;
+        let ended = begin.len() as u64 == self.size;
         match utf16::order_of(&begin, ended) {
             None => {
                 self.position = begin.len() as u64;
@@ -124,15 +113,15 @@ impl RangeScan {
                 true
             }
             Some(order) => {
-                self.part.utf16 = order.is_some();
+                self.utf16 = order.is_some();
                 self.position = 0;
-                self.feed_lines(&begin)
+                self.feed_lines(&begin, sink)
             }
         }
     }
 
-    fn feed_lines(&mut self, mut bytes: &[u8]) -> bool {
-        let end = if self.part.utf16 { self.part.size } else { self.part.range.end };
+    fn feed_lines(&mut self, mut bytes: &[u8], sink: &mut impl Sink) -> bool {
+        let end = if self.utf16 { self.size } else { self.range.end };
         if !self.done && self.first.is_none() {
             let skipped = match memchr::memchr(b'\n', bytes) {
                 Some(found) => {
@@ -154,29 +143,81 @@ impl RangeScan {
         }
         // The last line ends at the first LF from the range's last byte on.
         let before = (end - 1).saturating_sub(self.position).min(bytes.len() as u64) as usize;
-        if !self.part.utf16
+        if !self.utf16
             && let Some(found) = memchr::memchr(b'\n', &bytes[before..])
         {
             bytes = &bytes[..before + found + 1];
             self.done = true;
         }
-        let left = (self.part.size - self.position).min(bytes.len() as u64) as usize;
-        self.scanner.feed(&bytes[..left], &mut self.part.builder, &CancelToken::never());
+        let left = (self.size - self.position).min(bytes.len() as u64) as usize;
+        self.scanner.feed(&bytes[..left], sink, &CancelToken::never());
         self.position += left as u64;
-        self.done |= self.position == self.part.size;
+        self.done |= self.position == self.size;
         !self.done
+    }
+
+    /// Read what is left. Return from where to where the range's lines are, and how many end with a LF; None
+    /// if no line begins in it.
+    pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> Result<Option<(Range<u64>, u64)>, PartError> {
+        if !self.done {
+            return Err(PartError::Short(self.position, self.size));
+        }
+        let Some(first) = self.first else { return Ok(None) };
+        let end = self.scanner.finish(sink, &CancelToken::never());
+        Ok(Some((first..end.offset, end.lines)))
+    }
+}
+
+/// A scan of one range of a file, from bytes that come in pieces cut anywhere. Memory grows only with the
+/// longest line.
+pub struct RangeScan {
+    part: Part<TranscriptBuilder>,
+    lines: RangeLines,
+}
+
+impl RangeScan {
+    /// Start a scan of a range of a session's transcript of `size` bytes. `version` is any text that names
+    /// the state of the file: only parts of the same state can be joined.
+    pub fn new(
+        session_id: Option<String>,
+        strictness: Strictness,
+        version: String,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<RangeScan, PartError> {
+        let lines = RangeLines::new(Scanner::new(strictness, Isa::chosen()), size, range.clone())?;
+        let builder = TranscriptBuilder::new(session_id.clone());
+        let part = Part {
+            strictness,
+            session_id,
+            version,
+            size,
+            range,
+            lines: None,
+            line_feeds: 0,
+            utf16: false,
+            builder,
+        };
+        Ok(RangeScan { part, lines })
+    }
+
+    /// Return the offset of the byte that is to be fed next.
+    pub fn position(&self) -> u64 {
+        self.lines.position()
+    }
+
+    /// Take in bytes; return whether more are needed.
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        self.lines.feed(bytes, &mut self.part.builder)
     }
 
     /// Serialize what was found.
     pub fn finish(mut self) -> Result<Vec<u8>, PartError> {
-        if !self.done {
-            return Err(PartError::Short(self.position, self.part.size));
+        if let Some((lines, line_feeds)) = self.lines.finish(&mut self.part.builder)? {
+            self.part.lines = Some(lines);
+            self.part.line_feeds = line_feeds;
         }
-        if let Some(first) = self.first {
-            let end = self.scanner.finish(&mut self.part.builder, &CancelToken::never());
-            self.part.lines = Some(first..end.offset);
-            self.part.line_feeds = end.lines;
-        }
+        self.part.utf16 = self.lines.utf16;
         let body = postcard::to_stdvec(&self.part).expect("all of it can be serialized");
         Ok(seal(MAGIC, VERSION, &body))
     }
@@ -344,7 +385,7 @@ mod tests {
         let from = scan.position() as usize;
         assert_eq!(from as u64, range.start.saturating_sub(1));
         let mut pieces = data[from..].chunks(piece);
-        while !scan.done {
+        while !scan.lines.done {
             scan.feed(pieces.next().unwrap());
         }
         scan.finish().unwrap()
@@ -383,6 +424,17 @@ mod tests {
             cuts.dedup();
             let parts = cuts.windows(2).map(|cut| part(&data, cut[0]..cut[1], strictness, piece)).collect();
             prop_assert_eq!(joined(&data, parts, piece), crate::scan_bytes(&data, Some("s".into()), strictness));
+        }
+    }
+
+    #[test]
+    fn pieces_of_each_size_are_the_whole() {
+        let data = LINES.concat().into_bytes();
+        let size = data.len() as u64;
+        for piece in 1..200 {
+            let parts = vec![part(&data, 0..size, Strictness::Structure, piece)];
+            let whole = crate::scan_bytes(&data, Some("s".into()), Strictness::Structure);
+            assert_eq!(joined(&data, parts, piece), whole, "{piece}");
         }
     }
 

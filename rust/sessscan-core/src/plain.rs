@@ -29,7 +29,7 @@ mod repeated;
 
 use crate::bytes::{AHEAD, Buffer, Region, STRIDE};
 use crate::extent::{container, string};
-use crate::record::{Key, Record, RecordBytes};
+use crate::record::{KeyNames, Record, RecordBytes, Slot};
 use crate::structure::{BLOCK, Block, Isa, Scalar};
 use crate::value::plain::PlainRegion;
 use keys::KeyMemory;
@@ -39,6 +39,7 @@ use repeated::{RepeatedMembers, Values};
 /// same.
 pub(crate) struct PlainReader {
     isa: Isa,
+    names: KeyNames,
     keys: KeyMemory,
     /// None if this reader is the one that proves repeated members.
     repeated: Option<RepeatedMembers>,
@@ -54,12 +55,13 @@ impl PlainReader {
         }
     }
 
-    pub(crate) fn new(isa: Isa) -> PlainReader {
-        PlainReader { repeated: Some(RepeatedMembers::new(prove, isa)), ..PlainReader::without_repeated(isa) }
+    pub(crate) fn new(isa: Isa, names: KeyNames) -> PlainReader {
+        let repeated = Some(RepeatedMembers::new(prove, isa, names.clone()));
+        PlainReader { repeated, ..PlainReader::without_repeated(isa, names) }
     }
 
-    pub(crate) fn without_repeated(isa: Isa) -> PlainReader {
-        PlainReader { isa, keys: KeyMemory::new(), repeated: None, scratch: Vec::new() }
+    pub(crate) fn without_repeated(isa: Isa, names: KeyNames) -> PlainReader {
+        PlainReader { isa, names, keys: KeyMemory::new(), repeated: None, scratch: Vec::new() }
     }
 
     /// Read lines from `at` on, which must be a line's start, as long as they are plain. Return the start of
@@ -223,7 +225,7 @@ impl PlainReader {
     /// Read a key that did not follow `last` before. Return the key, the position after its colon, and its
     /// index in the memory.
     #[inline(always)]
-    fn unexpected_key<B: Block>(&mut self, region: Region, at: usize, last: u8) -> Option<(Key, usize, u8)> {
+    fn unexpected_key<B: Block>(&mut self, region: Region, at: usize, last: u8) -> Option<(Slot, usize, u8)> {
         let at = if region.byte(at) <= b' ' { skip_blanks(region, at)? } else { at };
         if let Some(id) = self.keys.known_at::<B>(region, at) {
             self.keys.follows(last, id);
@@ -245,9 +247,9 @@ impl PlainReader {
 
     #[cold]
     #[inline(never)]
-    fn new_key(&mut self, region: Region, at: usize, length: usize, last: u8) -> Option<(Key, usize, u8)> {
+    fn new_key(&mut self, region: Region, at: usize, length: usize, last: u8) -> Option<(Slot, usize, u8)> {
         let name = region.view().copy(at + 1..at + 1 + length, &mut self.scratch);
-        let key = Key::of(name);
+        let key = self.names.slot_of(name);
         let colon = skip_blanks(region, at + length + 2)?;
         if region.byte(colon) != b':' {
             return None;
@@ -263,7 +265,7 @@ impl PlainReader {
 /// Prove that members are plain, as a line of their own with brackets around them, and return their values.
 ///
 /// If they end their line, they include its closing bracket and its LF.
-fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Values> {
+fn prove(members: &[u8], ends_line: bool, isa: Isa, names: &KeyNames) -> Option<Values> {
     let mut line = Buffer::new();
     line.append(b"{");
     line.append(if ends_line { members } else { members.strip_suffix(b",")? });
@@ -272,12 +274,13 @@ fn prove(members: &[u8], ends_line: bool, isa: Isa) -> Option<Values> {
     // Readable bytes behind the line's end, as the reader wants them.
     line.append(&[b' '; AHEAD]);
     let mut values = None;
-    let end = PlainReader::without_repeated(isa).read_lines(line.region(), 0, |record, _, _| {
+    let mut reader = PlainReader::without_repeated(isa, names.clone());
+    let end = reader.read_lines(line.region(), 0, |record, _, _| {
         let value = |key| {
             let range = record.range(key)?;
             Some((key, range.start - 1..range.end - 1, record.is_plain(key)))
         };
-        values = Some(Key::ALL.into_iter().filter_map(value).collect());
+        values = Some(Slot::all().filter_map(value).collect());
     });
     values.filter(|_| end == whole)
 }
@@ -298,7 +301,7 @@ fn skip_blanks(region: Region, mut at: usize) -> Option<usize> {
 /// Return the end of the number or literal at `at`, from where [`AHEAD`] bytes must be readable. A number
 /// with 32 or more digits in a row is not proved.
 #[inline(always)]
-fn scalar(region: Region, at: usize) -> Option<usize> {
+pub(crate) fn scalar(region: Region, at: usize) -> Option<usize> {
     const WORD: u64 = 0xffff_ffff;
     let literal = |text: [u8; 4], at: usize| region.word(at) & WORD == u64::from(u32::from_le_bytes(text));
     if literal(*b"null", at) || literal(*b"true", at) {

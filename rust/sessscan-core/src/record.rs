@@ -1,8 +1,10 @@
 //! A record: one complete object of a line, and where in it the values of the keys that count are.
 
 use crate::bytes::{Line, View};
+use crate::text;
 use crate::value::plain::PlainRegion;
 use std::ops::Range;
+use std::sync::Arc;
 
 macro_rules! keys {
     ($($key:ident = $name:literal,)*) => {
@@ -19,6 +21,7 @@ macro_rules! keys {
             pub(crate) const COUNT: usize = Key::Other as usize + 1;
 
             /// All keys but `Other`.
+            #[cfg(any(test, feature = "testing"))]
             pub(crate) const ALL: [Key; Key::COUNT - 1] = [$(Key::$key,)*];
 
             /// Return the key with this name.
@@ -63,6 +66,82 @@ keys! {
     ContinuedInSessionId = "continuedInSessionId",
 }
 
+/// Where a record keeps the value of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u8);
+
+impl Slot {
+    /// How many there are: a bit of a word for each.
+    pub(crate) const COUNT: usize = u64::BITS as usize;
+
+    /// The slot of all keys that are not looked for.
+    pub(crate) const OTHER: Slot = Slot(Slot::COUNT as u8 - 1);
+
+    /// All slots but `OTHER`.
+    pub(crate) fn all() -> impl Iterator<Item = Slot> {
+        (0..Slot::OTHER.0).map(Slot)
+    }
+
+    /// Return the slot of a key that is looked for, by its place among them, which is below `OTHER`'s.
+    pub(crate) fn of_wanted(place: usize) -> Slot {
+        assert!(place < usize::from(Slot::OTHER.0));
+        Slot(place as u8)
+    }
+
+    #[inline(always)]
+    fn index(self) -> usize {
+        // Tells the compiler that no index needs a check.
+        usize::from(self.0) % Slot::COUNT
+    }
+}
+
+impl From<Key> for Slot {
+    #[inline(always)]
+    fn from(key: Key) -> Slot {
+        if key == Key::Other { Slot::OTHER } else { Slot(key as u8) }
+    }
+}
+
+/// The keys at depth 1 whose values a scan notes.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum KeyNames {
+    /// Those of [`Key`].
+    #[default]
+    Transcript,
+    /// Any others, in the order of their slots.
+    Wanted(Arc<[String]>),
+}
+
+impl KeyNames {
+    /// Return the slot of a key, by the bytes between its quotes.
+    pub(crate) fn slot_of(&self, raw: &[u8]) -> Slot {
+        match self {
+            KeyNames::Transcript => match Key::of(raw) {
+                // A key may be written with escapes.
+                Key::Other if raw.contains(&b'\\') => {
+                    text::decode(raw).map_or(Slot::OTHER, |name| Key::of(name.as_bytes()).into())
+                }
+                key => key.into(),
+            },
+            KeyNames::Wanted(names) => {
+                let place =
+                    text::decode(raw).and_then(|name| names.iter().position(|wanted| *wanted == name));
+                place.map_or(Slot::OTHER, Slot::of_wanted)
+            }
+        }
+    }
+
+    /// Return how many bytes a key can have that is looked for, with each of its characters written as an
+    /// escape, or more.
+    pub(crate) fn longest(&self) -> usize {
+        const ESCAPE: usize = 6;
+        match self {
+            KeyNames::Transcript => 256,
+            KeyNames::Wanted(names) => names.iter().map(|name| name.len() * ESCAPE).max().unwrap_or(0),
+        }
+    }
+}
+
 /// The bytes of a record, with the region if the fast reader proved them plain.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordBytes<'a> {
@@ -79,17 +158,17 @@ impl<'a> From<Line<'a>> for RecordBytes<'a> {
 /// One record: its bytes, and the ranges of the values of its keys.
 pub(crate) struct Record<'a> {
     bytes: RecordBytes<'a>,
-    /// A bit for each key that has a value.
-    present: u32,
+    /// A bit for each slot that has a value.
+    present: u64,
     /// The start of each value, and its end shifted left by one, with `plain` as the lowest bit.
-    values: [(usize, usize); Key::COUNT],
+    values: [(usize, usize); Slot::COUNT],
 }
 
 impl<'a> Record<'a> {
     /// Make a record without values.
     pub(crate) fn new(bytes: RecordBytes<'a>) -> Record<'a> {
-        const { assert!(Key::COUNT <= u32::BITS as usize) }
-        Record { bytes, present: 0, values: [(0, 0); Key::COUNT] }
+        const { assert!(Key::COUNT <= Slot::COUNT) }
+        Record { bytes, present: 0, values: [(0, 0); Slot::COUNT] }
     }
 
     pub(crate) fn bytes(&self) -> RecordBytes<'a> {
@@ -109,29 +188,32 @@ impl<'a> Record<'a> {
     /// Set the range of the value of `key`; of a key given twice, the last one counts. `plain` means that the
     /// value is known to be a string without escapes.
     #[inline(always)]
-    pub(crate) fn set(&mut self, key: Key, range: Range<usize>, plain: bool) {
-        self.present |= 1 << key as u32;
-        self.values[key as usize] = (range.start, range.end << 1 | usize::from(plain));
+    pub(crate) fn set(&mut self, key: impl Into<Slot>, range: Range<usize>, plain: bool) {
+        let at = key.into().index();
+        self.present |= 1 << at;
+        self.values[at] = (range.start, range.end << 1 | usize::from(plain));
     }
 
     /// Return whether the value of `key` is known to be a string without escapes, which can always be
     /// decoded.
-    pub(crate) fn is_plain(&self, key: Key) -> bool {
-        self.has(key) && self.values[key as usize].1 & 1 != 0
+    pub(crate) fn is_plain(&self, key: impl Into<Slot>) -> bool {
+        let slot = key.into();
+        self.has(slot) && self.values[slot.index()].1 & 1 != 0
     }
 
-    pub(crate) fn has(&self, key: Key) -> bool {
-        self.present & 1 << key as u32 != 0
+    pub(crate) fn has(&self, key: impl Into<Slot>) -> bool {
+        self.present & 1 << key.into().index() != 0
     }
 
     /// Return the range of the value of `key`.
-    pub(crate) fn range(&self, key: Key) -> Option<Range<usize>> {
-        let (start, end) = self.values[key as usize];
-        self.has(key).then_some(start..end >> 1)
+    pub(crate) fn range(&self, key: impl Into<Slot>) -> Option<Range<usize>> {
+        let slot = key.into();
+        let (start, end) = self.values[slot.index()];
+        self.has(slot).then_some(start..end >> 1)
     }
 
     /// Return the range between the quotes of the value of `key`, if it is a string.
-    pub(crate) fn string_range(&self, key: Key) -> Option<Range<usize>> {
+    pub(crate) fn string_range(&self, key: impl Into<Slot>) -> Option<Range<usize>> {
         // A number of one digit may have become a quote meanwhile, if somebody else writes to the file.
         self.range(key)
             .filter(|range| range.len() >= 2 && self.view().byte(range.start) == b'"')

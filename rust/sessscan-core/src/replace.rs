@@ -19,6 +19,11 @@
 //! - The file system cannot exchange files: the target is compared once more and renamed over. Between the
 //!   two is a short moment in which an update by the file's owner can be lost.
 //!
+//! [`edit`] takes the same steps for a file of any size, a transcript, which is not read twice. Its metadata
+//! stand for its content in steps 1 and 5, with the old bytes of each edit, which are compared while the file
+//! is copied in step 3. Its owner appends to it, opening it anew each time: step 5 waits until no program has
+//! the old file open for writing, and step 6 carries over what was appended to the new one.
+//!
 //! The second look of step 5 is for an owner who writes in place: the program may have opened the old file before
 //! the exchange and write into it afterwards, where nobody would look for it. What it writes later than a
 //! millisecond after the exchange is lost all the same, unless the file is kept as the backup.
@@ -31,11 +36,16 @@
 
 mod append;
 mod backup;
+mod carry;
+mod content;
+mod edit;
+mod edits;
 mod error;
 mod expected;
 mod fs;
 mod install;
 mod name;
+mod relocate;
 mod remove;
 mod sweep;
 mod target;
@@ -52,13 +62,17 @@ use unix as native;
 #[cfg(windows)]
 use windows as native;
 
+pub use edit::{Announce, Change, copy_new, edit};
+pub use edits::Edit;
 pub use error::ReplaceError;
-pub use expected::{Digest, Expected};
+pub use expected::{Digest, Expected, Seen};
 
 use backup::Backup;
+use expected::Version;
 use fs::Fs;
 use native::Native;
-use remove::remove_in;
+use relocate::relocate_in;
+use remove::{remove_in, remove_seen_in};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -105,6 +119,24 @@ pub fn replace_at(
 /// See [`ReplaceError`].
 pub fn remove(path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
     remove_in(&Native, path, expected)
+}
+
+/// Remove a file durably if it is what was seen.
+///
+/// # Errors
+/// See [`ReplaceError`].
+pub fn remove_seen(path: &Path, seen: &Seen) -> Result<(), ReplaceError> {
+    remove_seen_in(&Native, path, seen)
+}
+
+/// Move a file or folder durably and in one step to a name that is free, on the same file system.
+///
+/// `inode`: what it must have; 0: any. Links are not moved.
+///
+/// # Errors
+/// See [`ReplaceError`]. It is a conflict if there is something else, nothing, or the new name is taken.
+pub fn relocate(path: &Path, to: &Path, inode: u64) -> Result<(), ReplaceError> {
+    relocate_in(&Native, path, to, inode)
 }
 
 /// Append data durably to one of sessscan's own files; create the file, readable by its owner only, if it is
@@ -158,30 +190,31 @@ fn replace_at_in<F: Fs>(
             new.rename_over()?;
         }
         Some(Existing { digest: Some(digest), file, stamp }) => {
+            let version = Version::Digest(digest);
             if let Some(backup) = &backup {
-                backup.create(&file, &stamp, &digest)?;
+                backup.create(&file, &stamp, &version)?;
             }
             drop(file); // Windows does not replace a file that is open, not even by this process.
-            if let Err(error) = new.exchange(&digest) {
-                // The backup is needless only if the old file is certainly still in place.
-                let old_in_place =
-                    matches!(error, ReplaceError::Conflict { .. }) || new.is_at_target() == Some(false);
-                if let Some(backup) = backup.filter(|_| old_in_place) {
-                    backup.remove();
-                }
-                return Err(error);
-            }
+            new.exchange_or_keep(&version, None, backup)?;
         }
     }
     target.sync_directory()
 }
 
 #[cfg(all(test, unix))]
+mod append_races;
+#[cfg(all(test, unix))]
 mod crash;
 #[cfg(all(test, unix))]
 mod crash_tests;
 #[cfg(all(test, unix))]
+mod edit_tests;
+#[cfg(all(test, unix))]
 mod faults;
+#[cfg(all(test, unix))]
+mod faulty;
+#[cfg(all(test, unix))]
+mod held_open_tests;
 #[cfg(all(test, unix))]
 mod race_tests;
 #[cfg(test)]

@@ -2,15 +2,18 @@
 
 use crate::bytes::{Buffer, Line, Region, STRIDE, View};
 use crate::cancel::CancelToken;
+use crate::conversation::facts::Facts;
+use crate::conversation::walk;
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
 use crate::plain::PlainReader;
-use crate::record::{Record, RecordBytes};
+use crate::record::{KeyNames, Record, RecordBytes};
 use crate::structure::Isa;
 use crate::transcript::{Defect, MOST_DEFECTS};
 use crate::utf16;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// A receiver of what a scan finds, in the order of the file.
 pub(crate) trait Sink {
@@ -18,12 +21,49 @@ pub(crate) trait Sink {
     fn line(&mut self) {}
     /// Take a record, its line, and the offset at which it begins.
     fn record(&mut self, record: &Record, line: u64, offset: u64);
+    /// Take a record of a line that was read byte by byte, with more about where it is.
+    fn placed(&mut self, record: &Record, place: Place) {
+        self.record(record, place.line, place.offset);
+    }
+    /// Take a record whose every byte was proved right, if the scanner was made to prove that.
+    fn proved(&mut self, _facts: &Facts, _view: View, _place: Place) {
+        unreachable!("only a sink with this method is given to such a scanner");
+    }
     /// Take a defect.
     fn defect(&mut self, _defect: Defect) {}
     /// Take the number of defects that were left out behind the first [`MOST_DEFECTS`] of a line.
     fn more_defects(&mut self, _count: u64) {}
     /// Take what is still needed from the records since the last call, whose bytes become invalid.
     fn flush(&mut self, _bytes: RecordBytes) {}
+}
+
+/// Where a record is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) offset: u64,
+    /// How many bytes of the file it has.
+    pub(crate) length: u64,
+    /// Its range in the bytes that are scanned.
+    pub(crate) range: Range<usize>,
+    /// How many bytes of its line come before it there, and how many behind it before the LF.
+    pub(crate) lead: usize,
+    pub(crate) rest: usize,
+    /// What is around it on its line.
+    pub(crate) around: Around,
+    /// Its line ends with a LF.
+    pub(crate) ended: bool,
+}
+
+/// What is around a record on its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// Nothing but what JSON allows around a value.
+    Blanks,
+    /// The same, and before it bytes up to 0x20.
+    Padding,
+    /// Anything else: another object, NULs behind it, a byte order mark, or the whole file is in UTF-16.
+    Other,
 }
 
 /// A scanner, which splits lines, reads plain ones with the fast reader, and the others byte by byte.
@@ -33,6 +73,8 @@ pub(crate) struct Scanner {
     encoding: Encoding,
     /// None if every line is read byte by byte.
     plain: Option<PlainReader>,
+    /// The instruction set of the fast reader that proves every byte, and its memory; None without it.
+    proving: Option<(Isa, Box<Facts>)>,
     slow: LineReader,
     /// The beginning of a line, which was fed and is not read yet.
     buffer: Buffer,
@@ -103,10 +145,16 @@ const CHUNK: usize = 256 * 1024;
 
 impl Scanner {
     pub(crate) fn new(strictness: Strictness, isa: Isa) -> Scanner {
+        Scanner::for_keys(KeyNames::Transcript, strictness, isa)
+    }
+
+    /// Make a scanner whose records have the values of these keys.
+    pub(crate) fn for_keys(names: KeyNames, strictness: Strictness, isa: Isa) -> Scanner {
         Scanner {
             encoding: Encoding::Unknown,
-            plain: (strictness == Strictness::Structure).then(|| PlainReader::new(isa)),
-            slow: LineReader::new(strictness),
+            plain: (strictness == Strictness::Structure).then(|| PlainReader::new(isa, names.clone())),
+            proving: None,
+            slow: LineReader::new(strictness, names),
             buffer: Buffer::new(),
             searched: 0,
             gaps: Vec::new(),
@@ -118,10 +166,21 @@ impl Scanner {
         }
     }
 
+    /// Make a scanner that gives its sink the facts of each record, and proves every byte of it.
+    pub(crate) fn proving(isa: Isa) -> Scanner {
+        Scanner { proving: Some((isa, Box::new(Facts::new()))), ..Scanner::new(Strictness::Full, isa) }
+    }
+
     /// Make a scanner that reads every line byte by byte, to compare the fast one with.
     #[cfg(test)]
     pub(crate) fn slow(strictness: Strictness) -> Scanner {
-        Scanner { plain: None, ..Scanner::new(strictness, Isa::Scalar) }
+        Scanner::slow_for_keys(KeyNames::Transcript, strictness)
+    }
+
+    /// Make such a scanner whose records have the values of these keys.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn slow_for_keys(names: KeyNames, strictness: Strictness) -> Scanner {
+        Scanner { plain: None, ..Scanner::for_keys(names, strictness, Isa::Scalar) }
     }
 
     /// Begin anew at a line's start, with its offset and number. Memory and learned keys are kept.
@@ -265,6 +324,7 @@ impl Scanner {
 
     /// Read the whole lines of a region from `from` on, and return how many bytes they are. Nothing may be
     /// left of bytes that were fed, and the file must not be in UTF-16.
+    #[cfg(any(unix, test))]
     pub(crate) fn read_region(
         &mut self,
         region: Region,
@@ -289,6 +349,27 @@ impl Scanner {
                 at = plain.read_lines(region, at, |record, start, _| {
                     sink.line();
                     sink.record(record, *line, cursor.move_to(start));
+                    *line += 1;
+                });
+            }
+            if let Some((isa, facts)) = &mut self.proving {
+                let line = &mut self.line;
+                at = walk::read_lines(*isa, region, at, facts, |facts, start, end, next| {
+                    sink.line();
+                    let offset = cursor.move_to(start);
+                    let length = cursor.move_to(end) - offset;
+                    let around = if cursor.utf16 { Around::Other } else { Around::Blanks };
+                    let place = Place {
+                        line: *line,
+                        offset,
+                        length,
+                        range: start..end,
+                        lead: 0,
+                        rest: next - 1 - end,
+                        around,
+                        ended: true,
+                    };
+                    sink.proved(facts, view, place);
                     *line += 1;
                 });
             }
@@ -334,6 +415,7 @@ impl Scanner {
     }
 
     /// Read the file's last line, which has no LF, where it is. Nothing of it may have been fed.
+    #[cfg(unix)]
     pub(crate) fn finish_with(&mut self, line: Line, sink: &mut impl Sink) -> End {
         self.read_line(line, false, sink);
         End { offset: self.offset + line.view.len() as u64, lines: self.line - 1 }
@@ -372,12 +454,22 @@ impl Scanner {
             count => gaps[count - 1].1,
         };
         let mut cursor = Cursor { text: content.view, at: 0, offset: begin, utf16 };
-        let mut blank = true;
+        let (mut blank, mut first) = (true, true);
         let (mut nul_runs, mut more) = (0, 0);
         self.slow.read(content, !ended, |item| match item {
             Item::Record(record, range) => {
                 blank = false;
-                sink.record(&record, number, cursor.move_to(range.start) + gaps_before(range.start));
+                let first = std::mem::replace(&mut first, false);
+                let offset = cursor.move_to(range.start) + gaps_before(range.start);
+                let around =
+                    if first && bom == 0 && !utf16 { around(content, &range) } else { Around::Other };
+                let length = cursor.move_to(range.end) + gaps_before(range.end) - offset;
+                let (lead, rest) = (bom + range.start, line.view.len() - bom - range.end);
+                let rest = rest - usize::from(ended);
+                sink.placed(
+                    &record,
+                    Place { line: number, offset, length, range, lead, rest, around, ended },
+                );
             }
             Item::Defect(kind, range) => {
                 blank &= kind == DefectKind::NulRun;
@@ -411,242 +503,23 @@ impl Scanner {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Key;
-    use proptest::prelude::*;
-
-    /// The line, the offset and the values of a record.
-    type RecordOutput = (u64, u64, Vec<(Key, Vec<u8>)>);
-
-    /// All that a scan finds.
-    #[derive(Debug, Default, PartialEq)]
-    struct ScanOutput {
-        lines: u64,
-        records: Vec<RecordOutput>,
-        defects: Vec<Defect>,
+/// Return what is around the first record of a line, given the line's content.
+fn around(content: Line, record: &Range<usize>) -> Around {
+    if record.start == 0 && record.end == content.view.len() {
+        return Around::Blanks;
     }
-
-    impl Sink for ScanOutput {
-        fn line(&mut self) {
-            self.lines += 1;
-        }
-
-        fn record(&mut self, record: &Record, line: u64, offset: u64) {
-            let values = Key::ALL.into_iter().filter_map(|key| {
-                let mut value = Vec::new();
-                record.view().copy(record.range(key)?, &mut value);
-                assert!(
-                    !record.is_plain(key) || (value[0] == b'"' && !value.contains(&b'\\')),
-                    "plain, but {value:?}"
-                );
-                Some((key, value))
-            });
-            self.records.push((line, offset, values.collect()));
-        }
-
-        fn defect(&mut self, defect: Defect) {
-            self.defects.push(defect);
-        }
-    }
-
-    fn output(mut scanner: Scanner, data: &[u8], chunk: usize) -> ScanOutput {
-        let mut output = ScanOutput::default();
-        data.chunks(chunk.max(1)).for_each(|chunk| scanner.feed(chunk, &mut output, &CancelToken::never()));
-        assert_eq!(scanner.finish(&mut output, &CancelToken::never()).offset, data.len() as u64);
-        output
-    }
-
-    /// Scan the data in one piece, byte by byte, so that no NULs are left out of the buffer.
-    fn output_in_one_piece(data: &[u8]) -> ScanOutput {
-        let mut output = ScanOutput::default();
-        let mut scanner = Scanner::slow(Strictness::Structure);
-        let mut buffer = Buffer::new();
-        buffer.append(data);
-        let read = scanner.read_region(buffer.region(), 0, &mut output, &CancelToken::never());
-        scanner.refill(Encoding::Utf8, &data[read..], Vec::new());
-        scanner.finish(&mut output, &CancelToken::never());
-        output
-    }
-
-    /// Scan the data in windows, each with the following data behind its end.
-    fn output_in_windows(mut scanner: Scanner, data: &[u8], window: usize) -> ScanOutput {
-        let mut output = ScanOutput::default();
-        let mut buffer = Buffer::new();
-        buffer.append(data);
-        // Enough that the fast reader can load blocks up to the data's end.
-        buffer.append(&[b' '; 1024]);
-        let whole = buffer.region();
-        let mut at = 0;
-        for end in (window..data.len()).step_by(window).chain([data.len()]) {
-            // SAFETY: the part begins where `whole` begins, so it is aligned and has the same readable bytes;
-            // `buffer` outlives it.
-            let part = unsafe { Region::new(whole.view().part(0..end), whole.readable()) };
-            at += scanner.read_region(part, at, &mut output, &CancelToken::never());
-        }
-        scanner.refill(Encoding::Utf8, &data[at..], Vec::new());
-        scanner.finish(&mut output, &CancelToken::never());
-        output
-    }
-
-    fn check(data: &[u8], chunk: usize) {
-        let slow = output(Scanner::slow(Strictness::Structure), data, data.len());
-        for isa in Isa::available() {
-            let windows = output_in_windows(Scanner::new(Strictness::Structure, isa), data, chunk);
-            assert_eq!(windows, output_in_one_piece(data), "{isa:?}, windows of {chunk}");
-            for chunk in [chunk, data.len()] {
-                let fast = output(Scanner::new(Strictness::Structure, isa), data, chunk);
-                assert_eq!(fast, slow, "{isa:?}, in pieces of {chunk}: {:?}", String::from_utf8_lossy(data));
-            }
-        }
-    }
-
-    /// Generate lines as they are written, lines with everything that is hard for a reader, and damage.
-    fn transcript() -> impl Strategy<Value = Vec<u8>> {
-        let text = prop_oneof![
-            4 => prop::sample::select(vec![
-                "", "a", "{", "}]", "\\\"", "\\\\", "\\n", "é", "\u{2028}", "\\ud83d", "x\\u0041",
-                ", \\\"type\\\":1",
-            ])
-            .prop_map(str::to_owned),
-            1 => (0..300_usize)
-                .prop_map(|length| "lorem ipsum ".repeat(length / 12 + 1)[..length].to_owned()),
-            1 => (0..140_usize).prop_map(|length| "\\\\".repeat(length)),
-            1 => (0..140_usize).prop_map(|length| "é".repeat(length)),
-        ];
-        let string = prop::collection::vec(text, 0..6).prop_map(|texts| format!("\"{}\"", texts.concat()));
-        let scalar = prop::sample::select(vec![
-            "1",
-            "-0.5e+10",
-            "0",
-            "null",
-            "true",
-            "false",
-            "12345678901234567890123456789012345",
-            "01",
-            "nul",
-            "1.",
-            "",
-        ]);
-        let value = prop_oneof![string.clone(), string, scalar.prop_map(str::to_owned)].prop_recursive(
-            6,
-            40,
-            6,
-            |inner| {
-                prop_oneof![
-                    prop::collection::vec(inner.clone(), 0..6)
-                        .prop_map(|values| format!("[{}]", values.join(","))),
-                    prop::collection::vec((any_key(), inner), 0..6).prop_map(|members| object(&members)),
-                    (0..70_usize).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth)),
-                ]
-            },
-        );
-        let record = prop::collection::vec((any_key(), value), 0..9).prop_map(|members| object(&members));
-        let end =
-            prop::sample::select(vec!["\n", "\n", "\n", "\n", "\r\n", "\n\n", "", " \n", "\0\n", "\n\0\0\n"]);
-        let lines = prop::collection::vec((record, end).prop_map(|(record, end)| record + end), 0..8);
-        // Members that repeat in each line are read in another way.
-        let times = prop_oneof![2 => Just(1), 1 => 2..7_usize];
-        (lines, times).prop_map(|(lines, times)| lines.concat().repeat(times).into_bytes())
-    }
-
-    fn any_key() -> impl Strategy<Value = String> {
-        let known = Key::ALL.map(|key| key.name().to_owned()).to_vec();
-        prop_oneof![
-            6 => prop::sample::select(known),
-            1 => prop::sample::select(vec![
-                "", "userType", "t\\u0079pe", "é", "a key that is far longer than those that are remembered",
-                "typ", "types",
-            ])
-            .prop_map(str::to_owned),
-        ]
-    }
-
-    fn object(members: &[(String, String)]) -> String {
-        let members: Vec<String> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-        format!("{{{}}}", members.join(","))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 1_000 } else { 20_000 }))]
-
-        #[test]
-        fn fast_and_bytewise_scans_agree(data in transcript(), chunk in 1..400_usize) {
-            check(&data, chunk);
-        }
-
-        #[test]
-        fn fast_and_bytewise_scans_agree_on_damage(
-            mut data in transcript(),
-            hits in prop::collection::vec(
-                (
-                    any::<prop::sample::Index>(),
-                    prop::sample::select(b"\"\\{}[],: \r\n\0\x01\t1tn\x80\xff\xe2a".to_vec()),
-                    0..3_u8,
-                ),
-                1..5,
-            ),
-            chunk in 1..400_usize,
-        ) {
-            for (at, byte, change) in hits {
-                if data.is_empty() { break }
-                let at = at.index(data.len());
-                match change {
-                    0 => data[at] = byte,
-                    1 => data.insert(at, byte),
-                    _ => drop(data.remove(at)),
-                }
-            }
-            check(&data, chunk);
-        }
-    }
-
-    #[test]
-    fn long_runs_of_nul_take_no_memory() {
-        const MANY: usize = 5 * CHUNK / 2;
-        let nuls = vec![0; MANY];
-        for (before, after) in [
-            (&b""[..], &b""[..]),
-            (b"", b"\n{}\n"),
-            (b"{}", b"{}\r\n{}\n"),
-            (b"\xef\xbb\xbf{\"a\":\"\xff\"} ", b" x{\"type\":1}\n{}"),
-            (b"{}\n\0{\"a\":\"", b"\"}\n{}\n"),
-            (b"{}\r\n", b"\r\n{}\n"),
-        ] {
-            let data = [b"{}\n", before, &nuls, b" ", &nuls, after].concat();
-            for data in [&data[..], &data[3..]] {
-                let fed = output(Scanner::new(Strictness::Structure, Isa::chosen()), data, data.len());
-                assert_eq!(fed, output_in_one_piece(data));
-            }
-            let mut scanner = Scanner::new(Strictness::Structure, Isa::chosen());
-            scanner.feed(&data, &mut ScanOutput::default(), &CancelToken::never());
-            assert!(scanner.buffer.bytes().len() < MANY);
-        }
-    }
-
-    #[test]
-    fn fast_and_bytewise_scans_agree_on_all_short_values() {
-        const BYTES: &[u8] = b"\"\\{}[],:1 \x01\xc3";
-        let length = if cfg!(debug_assertions) { 4 } else { 5 };
-        let mut lines = Vec::new();
-        for number in 0..BYTES.len().pow(length) {
-            // The lines have different lengths, so that values begin at every alignment.
-            lines.extend_from_slice(b"{\"cwd\":[\"");
-            let mut rest = number;
-            for _ in 0..length {
-                lines.push(BYTES[rest % BYTES.len()]);
-                rest /= BYTES.len();
-            }
-            lines.extend_from_slice(b"\"],\"type\":\"x\"}\n");
-            if number % 7 == 0 {
-                lines.extend_from_slice(b"{\"a\":0}\n");
-            }
-            if lines.len() > 100_000 {
-                check(&lines, 77_777);
-                lines.clear();
-            }
-        }
-        check(&lines, 7);
+    let mut pieces = content.pieces(Vec::new());
+    let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r');
+    if pieces.skip(record.end, is_blank) < content.view.len() {
+        Around::Other
+    } else if pieces.skip(0, is_blank) == record.start {
+        Around::Blanks
+    } else if pieces.skip(0, |byte| byte <= b' ') == record.start {
+        Around::Padding
+    } else {
+        Around::Other
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,16 @@
 
 use crate::bytes::View;
 use crate::cancel::CancelToken;
+use crate::fields::{FieldsBatch, FieldsPlan, Rows};
 use crate::grammar::Strictness;
 use crate::line::{DefectKind, Item, LineReader};
-use crate::record::{Key, Record};
+use crate::record::{Key, KeyNames, Record};
 use crate::scanner::{Scanner, Sink};
 use crate::structure::Isa;
 use crate::transcript::Defect;
 use crate::utf16;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The raw values of a record by their keys, for each key the last one. Keys that are not used are left out.
 pub type Values = Vec<(&'static str, Vec<u8>)>;
@@ -81,7 +83,7 @@ pub fn read_bytewise(data: &[u8], strictness: Strictness) -> ScanOutput {
 /// Read the lines of a text in UTF-8, at whose start there may be a byte order mark.
 fn read_text(data: &[u8], strictness: Strictness, marked: bool) -> ScanOutput {
     let mut output = ScanOutput::default();
-    let mut reader = LineReader::new(strictness);
+    let mut reader = LineReader::new(strictness, KeyNames::Transcript);
     let mut begin = 0;
     for (number, line) in (1..).zip(data.split_inclusive(|byte| *byte == b'\n')) {
         let bom = if marked && number == 1 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -105,6 +107,26 @@ fn read_text(data: &[u8], strictness: Strictness, marked: bool) -> ScanOutput {
         begin += line.len();
     }
     output
+}
+
+/// Read the fields of bytes that are fed in pieces of `piece` bytes, with an instruction set of
+/// `Isa::available`, or byte by byte.
+pub fn fields_in_pieces(
+    data: &[u8],
+    plan: &Arc<FieldsPlan>,
+    strictness: Strictness,
+    isa: Option<Isa>,
+    piece: usize,
+) -> FieldsBatch {
+    let names = plan.names.clone();
+    let mut scanner = match isa {
+        Some(isa) => Scanner::for_keys(names, strictness, isa),
+        None => Scanner::slow_for_keys(names, strictness),
+    };
+    let mut rows = Rows::new(plan.clone(), 0);
+    data.chunks(piece.max(1)).for_each(|piece| scanner.feed(piece, &mut rows, &CancelToken::never()));
+    scanner.finish(&mut rows, &CancelToken::never());
+    rows.take()
 }
 
 fn defect(kind: DefectKind, line: u64, begin: usize, range: Range<usize>) -> Defect {

@@ -6,11 +6,14 @@
 use crate::cancel::CancelToken;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the calling thread waits between two checks of its token once it has no work left: short enough
 /// for Ctrl-C and progress, long enough to cost nothing.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long it waits for a thread that has told that it has no work left, either.
+const AT_THE_END: Duration = Duration::from_micros(20);
 
 /// Return the number of threads that the machine can run at once.
 pub(crate) fn available() -> usize {
@@ -55,16 +58,26 @@ pub(crate) fn run<'a, W: Sync, T, R: Send>(
     };
 
     let helpers = threads.min(work.len()).saturating_sub(1);
+    let caller = std::thread::current();
     std::thread::scope(|scope| {
-        let start = || take(&CancelToken::new(&report_elsewhere));
+        let start = || {
+            let done = take(&CancelToken::new(&report_elsewhere));
+            // Most likely the calling thread waits for this one alone.
+            caller.unpark();
+            done
+        };
         // If the system gives no more threads, fewer do the work.
         let start = |_| std::thread::Builder::new().spawn_scoped(scope, start).ok();
         let helpers: Vec<_> = (0..helpers).map_while(start).collect();
         let token = CancelToken::new(&report_here);
         let mut done = take(&token);
         for helper in helpers {
+            let mut pause = PAUSE;
             while !helper.is_finished() {
-                std::thread::park_timeout(PAUSE);
+                let begin = Instant::now();
+                std::thread::park_timeout(pause);
+                // One that woke this thread up is about to end.
+                pause = if begin.elapsed() < pause { AT_THE_END } else { PAUSE };
                 let _ = token.is_cancelled();
             }
             done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

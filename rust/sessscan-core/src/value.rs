@@ -21,6 +21,16 @@ pub(crate) trait Values {
     /// Return the end of the string, object or array that begins at a position.
     fn end(&self, at: usize) -> Option<usize>;
 
+    /// Return the end of the string that begins at a position, and whether it is known to have no escapes.
+    fn string_end(&self, at: usize) -> Option<(usize, bool)> {
+        self.end(at).map(|end| (end, false))
+    }
+
+    /// Return whether the bytes of a range are `text`.
+    fn equals(&self, range: Range<usize>, text: &[u8]) -> bool {
+        range.len() == text.len() && range.zip(text).all(|(at, byte)| self.byte(at) == Some(*byte))
+    }
+
     /// Replace the content of `into` with a copy of a range, and return it.
     fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8];
 
@@ -223,7 +233,8 @@ fn begin<V: Values + ?Sized>(values: &V, at: usize, bracket: u8) -> Option<usize
     (values.byte(at)? == bracket).then(|| skip_space(values, at + 1))
 }
 
-fn skip_space<V: Values + ?Sized>(values: &V, mut at: usize) -> usize {
+#[inline(always)]
+pub(crate) fn skip_space<V: Values + ?Sized>(values: &V, mut at: usize) -> usize {
     while matches!(values.byte(at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
         at += 1;
     }
@@ -231,7 +242,8 @@ fn skip_space<V: Values + ?Sized>(values: &V, mut at: usize) -> usize {
 }
 
 /// Return the range of the value that begins at a position.
-fn value<V: Values + ?Sized>(values: &V, start: usize) -> Option<Range<usize>> {
+#[inline(always)]
+pub(crate) fn value<V: Values + ?Sized>(values: &V, start: usize) -> Option<Range<usize>> {
     let end = match values.byte(start)? {
         b'"' | b'{' | b'[' => values.end(start)?,
         _ => {

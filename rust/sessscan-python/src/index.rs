@@ -16,9 +16,10 @@ pub struct Rescan(sessscan_core::Rescan);
 #[pymethods]
 impl Rescan {
     #[new]
-    #[pyo3(signature = (paths, *, strict=false))]
-    fn new(py: Python<'_>, paths: Vec<PathBuf>, strict: bool) -> PyResult<Rescan> {
-        let rescan = interruptible(py, |token| sessscan_core::Rescan::new(paths, strictness(strict), token))?;
+    #[pyo3(signature = (paths, *, strict=false, boot=""))]
+    fn new(py: Python<'_>, paths: Vec<PathBuf>, strict: bool, boot: &str) -> PyResult<Rescan> {
+        let rescan =
+            interruptible(py, |token| sessscan_core::Rescan::new(paths, strictness(strict), boot, token))?;
         rescan.map(Rescan).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 

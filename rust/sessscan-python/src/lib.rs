@@ -2,16 +2,21 @@
 
 use pyo3::prelude::*;
 
+mod conversation;
 mod details;
+mod edit;
 mod error;
 mod events;
 mod index;
+mod open;
+mod pieces;
 mod replace;
 mod row;
 mod scan;
 mod scanner;
 mod shard;
 mod signals;
+mod signature;
 mod table;
 mod transcript;
 
@@ -20,13 +25,27 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::conversation::{
+        Conversation, ConversationCheck, Cut, Message, SurvivingRecord, Survivors, Unreached,
+        check_conversations, conversation, image_size, survivors,
+    };
+    #[pymodule_export]
     use super::details::{Details, details};
+    #[pymodule_export]
+    use super::edit::{copy_new, edit};
     #[pymodule_export]
     use super::events::{Event, EventIterator, events};
     #[pymodule_export]
     use super::index::Rescan;
     #[pymodule_export]
-    use super::replace::{Absent, append_durable, remove, replace, sweep};
+    use super::open::born_at;
+    #[cfg(windows)]
+    #[pymodule_export]
+    use super::open::{changed_at, open_handle};
+    #[pymodule_export]
+    use super::pieces::{cut, digest, unpack};
+    #[pymodule_export]
+    use super::replace::{Absent, append_durable, relocate, remove, replace, sweep};
     #[pymodule_export]
     use super::row::{RowKind, RowState, classify, classify_bytes, classify_many, row_prefix, row_text};
     #[pymodule_export]
@@ -36,7 +55,11 @@ mod _core {
     #[pymodule_export]
     use super::shard::{PartJoiner, RangeScanner};
     #[pymodule_export]
-    use super::table::{Batches, EventBatches, columns_batch, transcript_batches};
+    use super::signature::changed;
+    #[pymodule_export]
+    use super::table::{
+        Batches, EventBatches, FieldsBatches, FieldsRange, FieldsRows, columns_batch, transcript_batches,
+    };
     #[pymodule_export]
     use super::transcript::{Defect, Transcript, Worktree};
 

@@ -1,5 +1,6 @@
-//! `replace`, `remove`, `append_durable` and `sweep`: write files durably.
+//! `replace`, `relocate`, `remove`, `append_durable` and `sweep`: write files durably.
 
+use crate::edit::Stamp;
 use crate::error::{os_error, replace_error};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -94,10 +95,23 @@ fn time_of(nanoseconds: i64) -> Option<SystemTime> {
 #[pyfunction]
 #[pyo3(signature = (path, *, expected))]
 pub fn remove(py: Python<'_>, path: PathBuf, expected: &Bound<'_, PyAny>) -> PyResult<()> {
-    let Some(digest) = expectation(Some(expected))?.digest() else {
-        return Err(PyTypeError::new_err("expected must be bytes or a SHA-256 in hex"));
+    let removed = if let Ok(seen) = expected.extract::<Stamp>() {
+        py.detach(|| sessscan_core::remove_seen(&path, &seen.into()))
+    } else if let Some(digest) = expectation(Some(expected))?.digest() {
+        py.detach(|| sessscan_core::remove(&path, &digest))
+    } else {
+        return Err(PyTypeError::new_err("expected must be bytes, a SHA-256 in hex or a stamp"));
     };
-    py.detach(|| sessscan_core::remove(&path, &digest)).map_err(|error| replace_error(py, error))
+    removed.map_err(|error| replace_error(py, error))
+}
+
+/// Move a file or folder durably and in one step to a name that is free, on the same file system.
+#[pyfunction]
+#[pyo3(signature = (path, to, *, inode=0))]
+pub fn relocate(py: Python<'_>, path: PathBuf, to: PathBuf, inode: u128) -> PyResult<()> {
+    // As for a stamp: inodes of 128 bits are not compared.
+    let inode = inode.try_into().unwrap_or(0);
+    py.detach(|| sessscan_core::relocate(&path, &to, inode)).map_err(|error| replace_error(py, error))
 }
 
 /// Append durably to a file of sessscan's own.

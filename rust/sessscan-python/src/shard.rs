@@ -95,13 +95,13 @@ impl PartJoiner {
     }
 }
 
-fn take<T>(held: &Mutex<Option<T>>) -> Option<T> {
+pub fn take<T>(held: &Mutex<Option<T>>) -> Option<T> {
     held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Run with what a mutex holds, which is waited for without the interpreter lock: another thread may be
 /// feeding it.
-fn with<T: Send, R: Send>(
+pub fn with<T: Send, R: Send>(
     py: Python<'_>,
     held: &Mutex<Option<T>>,
     run: impl FnOnce(&mut T) -> R + Send,
@@ -111,7 +111,7 @@ fn with<T: Send, R: Send>(
 
 /// Run with the bytes of a `bytes` object, or with a copy of any other buffer: other threads may write into
 /// it.
-fn feed(
+pub fn feed(
     py: Python<'_>,
     chunk: &Bound<'_, PyAny>,
     run: impl FnOnce(&[u8]) -> PyResult<bool>,
@@ -122,10 +122,10 @@ fn feed(
     }
 }
 
-fn finished() -> PyErr {
+pub fn finished() -> PyErr {
     PyValueError::new_err("this is finished: make a new one")
 }
 
-fn part_error(error: PartError) -> PyErr {
+pub fn part_error(error: PartError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }

@@ -2,10 +2,15 @@
 
 mod columns;
 mod events;
+mod fields;
+mod fields_range;
+mod stream;
 mod transcripts;
 
 pub use columns::columns_batch;
 pub use events::EventBatches;
+pub use fields::{FieldsBatches, FieldsRows};
+pub use fields_range::FieldsRange;
 pub use transcripts::transcript_batches;
 
 use arrow_array::ffi::FFI_ArrowSchema;

@@ -11,12 +11,12 @@ import json
 import os
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ... import _core
 from ...errors import UnbuildableError
 from ...model import Action, Evidence, Fingerprint, Row
+from ...stores.opening import open_stream
 from ...stores.project_files import RELEASED
 from ...stores.row_fields import DEFAULTS
 from ...stores.rows import (
@@ -356,7 +356,7 @@ def _status(path: str) -> os.stat_result:
 
 def _hash_of_file(path: str, before: os.stat_result) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with open_stream(path, follow=True) as file:
             _same(path, before, os.fstat(file.fileno()))
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -9,7 +9,8 @@ both held, since at least one of them is wrong.
 4. its name, where that is a transcript's uuid (imported sessions);
 5. its worktree lease;
 6. a snapshot of it from before it had a transcript;
-7. time and elimination.
+7. for readable rows that have lost their link: what they say of the session, and what named it;
+8. time and elimination.
 
 A row that names its transcript itself never goes on to a weaker step. No step decides where something else
 explains the row's last write better: see `rivals`.
@@ -27,6 +28,7 @@ from .by_name import by_name
 from .by_own_folder import by_own_folder
 from .by_time import by_time
 from .by_user import Matches, by_user
+from .by_words import by_words
 from .lost_row import LostRow
 from .remains import find_lost_rows
 from .state import State, begin, names_of_remains
@@ -38,7 +40,9 @@ def match(
     matches: Matches | None = None,
     lost: Sequence[LostRow] | None = None,
 ) -> State:
-    """Return the verdict on every row that the app cannot read. Raises `MatchError` for bad `matches`.
+    """Return the verdict on every row that the app cannot read or that has lost its link.
+
+    Raises `MatchError` for bad `matches`.
 
     `lost`: these rows with what remains of each; by default what is found in the stores.
     """
@@ -59,4 +63,5 @@ def _steps(state: State) -> State:
     proposals, leases = by_lease(state)
     state = state.decided(proposals).noting_leases(leases)
     state = state.decided(as_kept(state))
+    state = state.decided(by_words(state))
     return state.decided(by_time(state))

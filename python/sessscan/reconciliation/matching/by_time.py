@@ -5,7 +5,8 @@ seconds apart. That alone proves nothing: it decides only where a row and a tran
 best, and everything else that was active about then is accounted for.
 
 1. A row and a transcript *fit* if the transcript's last line lies within the bound before the row's last
-   write, and nothing says that the session had no row of its own.
+   write, its first line about when the row's file was made, where the file system keeps that, and nothing
+   says that the session had no row of its own.
 2. They are a *pair* if each is the other's clear best: the second best is far behind.
 3. A pair *stands* if every other transcript that was active near the row's time, by its records' times or its
    file's, and every other lost row that was written near the transcript's end, belongs to another pair; and
@@ -30,6 +31,7 @@ from ...stores.row_states import LOST_STATES
 from ...stores.transcripts import is_desktop, path_of, transcript_id
 from .candidates import free
 from .deletions import unexplained_deletions
+from .fitness import why_unfit
 from .limits import AFTER, CLEAR, CROWD, NEAR, NEWBORN, RATIO, SHOWN, SKEW
 from .lost_row import Held, LostRow, Matched, candidate, moment, span
 from .rivals import Possible
@@ -44,6 +46,8 @@ class _Node:
     lost: LostRow | None
     best: int | None = None
     pair: int | None = None
+    born: int | None = None
+    """When the row's file was made, epoch ms, where that tells when its session began."""
     near: list[int] = field(default_factory=list)
 
 
@@ -84,6 +88,7 @@ class _Timeline:
         self._released = _when_released_were_active(state)
         self._deletions = unexplained_deletions(state.inventory)
         self._given: set[int] = set()
+        self._sought = state.sought_by_unlinked()
 
     def propose(self) -> list[Proposal]:
         """Return the verdicts on all open rows."""
@@ -95,7 +100,7 @@ class _Timeline:
             if lost.foreign or not LOST_STATES[lost.row.state].from_crash:
                 doubt = "its content is no crash's work, so its time is not that of its last save"
             if doubt is None:
-                nodes.append(_Node(lost.row.mtime, lost))
+                nodes.append(_Node(lost.row.mtime, lost, born=self._times.born(lost.row)))
             else:
                 doubts.append((lost, None, doubt))
         nodes.sort(key=lambda node: node.time)
@@ -110,7 +115,7 @@ class _Timeline:
                     doubts.append((node.lost, node, objection))
                 elif node.pair is not None:
                     self._given.add(node.pair)
-                    proposals.append(self._match(node.lost, node.pair))
+                    proposals.append(self._match(node, node.lost, node.pair))
         for lost, held_node, reason in doubts:
             candidates = self._candidates(lost, held_node)
             proposals.append(Proposal(lost, state.hold(lost, reason, *candidates, rivalled=True)))
@@ -125,7 +130,7 @@ class _Timeline:
             fitting = range(
                 bisect_left(self._last, time - self._bound), bisect_right(self._last, time + SKEW)
             )
-            able = [position for position in fitting if self._eligible(node.lost, position)]
+            able = [p for p in fitting if self._eligible(node.lost, p) and self._fits_birth(node, p)]
             reach = NEAR
             if able:
                 node.best = min(able, key=lambda position: abs(time - self._last[position]))
@@ -147,7 +152,18 @@ class _Timeline:
             start = bisect_left(self._written_late, (time - NEAR, -1))
             stop = bisect_right(self._written_late, (time + AFTER, len(self._pool)))
             near.update(position for _, position in self._written_late[start:stop])
-            node.near = sorted(position for position in near if self._eligible(node.lost, position))
+            node.near = sorted(p for p in near if self._eligible(node.lost, p) and self._is_rival(node, p))
+
+    def _fits_birth(self, node: _Node, position: int) -> bool:
+        """Tell whether a session began when a row's file was made, as far as that tells."""
+        return node.born is None or abs(node.born - self._born[position]) <= AFTER
+
+    def _is_rival(self, node: _Node, position: int) -> bool:
+        """Tell whether a session that was active near a row's time can be the row's.
+
+        Where files are as old as their sessions, one that began at another time cannot.
+        """
+        return self._fits_birth(node, position) or not self._times.births_tell
 
     def _eligible(self, lost: LostRow | None, position: int) -> bool:
         """Tell whether a transcript can be a row's: no older copy, and not denied by what is left of it."""
@@ -194,6 +210,11 @@ class _Timeline:
         if len(node.near) > CROWD:
             return "more sessions than can be told apart were active when it was last written"
         if node.best is None:
+            if node.born is not None and any(not self._fits_birth(node, position) for position in node.near):
+                return (
+                    f"its file was made {moment(node.born)}, and no transcript without a row both begins "
+                    "then and ends shortly before it was last written"
+                )
             return "no transcript without a row ends shortly before it was last written"
         if node.pair is None:
             return "several transcripts, or several lost rows, fit together equally well by their times"
@@ -238,23 +259,11 @@ class _Timeline:
 
     def _unfit(self, transcript: _core.Transcript, lost: LostRow) -> str | None:
         """Return why time alone must not give this transcript to a row."""
-        state = self._state
-        if not is_desktop(transcript):
-            return (
-                "the transcript that fits by its time was not begun and last used in the desktop app, as far "
-                "as it says"
-            )
-        if state.lineage.is_fork(transcript):
-            return "the transcript that fits by its time is a fork of another session"
-        if state.lineage.newer_copy(transcript, thorough=True) is not None:
-            return "the transcript that fits by its time is an older copy of one that went on elsewhere"
-        for older in state.lineage.older_copies(transcript, thorough=True):
-            if state.belongs_to_another(transcript_id(older), lost):
-                return "the transcript that fits by its time continues one that another row claims"
-            if not state.lineage.goes_on_in(older, transcript):
-                return "the transcript that fits by its time is a copy of another, and either may be meant"
+        unlinked = self._sought.get(transcript_id(transcript))
+        if unlinked is not None:
+            return f"the transcript that fits by its time may be that of {unlinked}, which has lost its own"
         cwd = next((r.fields["cwd"] for r in lost.remains if isinstance(r.fields.get("cwd"), str)), None)
-        return state.ambiguous(transcript_id(transcript), cwd)
+        return why_unfit(self._state, transcript, lost, cwd, "by its time")
 
     def _without_row(self, position: int, time: int, paired: set[int]) -> str | None:
         """Return why the session may be one that had no row, so that the lost row is another's."""
@@ -279,13 +288,20 @@ class _Timeline:
                     return f"{folder} was emptied since, and the row's own transcript may have been in it"
         return None
 
-    def _match(self, lost: LostRow, position: int) -> Proposal:
+    def _match(self, node: _Node, lost: LostRow, position: int) -> Proposal:
         transcript, gap = self._pool[position].transcript, lost.row.mtime - self._last[position]
         when = f"{span(gap)} {'before' if gap >= 0 else 'after'}"
+        born = "" if node.born is None else f"; its first line is from {moment(self._born[position])}, "
+        if node.born is not None:
+            apart = node.born - self._born[position]
+            born += f"{span(apart)} {'before' if apart >= 0 else 'after'} the row's file was made"
+        other = (
+            "transcript" if node.born is None or not self._times.births_tell else "transcript that began then"
+        )
         detail = (
             f"its last line is from {moment(self._last[position])}, {when} the row's last write; it was born "
-            "in the desktop app, no row claims it, and no other such transcript and no other lost row comes "
-            f"near: none was active or written from {span(NEAR)} before to {span(AFTER)} after"
+            f"in the desktop app, no row claims it, and no other such {other} and no other lost row comes "
+            f"near: none was active or written from {span(NEAR)} before to {span(AFTER)} after{born}"
         )
         name = transcript_id(transcript)
         absence = Absence(
@@ -321,6 +337,8 @@ class _Timeline:
                 continue
             transcript, gap = self._pool[position].transcript, time - self._last[position]
             reason = f"last active {span(gap)} {'before' if gap >= 0 else 'after'} the row's time"
+            if node is not None and not self._fits_birth(node, position):
+                reason += "; it did not begin when the row's file was made"
             if not is_desktop(transcript):
                 reason += "; whether it was the app's is not certain"
             found.append(candidate(transcript, transcript_id(transcript), reason))
@@ -372,5 +390,15 @@ def _of_unknown_transcript(state: State) -> Iterable[Row]:
             yield from (replace(lost.row, mtime=one.modified_at) for one in verdict.base[:1])
     for contents in state.inventory.every_store():
         for row in contents.rows:
-            if row.path not in lost_paths and (row.state != "ok" or "cliSessionId" not in row.fields):
+            if row.path not in lost_paths and _may_own_any(state, row):
                 yield row
+
+
+def _may_own_any(state: State, row: Row) -> bool:
+    """Tell whether a row that is not lost may own a transcript that nothing says is its own."""
+    verdict = state.verdicts.get(row.path)
+    if row.state != "ok":
+        return True
+    if isinstance(verdict, Matched):
+        return False
+    return isinstance(verdict, Held) or not isinstance(row.fields.get("cliSessionId"), str)

@@ -10,7 +10,7 @@ from ...errors import MatchError
 from ...model import Evidence
 from ...stores.rows import bare_id
 from ...stores.transcripts import is_conversation, path_of, transcript_id
-from ..inventory import Inventory
+from ..inventory import Inventory, counted_turns
 from .lost_row import LostRow
 from .remains import can_be_written
 from .state import Proposal, State
@@ -86,9 +86,14 @@ def _lost_row(state: State, name: str) -> LostRow:
             if not can_be_written(lost):
                 raise MatchError(f"{name} cannot be put back: it is {lost.row.error or lost.row.state}")
             return lost
+    unlinked = state.unlinked.get(paths[0])
+    if unlinked is not None:
+        return unlinked.lost
     row = next(row for row in state.inventory.rows() if row.path == paths[0])
     if row.state == "ok":
-        raise MatchError(f"{name} is a row that the app can read; there is nothing to put back")
+        if counted_turns(row):
+            raise MatchError(f"{name} is a row that the app can read; there is nothing to put back")
+        raise MatchError(f"{name} is a row that the app can read, of a session without turns")
     raise MatchError(f"{name} belongs to a session that was deleted")
 
 

@@ -22,6 +22,7 @@ from .limits import (
     FIRST_RELEASE,
     FUTURE,
     MARGIN,
+    OWN_BIRTH,
     PERCENTILE,
     SAME_TIME,
     SKEW,
@@ -85,6 +86,25 @@ class FileTimes:
             return None
         return lost.row.mtime
 
+    def born(self, row: Row) -> int | None:
+        """Return when a row's file was made, epoch ms; None where that says nothing of its session."""
+        try:
+            born_ns = _core.born_at(row.path)
+        except OSError:
+            return None
+        born = 0 if born_ns is None else born_ns // 1_000_000
+        return born if FIRST_RELEASE <= born <= row.mtime - OWN_BIRTH else None
+
+    @cached_property
+    def births_tell(self) -> bool:
+        """Whether this store's files are as old as their sessions, by what its healthy rows show."""
+        fits = [
+            abs(born - transcript.created_at) <= AFTER
+            for row, transcript in self.healthy
+            if transcript.created_at is not None and (born := self.born(row)) is not None
+        ]
+        return len(fits) >= TELLING and sum(fits) >= PERCENTILE * len(fits)
+
     def written(self, transcript: _core.Transcript) -> int | None:
         """Return when a transcript's file was last written, epoch ms; None where its time does not tell.
 
@@ -119,14 +139,23 @@ class FileTimes:
     def _gaps(self) -> list[int]:
         """How long after its transcript's last line each healthy row was written, ms, sorted."""
         gaps = []
+        for row, transcript in self.healthy:
+            last = transcript.last_activity_at
+            if last is not None and row.mtime >= last - SKEW and self.distrust(row) is None:
+                gaps.append(max(0, row.mtime - last))
+        return sorted(gaps)
+
+    @cached_property
+    def healthy(self) -> list[tuple[Row, _core.Transcript]]:
+        """The healthy rows whose transcripts are there, each with its transcript."""
+        found = []
         for contents in self._inventory.every_store():
             for row in contents.rows:
                 name = cli_session_id(row) if row.state == "ok" else None
                 transcript = None if name is None else self._inventory.pick(name, row.fields.get("cwd"))
-                last = None if transcript is None else transcript.last_activity_at
-                if last is not None and row.mtime >= last - SKEW and self.distrust(row) is None:
-                    gaps.append(max(0, row.mtime - last))
-        return sorted(gaps)
+                if transcript is not None:
+                    found.append((row, transcript))
+        return found
 
     @cached_property
     def _transcript_times(self) -> Counter[int]:

@@ -21,6 +21,10 @@ BIRTH = 5_000
 """A row may name a transcript so long before its first line: the app notes a new session about 1.8 s earlier
 (FORMATS section 2, createdAt)."""
 
+OWN_BIRTH = 60_000
+"""A file made so long before its last write kept its birth when the app saved the row anew (NTFS, APFS): it
+is then as old as its session. One made later was made by that save, which says nothing."""
+
 CLEAR = 60_000
 """By time alone the second best must be at least so far off, …"""
 RATIO = 10
@@ -35,6 +39,14 @@ CROWD = 50
 NEWBORN = 70_000
 """The row of a session that began no longer before a crash may never have reached the disk (Linux writes data
 back after 30 s and looks every 5 s). So its transcript may have no row, and fit another's by chance."""
+
+WORDS = 10_000
+"""So far a row's createdAt and lastActivityAt may at most lie from its transcript's first and last line to
+have anything in common with it: what backtests count as the same."""
+STEADY = 500
+"""What is allowed beyond what the healthy rows show of that: two clocks' readings of one moment differ."""
+ALIKE = 64
+"""What more transcripts without a row have in common says nothing of one."""
 
 TOUCHED = 2_000
 """A healthy row so near in time, whose own times do not explain it, was rewritten by something else than its

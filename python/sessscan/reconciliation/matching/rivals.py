@@ -24,6 +24,7 @@ from typing import Literal
 
 from ... import _core
 from ...model import Absence
+from ...stores.opening import changed_ns
 from ...stores.project_folder import may_be_from, normalize
 from ...stores.rows import bare_id
 from ...stores.transcripts import (
@@ -326,6 +327,7 @@ class Rivals:
             newest_change_ns=self._inventory.newest_change_ns,
             stores=tuple(contents.store.path for contents in self._inventory.every_store()),
             projects=tuple(self._inventory.projects),
+            named_by=tuple(row.path for row in self._inventory.claims.get(name, ())),
         )
 
 
@@ -334,7 +336,9 @@ def _removed_at(folder: str) -> int | None:
     try:
         changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - a str is at hand
         with os.scandir(folder) as entries:
-            newest = max((entry.stat(follow_symlinks=False).st_ctime_ns for entry in entries), default=0)
+            newest = max(
+                (changed_ns(entry.path, entry.stat(follow_symlinks=False)) for entry in entries), default=0
+            )
     except OSError:
         return None
     return changed // 1_000_000 if changed > newest else None

@@ -19,6 +19,7 @@ from .lineage import Lineage
 from .lost_row import Held, LostRow, Matched, Nothing, Remains, Verdict, candidate, held
 from .rivals import Rivals
 from .sources import SOURCES
+from .unlinked import Unlinked, find_unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class State:
     times: FileTimes
     rivals: Rivals
     lost: tuple[LostRow, ...]
+    unlinked: Mapping[str, Unlinked] = field(default_factory=dict)
+    """The readable rows that have lost their link, by path."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    """By the path of the lost row."""
+    """By the path of the row, lost or unlinked. A row that is unlinked has none where nothing fits it."""
     taken: Mapping[str, str] = field(default_factory=dict)
     """Transcripts that a lost row names or was given, and the session whose row that is."""
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -65,6 +68,15 @@ class State:
     def undecided(self) -> list[LostRow]:
         """Return the lost rows on which no step has a verdict yet."""
         return [lost for lost in self.lost if lost.path not in self.verdicts]
+
+    def sought_by_unlinked(self) -> dict[str, str]:
+        """Return the transcripts that an unlinked row is held for, and the session of that row."""
+        return {
+            one.cli_session_id: self.unlinked[path].row.session_id
+            for path, verdict in self.verdicts.items()
+            if path in self.unlinked and isinstance(verdict, Held)
+            for one in verdict.candidates
+        }
 
     def verdict(self, lost: LostRow) -> Verdict | None:
         """Return the verdict on a lost row, if there is one yet."""
@@ -111,7 +123,8 @@ class State:
                 for one in rows:
                     if one not in prevailing:
                         others = ", ".join(other for other in sessions if other != one.lost.session_id)
-                        reason = f"{others}, also lost, wants the same transcript"
+                        too = "also lost" if one.lost.row.state != "ok" else "which has lost its own"
+                        reason = f"{others}, {too}, wants the same transcript"
                         verdicts[one.lost.path] = self.hold(
                             one.lost, reason, *_candidates(one.verdict), *self.named(one.lost, name)
                         )
@@ -126,10 +139,12 @@ class State:
         """Return the state in which rows that are held because of a rival are open again, and the transcripts
         that were given to other rows are no rivals any more; None where there is nothing to be gained."""
         held = [path for path, one in self.verdicts.items() if isinstance(one, Held) and one.rivalled]
+        rows = {one.path: one.session_id for one in self.lost}
+        rows |= {path: one.row.session_id for path, one in self.unlinked.items()}
         given = {
-            one.cli_session_id: frozenset((lost.session_id,))
-            for lost in self.lost
-            if isinstance(one := self.verdicts.get(lost.path), Matched) and one.cli_session_id is not None
+            one.cli_session_id: frozenset((session,))
+            for path, session in rows.items()
+            if isinstance(one := self.verdicts.get(path), Matched) and one.cli_session_id is not None
         }
         if not held or given.keys() <= self.rivals.naming.keys():
             return None
@@ -238,7 +253,7 @@ def begin(inventory: Inventory, details: Details, lost: tuple[LostRow, ...]) -> 
                     naming[name.lower()].add(one.session_id)
     frozen = {name: frozenset(sessions) for name, sessions in naming.items()}
     rivals = Rivals(inventory, details, lineage, times, frozen)
-    return State(inventory, details, lineage, times, rivals, lost)
+    return State(inventory, details, lineage, times, rivals, lost, find_unlinked(inventory))
 
 
 def of_itself(lost: LostRow) -> list[Remains]:

@@ -43,6 +43,7 @@ impl<'a> Region<'a> {
     }
 
     /// Give the region's bytes back with `release` once they were read.
+    #[cfg(unix)]
     pub(crate) fn released_by(self, release: Release) -> Region<'a> {
         Region { release: Some(release), ..self }
     }
@@ -127,6 +128,31 @@ impl<'a> Region<'a> {
         // instructions of B: `PlainReader::read_lines` and `PlainValues::end` match on `Isa`, which is one of
         // `Isa::available`.
         unsafe { B::load(self.view.start().add(at)) }
+    }
+
+    /// Ask the processor to bring the bytes at `at`, which need not be readable, into its cache.
+    #[inline(always)]
+    pub(crate) fn fetch(self, at: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: this is a hint, which reads nothing that the program could see and is ignored where
+            // nothing can be read. SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.view.start().wrapping_add(at).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+
+    /// Return what [`Block::may_end_a_string`] says of the block at `at`, all of which must be readable, and
+    /// one byte before it.
+    #[inline(always)]
+    pub(crate) fn may_end_a_string<B: Block>(self, at: usize) -> (bool, bool) {
+        debug_assert!(at > 0 && at + BLOCK <= self.readable);
+        // SAFETY: `0 < at` and `at + BLOCK <= readable`, since `BlockReader::pass_text` comes after a block and
+        // checks `limit`, and `readable` bytes can be loaded by the invariant of `Region`. The processor has
+        // the instructions of B: see `Region::block`.
+        unsafe { B::may_end_a_string(self.view.start().add(at)) }
     }
 
     /// Return whether `text` is at `at`, from where [`Text::LENGTH`] bytes must be readable.

@@ -52,6 +52,7 @@ impl<'a> View<'a> {
     }
 
     /// Return whether the last `count` bytes, or all if there are fewer, are zero.
+    #[cfg(unix)]
     pub(crate) fn ends_with_zeros(self, count: usize) -> bool {
         (self.len.saturating_sub(count)..self.len).all(|at| self.byte(at) == 0)
     }

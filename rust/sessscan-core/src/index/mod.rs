@@ -7,6 +7,8 @@ mod fingerprint;
 mod resume;
 mod shard;
 mod stamp;
+#[cfg(test)]
+mod tests;
 
 use crate::builder::TranscriptBuilder;
 use crate::cancel::CancelToken;
@@ -19,7 +21,7 @@ use crate::threads;
 use crate::transcript::Transcript;
 use resume::{Known, OpenedFile, Scanned, ScannedLines};
 use shard::{Entry, Kept, SHARDS, State, shard_of};
-use stamp::Stamp;
+use stamp::{Boot, Stamp, Time};
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -43,7 +45,9 @@ pub struct Rescan {
     kept: Vec<Vec<Kept>>,
     /// The keys whose day of the last scan is to be updated.
     used: HashSet<u128>,
-    today: u32,
+    boot: Boot,
+    /// When the scan began.
+    now: Time,
 }
 
 struct File {
@@ -69,7 +73,16 @@ impl Rescan {
     pub const SHARDS: usize = SHARDS;
 
     /// Stat the files. An error of kind `Interrupted` means that `token` was cancelled.
-    pub fn new(paths: Vec<PathBuf>, strictness: Strictness, token: &CancelToken) -> io::Result<Rescan> {
+    ///
+    /// `boot` names the run of the system since it was started, differently each time; empty: it is not known.
+    /// What another boot may have kept in memory only is read again.
+    pub fn new(
+        paths: Vec<PathBuf>,
+        strictness: Strictness,
+        boot: &str,
+        token: &CancelToken,
+    ) -> io::Result<Rescan> {
+        let now = stamp::now();
         let mut by_shard: Vec<Vec<u32>> = vec![Vec::new(); SHARDS];
         let mut files = Vec::with_capacity(paths.len());
         for (number, path) in paths.into_iter().enumerate() {
@@ -84,9 +97,9 @@ impl Rescan {
             }
             files.push(File { path, key, stamp, found: Found::Nothing });
         }
-        let today = (stamp::now().0 / 86_400) as u32;
         let kept = std::iter::repeat_with(Vec::new).take(SHARDS).collect();
-        Ok(Rescan { strictness, files, by_shard, kept, used: HashSet::new(), today })
+        let boot = Boot::named(boot);
+        Ok(Rescan { strictness, files, by_shard, kept, used: HashSet::new(), boot, now })
     }
 
     /// Return the shards whose entries are to be given to `know`.
@@ -100,12 +113,16 @@ impl Rescan {
             shard::decode(entries).into_iter().map(|entry: Entry| (entry.key, entry)).collect();
         // By device; there is usually one.
         let mut trusted = HashMap::new();
+        let today = day(self.now);
         for number in &self.by_shard[shard] {
             let file = &mut self.files[*number as usize];
             let Some(stamp) = &file.stamp else { continue };
             let Some(entry) = entries.remove(&file.key) else { continue };
+            if entry.cached_in.is_some_and(|boot| !boot.is(self.boot)) {
+                continue;
+            }
             let is_same = entry.stamp == *stamp && entry.conclusive;
-            if is_same && entry.seen + NOTED < self.today {
+            if is_same && entry.seen + NOTED < today {
                 self.used.insert(file.key);
             }
             file.found = if is_same {
@@ -179,7 +196,8 @@ impl Rescan {
         // The largest first, so that no thread is left alone with a big one at the end.
         pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size));
 
-        let options = Options { strictness: self.strictness, today: self.today, random: RandomState::new() };
+        let (strictness, boot, now) = (self.strictness, self.boot, self.now);
+        let options = Options { strictness, boot, now, random: RandomState::new() };
         let scanner = || Scanner::new(options.strictness, Isa::chosen());
         let scan = |piece: &Piece, scanner: &mut Scanner, token: &CancelToken| -> io::Result<Done> {
             let file = &files[piece.file];
@@ -233,7 +251,7 @@ impl Rescan {
     /// it meanwhile. To be called once for each shard.
     pub fn merge(&mut self, shard: usize, entries: &[u8], states: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let kept = std::mem::take(&mut self.kept[shard]);
-        shard::merge(entries, states, kept, &self.used, self.today)
+        shard::merge(entries, states, kept, &self.used, day(self.now))
     }
 }
 
@@ -314,7 +332,8 @@ fn join(
 /// What all files of one scan have in common.
 struct Options {
     strictness: Strictness,
-    today: u32,
+    boot: Boot,
+    now: Time,
     random: RandomState,
 }
 
@@ -323,10 +342,18 @@ impl Options {
         key(path, stamp, self.strictness)
     }
 
+    fn today(&self) -> u32 {
+        day(self.now)
+    }
+
     /// Return a random number.
     fn seed(&self) -> u64 {
         self.random.hash_one(stamp::now())
     }
+}
+
+fn day(time: Time) -> u32 {
+    (time.0 / 86_400) as u32
 }
 
 /// Return the key of a file: its device and inode, how it is read, and its stem, which is the session's id.

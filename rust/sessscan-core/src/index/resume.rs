@@ -147,7 +147,8 @@ impl ScannedLines {
                         key,
                         stamp,
                         conclusive: file.conclusive,
-                        seen: options.today,
+                        cached_in: (!stamp.is_on_disk(options.now)).then_some(options.boot),
+                        seen: options.today(),
                         transcript: transcript.clone(),
                     },
                     // A scan cannot go on within a text in UTF-16.

@@ -1,7 +1,7 @@
 //! Serialize what is known of many files, in shards: each has the files whose keys end alike.
 
 use super::fingerprint::Fingerprint;
-use super::stamp::Stamp;
+use super::stamp::{Boot, Stamp};
 use crate::builder::TranscriptBuilder;
 use crate::transcript::Transcript;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) stamp: Stamp,
     /// Whether a change after the scan would show in the stamp.
     pub(crate) conclusive: bool,
+    /// The boot of the system after whose end the disk may have other bytes than were read; None: it has them.
+    pub(crate) cached_in: Option<Boot>,
     /// The day of the last scan, correct to a week.
     pub(crate) seen: u32,
     pub(crate) transcript: Transcript,

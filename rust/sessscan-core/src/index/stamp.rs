@@ -3,9 +3,26 @@
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Seconds since 1970, and nanoseconds.
-type Time = (i64, u32);
+pub(crate) type Time = (i64, u32);
+
+/// One run of the system, from its start until it is shut down or loses its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Boot(Option<u64>);
+
+impl Boot {
+    /// Return the boot with this name, which no other boot has; an empty one is the name of none.
+    pub(crate) fn named(name: &str) -> Boot {
+        Boot((!name.is_empty()).then(|| xxh3_64(name.as_bytes())))
+    }
+
+    /// Return whether both are the same boot; false if one is not known.
+    pub(crate) fn is(self, other: Boot) -> bool {
+        self.0.is_some() && self == other
+    }
+}
 
 /// The metadata of a file that identifies it and its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +74,22 @@ impl Stamp {
         let margin = if last.1 == 0 { COARSE } else { TICK };
         nanoseconds(now).zip(nanoseconds(last)).is_some_and(|(now, last)| now > last + margin)
     }
+
+    /// Return whether what was written before the last change is on the disk, and not only in memory, if the
+    /// file was unchanged and the system running at `now`. After a power cut a file may have its size and its
+    /// times, and zeros in the place of what was in memory.
+    ///
+    /// Linux writes data back that is older than `dirty_expire_centisecs` (30 s), and looks for it every
+    /// `dirty_writeback_centisecs` (5 s); its laptop mode makes that ten minutes. See
+    /// Documentation/admin-guide/sysctl/vm.rst and laptops/laptop-mode.rst of the kernel. Others are sooner.
+    pub(crate) fn is_on_disk(&self, now: Time) -> bool {
+        let last = self.changed.max(self.modified);
+        last.is_some_and(|last| now.0.saturating_sub(last.0) > WRITTEN_BACK_AFTER)
+    }
 }
+
+/// Seconds; the ten minutes of Linux's laptop mode, and half as much again for a disk that is busy.
+const WRITTEN_BACK_AFTER: i64 = 900;
 
 fn nanoseconds((seconds, rest): Time) -> Option<u128> {
     Some(u128::from(u64::try_from(seconds).ok()?) * 1_000_000_000 + u128::from(rest))
@@ -142,5 +174,29 @@ mod tests {
         assert!(!at(Some((second + 60, 7))).is_conclusive((second, 0)));
         assert!(!at(None).is_conclusive((second, 0)));
         assert!(!at(Some((-1, 3))).is_conclusive((second, 0)));
+    }
+
+    #[test]
+    fn what_was_written_is_on_the_disk_a_quarter_of_an_hour_after_the_later_change() {
+        let at = |modified, changed| Stamp { file: (1, 2), born: None, size: 3, modified, changed };
+        let second = 1_800_000_000;
+        let (old, new) = (Some((second - 10_000, 0)), Some((second, 999_999_999)));
+        for stamp in [at(old, new), at(new, old), at(new, None), at(None, new)] {
+            assert!(!stamp.is_on_disk((second, 0)));
+            assert!(!stamp.is_on_disk((second + 900, 999_999_999)));
+            assert!(stamp.is_on_disk((second + 901, 0)));
+            // The clock was set back meanwhile.
+            assert!(!stamp.is_on_disk((second - 5_000, 0)));
+            assert!(!stamp.is_on_disk((-1, 0)));
+        }
+        assert!(!at(None, None).is_on_disk((second, 0)));
+        assert!(!at(Some((i64::MIN, 0)), new).is_on_disk((second, 0)));
+    }
+
+    #[test]
+    fn a_boot_is_itself_and_an_unknown_one_is_none() {
+        assert!(Boot::named("a").is(Boot::named("a")));
+        assert!(!Boot::named("a").is(Boot::named("b")));
+        assert!(!Boot::named("").is(Boot::named("")));
     }
 }

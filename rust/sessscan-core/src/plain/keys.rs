@@ -1,7 +1,7 @@
 //! The keys of the lines read so far. The next line very likely has the same keys, in the same order.
 
 use crate::bytes::Region;
-use crate::record::Key;
+use crate::record::Slot;
 use crate::structure::{Block, Text};
 
 /// The keys seen so far, and the keys that followed each of them.
@@ -17,7 +17,7 @@ pub(super) struct KeyMemory {
 pub(super) struct KnownKey {
     text: Text,
     pub(super) length: usize,
-    pub(super) key: Key,
+    pub(super) key: Slot,
     /// The two keys that followed it last, the latest first.
     next: [u8; 2],
 }
@@ -33,7 +33,7 @@ impl KeyMemory {
         const START: KnownKey = KnownKey {
             text: Text { bytes: [1; Text::LENGTH], mask: [0xff; Text::LENGTH] },
             length: 0,
-            key: Key::Other,
+            key: Slot::OTHER,
             next: [KeyMemory::START; 2],
         };
         KeyMemory { known: Box::new([START; 256]), count: 1, slots: [KeyMemory::START; KeyMemory::SLOTS] }
@@ -86,7 +86,7 @@ impl KeyMemory {
     }
 
     /// Remember a key and return its index, or `START` if it is too long or there is no room left.
-    pub(super) fn learn(&mut self, name: &[u8], key: Key) -> u8 {
+    pub(super) fn learn(&mut self, name: &[u8], key: Slot) -> u8 {
         let length = name.len() + 3;
         if length > Text::LENGTH || self.count == self.known.len() {
             return KeyMemory::START;

@@ -4,7 +4,7 @@
 //! our own that was proved itself, so no other process can change it in between.
 
 use crate::bytes::{AHEAD, Region, View};
-use crate::record::{Key, Record};
+use crate::record::{KeyNames, Record, Slot};
 use crate::structure::{BLOCK, Block, Isa};
 use std::ops::Range;
 
@@ -49,11 +49,11 @@ impl LineMembers {
 }
 
 /// The range of each value of a key that counts, and whether it is a string without escapes.
-pub(crate) type Values = Vec<(Key, Range<usize>, bool)>;
+pub(crate) type Values = Vec<(Slot, Range<usize>, bool)>;
 
 /// Proves that members are plain and returns their values. The second argument says whether the members end
 /// their line.
-pub(crate) type Prove = fn(&[u8], bool, Isa) -> Option<Values>;
+pub(crate) type Prove = fn(&[u8], bool, Isa, &KeyNames) -> Option<Values>;
 
 /// A run: successive members that were proved plain.
 #[repr(align(64))]
@@ -85,6 +85,7 @@ pub(crate) struct RepeatedMembers {
     next_pause: u32,
     prove: Prove,
     isa: Isa,
+    names: KeyNames,
 }
 
 /// Where a run ended.
@@ -107,7 +108,7 @@ impl RepeatedMembers {
     /// After this many failures, no more runs that begin with the same key are learned.
     const PATIENCE: u8 = 4;
 
-    pub(crate) fn new(prove: Prove, isa: Isa) -> RepeatedMembers {
+    pub(crate) fn new(prove: Prove, isa: Isa, names: KeyNames) -> RepeatedMembers {
         RepeatedMembers {
             numbers: [0; 256],
             failures: [0; 256],
@@ -118,6 +119,7 @@ impl RepeatedMembers {
             next_pause: RepeatedMembers::PAUSES.start,
             prove,
             isa,
+            names,
         }
     }
 
@@ -245,7 +247,7 @@ impl RepeatedMembers {
         let range = first.start..self.current.range(members.end - 1).end;
         let mut copy = Vec::new();
         view.copy(range, &mut copy);
-        let Some(values) = (self.prove)(&copy, ends_line, self.isa) else { return false };
+        let Some(values) = (self.prove)(&copy, ends_line, self.isa, &self.names) else { return false };
         let mut run = Run {
             bytes: [0; LONGEST],
             len: copy.len(),

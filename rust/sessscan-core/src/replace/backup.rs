@@ -1,13 +1,19 @@
 //! Keep the file that is replaced, under a second name beside it.
 
 use super::error::ReplaceError;
-use super::expected::Digest;
+use super::expected::{Digest, Version};
 use super::fs::{Fs, Stamp, sync_and_check_size, write_all};
 use super::target::{Found, Target, parent};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// Return the time so many nanoseconds after the epoch; the epoch for one before it.
+fn time_of(nanoseconds: i128) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+}
 
 /// The name under which a replaced file is kept.
 pub(super) struct Backup<'a, F: Fs> {
@@ -30,13 +36,13 @@ impl<'a, F: Fs> Backup<'a, F> {
     /// Step 4: give the old file a second name and make it durable.
     ///
     /// A hard link takes no space and cannot be torn. Where there are none, the file is copied.
-    pub(super) fn create(&self, old: &F::File, stamp: &Stamp, digest: &Digest) -> Result<(), ReplaceError> {
+    pub(super) fn create(&self, old: &F::File, stamp: &Stamp, version: &Version) -> Result<(), ReplaceError> {
         let (fs, dir) = (self.target.fs, &self.target.dir);
         let failed = |source| ReplaceError::Io { path: self.path.to_owned(), source };
         let same = match fs.link(dir, self.target.name, self.name) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 let copy = fs.create(dir, self.name).map_err(failed)?;
-                self.copy(copy, digest)
+                self.copy(copy, version)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(self.target.conflict("does not exist any more"));
@@ -60,19 +66,28 @@ impl<'a, F: Fs> Backup<'a, F> {
         let _ = self.target.fs.unlink(&self.target.dir, self.name);
     }
 
-    /// Copy the target; return whether the copied content has this digest.
-    fn copy(&self, mut copy: F::File, digest: &Digest) -> io::Result<bool> {
+    /// Copy the target; return whether what was copied is of this version.
+    ///
+    /// The copy has the time of the last write, too, as a link would: matching reads it, and for a content that
+    /// is not read again it stands.
+    fn copy(&self, mut copy: F::File, version: &Version) -> io::Result<bool> {
         let target = self.target;
-        let Found::File(mut file, _) = target.find(target.name)? else { return Ok(false) };
+        let Found::File(mut file, found) = target.find(target.name)? else { return Ok(false) };
         let mut hash = Sha256::new();
         let mut size = 0;
         target.read(&mut file, |block| {
-            hash.update(block);
+            if matches!(version, Version::Digest(_)) {
+                hash.update(block);
+            }
             size += block.len() as u64;
             write_all(target.fs, &mut copy, block)
         })?;
         target.fs.copy_attributes(&file, &copy);
+        target.fs.set_modified(&copy, time_of(found.modified));
         sync_and_check_size(target.fs, &copy, size)?;
-        Ok(Digest::from(hash.finalize()) == *digest)
+        Ok(match version {
+            Version::Digest(digest) => Digest::from(hash.finalize()) == *digest,
+            Version::Stamp(stamp) => target.fs.stat(&file)?.stamp == *stamp,
+        })
     }
 }

@@ -135,6 +135,7 @@ pub(super) struct Disk {
     pub(super) fault: Fault,
     pub(super) exchange: bool,
     pub(super) link: bool,
+    pub(super) share: bool,
     pub(super) meanwhile: Option<Interference>,
 }
 
@@ -142,7 +143,14 @@ impl Disk {
     /// Make a disk on which this tree is durable.
     pub(super) fn new(tree: Tree) -> Disk {
         let state = State { durable: tree.clone(), tree, events: Vec::new(), calls: 0 };
-        Disk { state: state.into(), fault: Fault::None, exchange: true, link: true, meanwhile: None }
+        Disk {
+            state: state.into(),
+            fault: Fault::None,
+            exchange: true,
+            link: true,
+            share: true,
+            meanwhile: None,
+        }
     }
 
     /// Make an empty disk.
@@ -357,11 +365,27 @@ impl Fs for Disk {
     }
     fn read(&self, file: &mut Handle, buffer: &mut [u8]) -> io::Result<usize> {
         self.call(|state| {
-            let rest = &state.content(file.inode)[file.at..];
+            let rest = state.content(file.inode).get(file.at..).unwrap_or_default();
             let length = rest.len().min(buffer.len());
             buffer[..length].copy_from_slice(&rest[..length]);
             file.at += length;
             Ok(length)
+        })
+    }
+    fn seek(&self, file: &mut Handle, offset: u64) -> io::Result<()> {
+        self.call(|_| {
+            file.at = offset as usize;
+            Ok(())
+        })
+    }
+    fn share(&self, from: &Handle, to: &Handle) -> io::Result<()> {
+        if !self.share {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.call(|state| {
+            let data = state.content(from.inode).to_vec();
+            state.change(to.inode, Change::Write { at: 0, data });
+            Ok(())
         })
     }
     fn write(&self, file: &mut Handle, data: &[u8]) -> io::Result<usize> {

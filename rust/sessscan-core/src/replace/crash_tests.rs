@@ -3,8 +3,9 @@
 //! The target is old or new, and every change that was acknowledged is there.
 
 use super::crash::{Disk, Fault, Node, Tree, find};
-use super::faults::{NEW, OLD, sha};
+use super::faulty::{NEW, OLD, sha};
 use super::*;
+use crate::cancel::CancelToken;
 
 const OWNERS: &[u8] = b"owner's version";
 
@@ -45,6 +46,8 @@ struct Setup {
     link: bool,
     /// Whether the file that is to be replaced is durable.
     old_is_durable: bool,
+    /// Whether the content is edited as a stream, and whether the new file can share the blocks of the old one.
+    edit: Option<bool>,
 }
 
 fn setups() -> Vec<Setup> {
@@ -58,9 +61,20 @@ fn setups() -> Vec<Setup> {
         ] {
             for (backup, old_is_durable) in [(false, true), (true, true), (true, false)] {
                 if present || old_is_durable {
-                    setups.push(Setup { present, expected, backup, exchange, link, old_is_durable });
+                    let edit = None;
+                    setups.push(Setup { present, expected, backup, exchange, link, old_is_durable, edit });
                 }
             }
+        }
+        for (backup, old_is_durable, share) in [
+            (false, true, false),
+            (false, true, true),
+            (true, true, true),
+            (true, true, false),
+            (true, false, true),
+        ] {
+            let (expected, edit) = (Expected::Content(OLD), Some(share));
+            setups.push(Setup { present: true, expected, backup, exchange, link, old_is_durable, edit });
         }
     }
     setups
@@ -69,7 +83,7 @@ fn setups() -> Vec<Setup> {
 /// Make a disk with the target; return the target's inode too.
 fn disk(setup: Setup) -> (Disk, Option<u64>) {
     let mut disk = Disk::empty();
-    (disk.exchange, disk.link) = (setup.exchange, setup.link);
+    (disk.exchange, disk.link, disk.share) = (setup.exchange, setup.link, setup.edit == Some(true));
     disk.make(Path::new("/d"), None);
     disk.make_durable();
     let old = setup.present.then(|| disk.make(Path::new("/d/target"), Some(OLD)));
@@ -80,8 +94,14 @@ fn disk(setup: Setup) -> (Disk, Option<u64>) {
 }
 
 fn run(disk: &Disk, setup: Setup) -> Result<(), ReplaceError> {
-    let backup = setup.backup.then(|| Path::new("/d/backup"));
-    replace_in(disk, Path::new("/d/target"), NEW, setup.expected, backup)
+    let (target, backup) = (Path::new("/d/target"), setup.backup.then(|| Path::new("/d/backup")));
+    if setup.edit.is_none() {
+        return replace_in(disk, target, NEW, setup.expected, backup);
+    }
+    let edits = [Edit { offset: 0, old: &OLD[..3], new: &NEW[..3], times: 1 }];
+    let change = Change { edits: &edits, backup, ..Change::default() };
+    let seen = Seen { size: OLD.len() as u64, modified: 0, inode: disk.find(target).unwrap() };
+    edit::edit_in(disk, target, &seen, &change, 8, &mut |_| Ok(()), &CancelToken::never()).map(drop)
 }
 
 /// Check a state of the disk after a crash. `result` is the writer's result if it had returned by then.
@@ -106,7 +126,7 @@ fn check(
     }
     match result {
         Some(Ok(())) => assert!(replaced, "acknowledged but not there: {}", context()),
-        Some(Err(ReplaceError::Io { .. } | ReplaceError::Conflict { .. })) => {
+        Some(Err(ReplaceError::Io { .. } | ReplaceError::Conflict { .. } | ReplaceError::Edits { .. })) => {
             assert!(!replaced, "reported as not written but there: {}", context());
         }
         Some(Err(ReplaceError::Unconfirmed { .. })) | None => {}
@@ -190,9 +210,17 @@ fn a_power_cut_after_an_owners_write_keeps_that_write() {
         disk.rename_over(Path::new("/d/theirs"), Path::new("/d/target"));
     };
     let (mut states, mut exchanges) = (0, 0);
-    for (backup, link) in [(false, true), (true, true), (true, false)] {
+    for (backup, link, edit) in [
+        (false, true, None),
+        (true, true, None),
+        (true, false, None),
+        (false, true, Some(false)),
+        (true, true, Some(true)),
+        (true, false, Some(true)),
+    ] {
         let expected = Expected::Content(OLD);
-        let setup = Setup { present: true, expected, backup, exchange: true, link, old_is_durable: true };
+        let setup =
+            Setup { present: true, expected, backup, exchange: true, link, old_is_durable: true, edit };
         for at in 0.. {
             let (mut disk, _) = disk(setup);
             disk.meanwhile = Some((at, save));

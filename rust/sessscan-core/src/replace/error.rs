@@ -22,6 +22,14 @@ pub enum ReplaceError {
         /// The error of the sync.
         source: io::Error,
     },
+    /// The edits contradict each other, or the file is too short for them. Nothing was written.
+    #[error("{}: {reason}; nothing was written", path.display())]
+    Edits {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
     /// A system call failed. The target is unchanged, unless `path` is the temporary file: then that one
     /// holds what the file's owner wrote in the meantime and could not be moved back.
     #[error("{}: {source}", path.display())]

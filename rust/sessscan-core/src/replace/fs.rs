@@ -74,6 +74,10 @@ pub(crate) trait Fs {
     /// Open an existing file for writing at its end.
     fn open_append(&self, dir: &Self::Dir, name: &OsStr) -> io::Result<Self::File>;
     fn read(&self, file: &mut Self::File, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Let the next read or write begin at this offset.
+    fn seek(&self, file: &mut Self::File, offset: u64) -> io::Result<()>;
+    /// Give an empty file the content of another one by sharing its blocks.
+    fn share(&self, from: &Self::File, to: &Self::File) -> io::Result<()>;
     fn write(&self, file: &mut Self::File, data: &[u8]) -> io::Result<usize>;
     fn truncate(&self, file: &Self::File, size: u64) -> io::Result<()>;
     fn stat(&self, file: &Self::File) -> io::Result<Stat>;
@@ -90,10 +94,20 @@ pub(crate) trait Fs {
     /// Give a file a second name; fail if that name exists.
     fn link(&self, dir: &Self::Dir, from: &OsStr, to: &OsStr) -> io::Result<()>;
     fn rename(&self, dir: &Self::Dir, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()>;
+    /// Move a file or folder into another directory; fail with `AlreadyExists` if the name exists there.
+    fn rename_into(&self, _: &Self::Dir, _: &OsStr, _: &Self::Dir, _: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     fn unlink(&self, dir: &Self::Dir, name: &OsStr) -> io::Result<()>;
     fn list(&self, dir: &Self::Dir) -> io::Result<Vec<OsString>>;
     /// Wait for a moment in which a write that another program has begun reaches its file.
     fn let_others_finish(&self) {}
+    /// Return whether a program has the file open for writing; None if that cannot be told.
+    fn has_writer(&self, _: &Self::File) -> Option<bool> {
+        None
+    }
+    /// Wait until a write would give a file a later time than this one.
+    fn wait_past(&self, _: i128) {}
 }
 
 /// Write all of `data`, in as many calls as the file system needs.

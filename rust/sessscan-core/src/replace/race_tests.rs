@@ -1,7 +1,7 @@
 //! Test the writer while the file's owner changes the target: before each single call, and in a thread of its
 //! own.
 
-use super::faults::{Fault, Faulty, NEW, OLD, scratch, sha};
+use super::faulty::{Fault, Faulty, NEW, OLD, edit_old, scratch, sha};
 use super::*;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -37,6 +37,7 @@ enum Call {
     Create,
     Replace { backup: bool },
     Remove,
+    Edit { backup: bool, share: bool },
 }
 
 struct Outcome {
@@ -70,6 +71,10 @@ fn race_on(mut fs: Faulty, call: Call, exchange: bool, changes: &[(usize, OwnerC
         Call::Create => replace_in(&fs, &path, NEW, Expected::Absent, None),
         Call::Replace { backup: false } => replace_in(&fs, &path, NEW, Expected::Content(OLD), None),
         Call::Replace { backup: true } => replace_in(&fs, &path, NEW, Expected::Content(OLD), Some(&backup)),
+        Call::Edit { backup: kept, share } => {
+            fs.share = share;
+            edit_old(&fs, &path, kept.then_some(&backup))
+        }
         Call::Remove => remove_in(&fs, &path, &sha(OLD)),
     };
     let target = fs::read_to_string(&path).ok();
@@ -91,7 +96,7 @@ fn check(call: Call, changes: &[(usize, OwnerChange)]) -> Outcome {
     }
     let backup = fs::read(outcome.folder.path().join("backup")).ok();
     match outcome.result {
-        Ok(()) if call == (Call::Replace { backup: true }) => {
+        Ok(()) if matches!(call, Call::Replace { backup: true } | Call::Edit { backup: true, .. }) => {
             assert_eq!(backup.as_deref(), Some(OLD), "{context}")
         }
         _ => assert_eq!(backup, None, "{context}"),
@@ -102,8 +107,15 @@ fn check(call: Call, changes: &[(usize, OwnerChange)]) -> Outcome {
     outcome
 }
 
-const CALLS: [Call; 4] =
-    [Call::Create, Call::Replace { backup: false }, Call::Replace { backup: true }, Call::Remove];
+const CALLS: [Call; 7] = [
+    Call::Create,
+    Call::Replace { backup: false },
+    Call::Replace { backup: true },
+    Call::Remove,
+    Call::Edit { backup: false, share: true },
+    Call::Edit { backup: true, share: true },
+    Call::Edit { backup: true, share: false },
+];
 
 #[test]
 fn one_owner_change_is_not_lost() {

@@ -1,7 +1,7 @@
 //! Remove a file whose content is what is expected.
 
 use super::error::ReplaceError;
-use super::expected::{Digest, Expected};
+use super::expected::{Digest, Expected, Seen, Version};
 use super::fs::{Fs, Rename};
 use super::name;
 use super::target::Target;
@@ -12,14 +12,20 @@ use std::path::Path;
 pub(super) fn remove_in<F: Fs>(fs: &F, path: &Path, expected: &Digest) -> Result<(), ReplaceError> {
     let target = Target::open(fs, path)?;
     target.check(Expected::Digest(*expected), false)?;
-    rename_and_remove(&target, expected)
+    rename_and_remove(&target, &Version::Digest(*expected))
 }
 
-/// Move the target to a temporary name and remove it there; move it back if it does not have this digest.
-fn rename_and_remove<F: Fs>(target: &Target<'_, F>, expected: &Digest) -> Result<(), ReplaceError> {
+pub(super) fn remove_seen_in<F: Fs>(fs: &F, path: &Path, seen: &Seen) -> Result<(), ReplaceError> {
+    let target = Target::open(fs, path)?;
+    let (_, stat) = target.seen(seen)?;
+    rename_and_remove(&target, &Version::Stamp(stat.stamp))
+}
+
+/// Move the target to a temporary name and remove it there; move it back if it is not of this version.
+fn rename_and_remove<F: Fs>(target: &Target<'_, F>, expected: &Version) -> Result<(), ReplaceError> {
     let (fs, dir) = (target.fs, &target.dir);
     let mut name = name::random();
-    name.push(name::exchange_suffix(0, expected));
+    name.push(name::exchange_suffix(0, 0, expected));
     match fs.rename(dir, target.name, &name, Rename::Over) {
         // The rename was reported as failed but has happened, as `Temporary::verify_failure` explains.
         Err(_) if fs.stat_at(dir, &name).is_ok() => {}
@@ -28,7 +34,7 @@ fn rename_and_remove<F: Fs>(target: &Target<'_, F>, expected: &Digest) -> Result
         }
         done => done.map_err(|error| target.io(error))?,
     }
-    match target.has_digest(&name, expected) {
+    match target.is_version(&name, expected) {
         Ok(true) => {
             // Sync the rename before removing the file. If the sync fails, the removal is unconfirmed.
             let synced = target.sync_directory();

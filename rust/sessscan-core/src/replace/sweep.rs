@@ -30,7 +30,7 @@ pub(super) fn sweep_in<F: Fs>(
         };
         if stat.kind == Kind::File
             && abandoned
-            && name.is_removable(stat.stamp.inode, stat.links, digest)
+            && name.is_removable(&stat.stamp, stat.links, digest)
             && fs.unlink(&target.dir, &file_name).is_ok()
         {
             swept.push(directory.join(&file_name));

@@ -1,8 +1,8 @@
 //! Find the file that is to be changed, and check what it is.
 
 use super::error::ReplaceError;
-use super::expected::{Digest, Expected};
-use super::fs::{Fs, Kind, Stamp};
+use super::expected::{Digest, Expected, Seen, Version};
+use super::fs::{Fs, Kind, Stamp, Stat};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io;
@@ -105,6 +105,37 @@ impl<'a, F: Fs> Target<'a, F> {
             },
             Found::Nothing | Found::Other(_) => Ok(false),
         }
+    }
+
+    /// Return whether a name holds a file of this version.
+    pub(super) fn is_version(&self, name: &OsStr, version: &Version) -> io::Result<bool> {
+        match version {
+            Version::Digest(digest) => self.has_digest(name, digest),
+            Version::Stamp(stamp) => match self.fs.stat_at(&self.dir, name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                stat => Ok(stat?.stamp == *stamp),
+            },
+        }
+    }
+
+    /// Step 1 where the content is not read: open the target if it is what was seen.
+    pub(super) fn seen(&self, seen: &Seen) -> Result<(F::File, Stat), ReplaceError> {
+        let file = match self.find(self.name).map_err(|error| self.io(error))? {
+            Found::Nothing => return Err(self.conflict("does not exist any more")),
+            Found::Other(_) => return Err(self.conflict("is not a regular file")),
+            Found::File(file, _) => file,
+        };
+        let stat = self.fs.stat(&file).map_err(|error| self.io(error))?;
+        if seen.fits(&stat.stamp) {
+            return Ok((file, stat));
+        }
+        let grown = Seen { size: stat.stamp.size, modified: stat.stamp.modified, ..*seen }.fits(&stat.stamp)
+            && stat.stamp.size > seen.size;
+        Err(self.conflict(if grown {
+            "has grown since it was looked at"
+        } else {
+            "was changed since it was looked at"
+        }))
     }
 
     /// Step 1: check that the target is what is expected, and open it if it exists.

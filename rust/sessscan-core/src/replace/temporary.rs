@@ -1,7 +1,7 @@
 //! Write the temporary file beside the target, and remove it when it is no longer needed.
 
 use super::error::ReplaceError;
-use super::expected::Digest;
+use super::expected::Version;
 use super::fs::{Fs, Rename, Stamp, sync_and_check_size, write_all};
 use super::name;
 use super::target::Target;
@@ -37,25 +37,42 @@ impl<'a, F: Fs> Temporary<'a, F> {
         like: Option<&F::File>,
         modified: Option<SystemTime>,
     ) -> io::Result<Self> {
-        let fs = target.fs;
-        let (name, mut file) = create(target)?;
-        let not_yet_known = Stamp { device: 0, inode: 0, size: 0, modified: 0 };
-        let mut new = Temporary { target, name, stamp: not_yet_known, remove_on_drop: true };
-        write_all(fs, &mut file, data)?;
-        if let Some(like) = like {
-            fs.copy_attributes(like, &file);
-        }
-        if let Some(time) = modified {
-            fs.set_modified(&file, time);
-        }
-        new.stamp = sync_and_check_size(fs, &file, data.len() as u64)?;
+        let (mut new, mut file) = Self::create(target)?;
+        write_all(target.fs, &mut file, data)?;
+        new.complete(&file, like, modified, data.len() as u64)?;
         Ok(new)
     }
 
+    /// Step 2: create an empty temporary file.
+    pub(super) fn create(target: &'a Target<'a, F>) -> io::Result<(Self, F::File)> {
+        let (name, file) = create(target)?;
+        let not_yet_known = Stamp { device: 0, inode: 0, size: 0, modified: 0 };
+        Ok((Temporary { target, name, stamp: not_yet_known, remove_on_drop: true }, file))
+    }
+
+    /// The end of step 3: give the written file its attributes and its time, sync it, and check its size.
+    pub(super) fn complete(
+        &mut self,
+        file: &F::File,
+        like: Option<&F::File>,
+        modified: Option<SystemTime>,
+        size: u64,
+    ) -> io::Result<()> {
+        let fs = self.target.fs;
+        if let Some(like) = like {
+            fs.copy_attributes(like, file);
+        }
+        if let Some(time) = modified {
+            fs.set_modified(file, time);
+        }
+        self.stamp = sync_and_check_size(fs, file, size)?;
+        Ok(())
+    }
+
     /// Rename the file so that its name tells what it may be exchanged for.
-    pub(super) fn mark_for_exchange(&mut self, before: &Digest) -> io::Result<()> {
+    pub(super) fn mark_for_exchange(&mut self, before: &Version) -> io::Result<()> {
         let mut marked = self.name.clone();
-        marked.push(name::exchange_suffix(self.stamp.inode, before));
+        marked.push(name::exchange_suffix(self.stamp.inode, self.stamp.size, before));
         self.target.fs.rename(&self.target.dir, &self.name, &marked, Rename::Over)?;
         self.name = marked;
         Ok(())

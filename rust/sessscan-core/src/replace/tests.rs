@@ -1,3 +1,4 @@
+use super::fs::Stamp;
 use super::name::TemporaryName;
 use super::*;
 use sha2::{Digest as _, Sha256};
@@ -93,14 +94,27 @@ fn a_temporary_name_tells_whether_the_file_can_be_removed() {
     let name = format!(".sessscan-17-00ff-a-{}", &hex(&digest)[..32]);
     let name = TemporaryName::parse(OsStr::new(&name)).unwrap();
     assert_eq!(name.process, 17);
-    assert!(name.is_removable(10, 1, || None), "our own file");
-    assert!(name.is_removable(11, 2, || None), "has another name");
-    assert!(name.is_removable(11, 1, || Some(digest)), "the file that was to be replaced");
+    let stamp = |inode, size, modified| Stamp { device: 1, inode, size, modified };
+    let (ours, other) = (stamp(10, 0, 0), stamp(11, 0, 0));
+    assert!(name.is_removable(&ours, 1, || None), "our own file");
+    assert!(name.is_removable(&other, 2, || None), "has another name");
+    assert!(name.is_removable(&other, 1, || Some(digest)), "the file that was to be replaced");
     assert!(
-        !name.is_removable(11, 1, || Some([0; 32])) && !name.is_removable(11, 1, || None),
+        !name.is_removable(&other, 1, || Some([0; 32])) && !name.is_removable(&other, 1, || None),
         "another program's file"
     );
-    assert!(TemporaryName::parse(OsStr::new(".sessscan-17-00ff")).unwrap().is_removable(0, 1, || None));
+    assert!(TemporaryName::parse(OsStr::new(".sessscan-17-00ff")).unwrap().is_removable(&ours, 1, || None));
+
+    let replaced = stamp(11, 300, -5);
+    let name = format!(".sessscan-17-00ff{}", name::exchange_suffix(10, 200, &Version::Stamp(replaced)));
+    let name = TemporaryName::parse(OsStr::new(&name)).unwrap();
+    let never = || panic!("it is not read");
+    assert!(name.is_removable(&stamp(10, 200, 7), 1, never), "our own file");
+    assert!(!name.is_removable(&stamp(10, 201, 7), 1, never), "our own file, and what somebody appended");
+    assert!(name.is_removable(&replaced, 1, never), "the file that was to be replaced");
+    assert!(!name.is_removable(&stamp(11, 301, -5), 1, never), "what somebody appended to it");
+    assert!(!name.is_removable(&stamp(11, 300, -4), 1, never), "what somebody wrote into it");
+    assert!(name.is_removable(&stamp(11, 301, -5), 2, never), "has another name");
     for other in [
         "",
         "local_a.json",
@@ -110,6 +124,8 @@ fn a_temporary_name_tells_whether_the_file_can_be_removed() {
         ".sessscan-1-g",
         ".sessscan-1-1-1",
         ".sessscan-1-1-1-1-1",
+        ".sessscan-1-1-1-1-1-1-1",
+        ".sessscan-1-1-1-1-1-x",
     ] {
         assert_eq!(TemporaryName::parse(OsStr::new(other)), None, "{other}");
     }
@@ -156,7 +172,7 @@ fn an_append_creates_the_file_or_adds_to_it() {
 
 #[cfg(unix)]
 mod unix {
-    use super::super::faults::{Fault, Faulty, OLD, scratch, sha};
+    use super::super::faulty::{Fault, Faulty, OLD, scratch, sha};
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
@@ -229,6 +245,55 @@ mod unix {
         }
         assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"theirs");
         assert_eq!(entries(folder.path()), ["file", "link"]);
+    }
+
+    #[test]
+    fn a_link_that_takes_the_name_after_the_look_is_not_opened() {
+        use super::super::fs::Fs;
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("secret"), "theirs").unwrap();
+        symlink(folder.path().join("secret"), folder.path().join("link")).unwrap();
+        let dir = Native.open_dir(folder.path()).unwrap();
+        for error in [
+            Native.open(&dir, OsStr::new("link")).unwrap_err(),
+            Native.open_append(&dir, OsStr::new("link")).unwrap_err(),
+        ] {
+            assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::LOOP.raw_os_error()));
+        }
+    }
+
+    /// Another group must not get the rights that the old one had, where the group cannot be kept.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn rights_of_the_group_are_not_given_to_another_group() {
+        use super::super::fs::Fs;
+        use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+        if !rustix::process::geteuid().is_root() {
+            return; // only root can make a file of a group that it then gives up
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str, user: u32, group: u32, mode: u32| {
+            let path = folder.path().join(name);
+            fs::write(&path, "").unwrap();
+            std::os::unix::fs::chown(&path, Some(user), Some(group)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            fs::OpenOptions::new().read(true).write(true).open(&path).unwrap()
+        };
+        for (group, kept) in [(23456, 0o604), (34567, 0o664)] {
+            let (old, new) = (open("old", 23456, group, 0o664), open("new", 12345, 34567, 0o600));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Of this thread alone, and of the process neither user nor groups.
+                    let (user, group) = (Uid::from_raw(12345), Gid::from_raw(34567));
+                    set_thread_groups(&[]).unwrap();
+                    set_thread_res_gid(group, group, group).unwrap();
+                    set_thread_res_uid(user, user, user).unwrap();
+                    Native.copy_attributes(&old, &new);
+                });
+            });
+            let metadata = new.metadata().unwrap();
+            assert_eq!((metadata.gid(), metadata.mode() & 0o7777), (34567, kept), "from {group}");
+        }
     }
 
     #[test]

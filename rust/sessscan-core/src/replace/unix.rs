@@ -5,11 +5,11 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The operating system's own file system.
 pub(crate) struct Native;
@@ -40,6 +40,14 @@ impl Fs for Native {
 
     fn read(&self, file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| file.read(buffer))
+    }
+
+    fn seek(&self, file: &mut File, offset: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(offset)).map(drop)
+    }
+
+    fn share(&self, from: &File, to: &File) -> io::Result<()> {
+        share(from, to)
     }
 
     fn write(&self, file: &mut File, data: &[u8]) -> io::Result<usize> {
@@ -80,7 +88,22 @@ impl Fs for Native {
     }
 
     fn let_others_finish(&self) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    fn has_writer(&self, file: &File) -> Option<bool> {
+        has_writer(file)
+    }
+
+    fn wait_past(&self, time: i128) {
+        // The kernel's clock for files ticks every 10 ms at most; some file systems keep whole seconds, FAT
+        // every other one.
+        let tick = Duration::from_millis(if time % 1_000_000_000 == 0 { 2_000 } else { 20 });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i128;
+        let left = time + tick.as_nanos() as i128 - now;
+        if (1..=tick.as_nanos() as i128).contains(&left) {
+            std::thread::sleep(Duration::from_nanos(left as u64));
+        }
     }
 
     fn set_modified(&self, file: &File, time: SystemTime) {
@@ -107,8 +130,21 @@ impl Fs for Native {
     fn rename(&self, dir: &OwnedFd, from: &OsStr, to: &OsStr, mode: Rename) -> io::Result<()> {
         match mode {
             Rename::Over => Ok(retry_on_intr(|| rustix::fs::renameat(dir, from, dir, to))?),
-            Rename::New => rename_with(dir, from, to, false),
-            Rename::Exchange => rename_with(dir, from, to, true),
+            Rename::New => rename_with(dir, from, dir, to, false),
+            Rename::Exchange => rename_with(dir, from, dir, to, true),
+        }
+    }
+
+    fn rename_into(&self, dir: &OwnedFd, from: &OsStr, into: &OwnedFd, to: &OsStr) -> io::Result<()> {
+        match rename_with(dir, from, into, to, false) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            done => return done,
+        }
+        match self.stat_at(into, to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(retry_on_intr(|| rustix::fs::renameat(dir, from, into, to))?)
+            }
+            found => found.and(Err(io::ErrorKind::AlreadyExists.into())),
         }
     }
 
@@ -126,10 +162,10 @@ impl Fs for Native {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn rename_with(dir: &OwnedFd, from: &OsStr, to: &OsStr, exchange: bool) -> io::Result<()> {
+fn rename_with(dir: &OwnedFd, from: &OsStr, into: &OwnedFd, to: &OsStr, exchange: bool) -> io::Result<()> {
     use rustix::fs::RenameFlags;
     let flags = if exchange { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-    match retry_on_intr(|| rustix::fs::renameat_with(dir, from, dir, to, flags)) {
+    match retry_on_intr(|| rustix::fs::renameat_with(dir, from, into, to, flags)) {
         // An old kernel, or a file system that does not support the flag (ntfs-3g and NFS, for example).
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => unsupported(),
         done => Ok(done?),
@@ -137,8 +173,46 @@ fn rename_with(dir: &OwnedFd, from: &OsStr, to: &OsStr, exchange: bool) -> io::R
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn rename_with(_: &OwnedFd, _: &OsStr, _: &OsStr, _: bool) -> io::Result<()> {
+fn rename_with(_: &OwnedFd, _: &OsStr, _: &OwnedFd, _: &OsStr, _: bool) -> io::Result<()> {
     unsupported()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn share(from: &File, to: &File) -> io::Result<()> {
+    // Whatever the reason is why the blocks cannot be shared: copying will do, or says better what is wrong.
+    rustix::fs::ioctl_ficlone(to, from).or_else(|_| unsupported())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn share(_: &File, _: &File) -> io::Result<()> {
+    unsupported()
+}
+
+/// Return whether a program has the file open for writing: Linux grants no lease on such a file.
+#[cfg(target_os = "linux")]
+fn has_writer(file: &File) -> Option<bool> {
+    use std::os::fd::AsRawFd;
+    const F_SETSIG: libc::c_int = 10; // <linux/fcntl.h>; the crate has it for one platform only
+    let descriptor = file.as_raw_fd();
+    // SAFETY: `file` keeps the descriptor open; these commands take an integer, and no pointer.
+    let call = |command, argument: libc::c_int| unsafe { libc::fcntl(descriptor, command, argument) };
+    // Who opens the file for writing between the next two calls has the kernel send a signal: one that is
+    // ignored, instead of SIGIO, which ends the process.
+    if call(F_SETSIG, libc::SIGURG) != 0 {
+        return None;
+    }
+    let granted = call(libc::F_SETLEASE, libc::F_RDLCK) == 0;
+    let error = io::Error::last_os_error();
+    if granted {
+        call(libc::F_SETLEASE, libc::F_UNLCK);
+        return Some(false);
+    }
+    (error.raw_os_error() == Some(libc::EAGAIN)).then_some(true)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_writer(_: &File) -> Option<bool> {
+    None
 }
 
 /// Repeat a call that a signal interrupts.

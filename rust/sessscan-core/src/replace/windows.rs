@@ -7,6 +7,7 @@
 //! copy that can be torn.
 
 use super::fs::{Fs, Kind, Rename, Stamp, Stat};
+use crate::refusal::Refusal;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -70,6 +71,14 @@ impl Fs for Native {
         file.read(buffer)
     }
 
+    fn seek(&self, file: &mut File, offset: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(offset)).map(drop)
+    }
+
+    fn share(&self, _: &File, _: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into()) // ReFS could, NTFS cannot
+    }
+
     fn write(&self, file: &mut File, data: &[u8]) -> io::Result<usize> {
         file.write(data)
     }
@@ -116,14 +125,24 @@ impl Fs for Native {
             Rename::New => retry_while_busy(|| move_file(&from, &to, MOVEFILE_WRITE_THROUGH)),
             // With POSIX semantics a target that another program reads can be replaced. Where they are not
             // supported the error differs by file system and version, so any error leads to the older call.
+            Rename::Over if is_read_only(&to) => Err(Refusal::ReadOnly.into()),
             Rename::Over => retry_while_busy(|| rename_posix(&from, &to)).or_else(|_| {
                 retry_while_busy(|| move_file(&from, &to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
             }),
         }
     }
 
+    fn rename_into(&self, dir: &PathBuf, from: &OsStr, into: &PathBuf, to: &OsStr) -> io::Result<()> {
+        let (from, to) = (dir.join(from), into.join(to));
+        retry_while_busy(|| move_file(&from, &to, MOVEFILE_WRITE_THROUGH))
+    }
+
     fn unlink(&self, dir: &PathBuf, name: &OsStr) -> io::Result<()> {
-        retry_while_busy(|| std::fs::remove_file(dir.join(name)))
+        let path = dir.join(name);
+        if is_read_only(&path) {
+            return Err(Refusal::ReadOnly.into());
+        }
+        retry_while_busy(|| std::fs::remove_file(&path))
     }
 
     fn list(&self, dir: &PathBuf) -> io::Result<Vec<OsString>> {
@@ -147,6 +166,11 @@ fn retry_while_busy(call: impl Fn() -> io::Result<()>) -> io::Result<()> {
         std::thread::sleep(pause);
         pause *= 2;
     }
+}
+
+/// Return whether a file has the attribute that Windows lets nobody replace or remove, however long one waits.
+fn is_read_only(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.permissions().readonly())
 }
 
 fn rename_posix(from: &Path, to: &Path) -> io::Result<()> {

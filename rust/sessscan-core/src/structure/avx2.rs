@@ -31,6 +31,8 @@ unsafe fn all(byte: u8) -> __m256i {
 }
 
 impl Block for Avx2 {
+    const PASSES_TEXT: bool = true;
+
     #[inline(always)]
     unsafe fn load(from: *const u8) -> Avx2 {
         // SAFETY: the caller promises 64 readable bytes, and a processor with AVX2.
@@ -75,6 +77,26 @@ impl Block for Avx2 {
                 _mm256_or_si256(_mm256_cmpeq_epi8(half, all(b'"')), _mm256_cmpeq_epi8(half, all(b'\\')));
             _mm256_or_si256(ends, _mm256_cmpgt_epi8(all(0x20), half))
         })
+    }
+
+    #[inline(always)]
+    unsafe fn may_end_a_string(from: *const u8) -> (bool, bool) {
+        // SAFETY: the caller promises that 64 bytes and the one before them are readable, so that each load
+        // begins and ends within them, and that the processor has AVX2.
+        unsafe {
+            let ends = |half, from: *const u8| {
+                let before = _mm256_cmpeq_epi8(_mm256_loadu_si256(from.sub(1).cast()), all(b'\\'));
+                // Behind a backslash another one counts, elsewhere a quote.
+                let (quotes, backslashes) =
+                    (_mm256_cmpeq_epi8(half, all(b'"')), _mm256_cmpeq_epi8(half, all(b'\\')));
+                _mm256_blendv_epi8(quotes, backslashes, before)
+            };
+            let block = Avx2::load(from);
+            let ends = _mm256_or_si256(ends(block.0, from), ends(block.1, from.add(32)));
+            // As signed numbers, all unusual bytes are below 0x20.
+            let unusual = _mm256_cmpgt_epi8(all(0x20), _mm256_min_epi8(block.0, block.1));
+            (_mm256_movemask_epi8(ends) != 0, _mm256_movemask_epi8(unusual) != 0)
+        }
     }
 
     #[inline(always)]

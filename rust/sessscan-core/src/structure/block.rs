@@ -74,6 +74,26 @@ pub(crate) trait Block: Copy {
         self.equal(b'"') | self.equal(b'\\') | self.unusual()
     }
 
+    /// Whether [`Block::may_end_a_string`] takes less time than the masks of a block.
+    const PASSES_TEXT: bool;
+
+    /// Return whether a string that is open before the 64 bytes at `from` may end in them: there is a quote
+    /// without a backslash before it, or there are two backslashes side by side. Also return whether any byte
+    /// is unusual.
+    ///
+    /// # Safety
+    /// The 64 bytes and the one before them are readable, and the processor has the instructions of the
+    /// implementation.
+    #[inline(always)]
+    unsafe fn may_end_a_string(from: *const u8) -> (bool, bool) {
+        // SAFETY: the caller promises that 64 bytes and the one before them are readable, and that the
+        // processor has the instructions.
+        let (block, before) = unsafe { (Self::load(from), Self::load(from.sub(1))) };
+        let before = before.equal(b'\\');
+        let ends = block.equal(b'"') & !before | block.equal(b'\\') & before;
+        (ends != 0, block.unusual() != 0)
+    }
+
     /// Mask the opening brackets and the closing ones, square or curly.
     fn brackets(self) -> (u64, u64);
 

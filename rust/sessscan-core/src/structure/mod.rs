@@ -130,6 +130,14 @@ mod tests {
             assert_eq!(block.at_least(least), expected);
         }
         assert_eq!(block.stops(), block.unusual() | mask(|byte| byte == b'"' || byte == b'\\'));
+        // The block with its last byte before it.
+        let mut behind = [bytes[BLOCK - 1]; 1 + BLOCK];
+        behind[1..].copy_from_slice(bytes);
+        let ends = behind.windows(2).any(|pair| pair[1] == if pair[0] == b'\\' { b'\\' } else { b'"' });
+        // SAFETY: the array has 64 bytes from the second on and one before, and the caller takes B from
+        // `Isa::available`.
+        let said = unsafe { B::may_end_a_string(behind.as_ptr().add(1)) };
+        assert_eq!(said, (ends, block.unusual() != 0));
         for length in 1..=Text::LENGTH {
             let mut text = Text { bytes: bytes[..Text::LENGTH].try_into().unwrap(), mask: [0; Text::LENGTH] };
             text.mask[..length].fill(0xff);
@@ -228,8 +236,14 @@ mod tests {
             ),
             any in prop::collection::vec(any::<u8>(), BLOCK),
             letters in prop::collection::vec(prop::sample::select(b"abc\xc3".to_vec()), BLOCK),
+            escapes in prop::collection::vec(prop::sample::select(vec!["abcde", "\\n", "\\\""]), BLOCK),
+            hit in any::<prop::sample::Index>(),
         ) {
-            for bytes in [few, any, letters] {
+            let mut escapes = escapes.concat().into_bytes();
+            escapes.truncate(BLOCK);
+            let mut once = escapes.clone();
+            once[hit.index(BLOCK)] = b'\\';
+            for bytes in [few, any, letters, escapes, once] {
                 let bytes: &[u8; BLOCK] = bytes[..].try_into().unwrap();
                 for isa in Isa::available() {
                     match isa {

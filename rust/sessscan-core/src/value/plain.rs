@@ -5,6 +5,7 @@ use crate::bytes::{AHEAD, Region, STRIDE};
 use crate::extent::{container, string};
 use crate::structure::{Block, Isa, Scalar};
 use crate::text;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A region of lines that were proved plain, and the instruction set to read it with.
@@ -19,6 +20,10 @@ impl<'a> PlainRegion<'a> {
         PlainRegion { region, isa }
     }
 
+    pub(crate) fn isa(self) -> Isa {
+        self.isa
+    }
+
     /// Return the values inside a value that ends at `end`, if a block can be loaded from each of its bytes.
     pub(crate) fn values(self, end: usize) -> Option<PlainValues<'a>> {
         (end + AHEAD < self.region.readable()).then_some(PlainValues { bytes: self, end })
@@ -31,23 +36,25 @@ pub(crate) struct PlainValues<'a> {
     end: usize,
 }
 
+/// Return the end of the string, object or array at a position.
+#[inline(always)]
+fn end<B: Block>(region: Region, at: usize) -> Option<usize> {
+    match region.byte(at) {
+        b'"' => string::<B>(region, at).map(|(end, _)| end),
+        _ => container::<B>(region, at),
+    }
+}
+
 impl Values for PlainValues<'_> {
     /// Enough to see who wrote a text.
     const PIECE: usize = 32;
 
+    #[inline(always)]
     fn byte(&self, at: usize) -> Option<u8> {
         (at < self.end).then(|| self.bytes.region.byte(at))
     }
 
     fn end(&self, at: usize) -> Option<usize> {
-        #[inline(always)]
-        fn end<B: Block>(region: Region, at: usize) -> Option<usize> {
-            match region.byte(at) {
-                b'"' => string::<B>(region, at).map(|(end, _)| end),
-                _ => container::<B>(region, at),
-            }
-        }
-
         let PlainRegion { region, isa } = self.bytes;
         let end = match isa {
             #[cfg(target_arch = "x86_64")]
@@ -106,5 +113,54 @@ impl Values for PlainValues<'_> {
     fn passed(&self, read: Range<usize>) -> bool {
         self.bytes.region.give_back(read);
         !self.bytes.region.is_cancelled()
+    }
+}
+
+/// The same, read with the instructions of B, which the processor has: for code that is compiled for them.
+pub(crate) struct BlockValues<'a, B> {
+    values: PlainValues<'a>,
+    with: PhantomData<B>,
+}
+
+impl<'a, B: Block> BlockValues<'a, B> {
+    #[inline(always)]
+    pub(crate) fn new(values: PlainValues<'a>) -> BlockValues<'a, B> {
+        BlockValues { values, with: PhantomData }
+    }
+}
+
+impl<B: Block> Values for BlockValues<'_, B> {
+    const PIECE: usize = PlainValues::PIECE;
+
+    #[inline(always)]
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.values.byte(at)
+    }
+
+    #[inline(always)]
+    fn end(&self, at: usize) -> Option<usize> {
+        end::<B>(self.values.bytes.region, at).filter(|end| *end <= self.values.end)
+    }
+
+    #[inline(always)]
+    fn string_end(&self, at: usize) -> Option<(usize, bool)> {
+        string::<B>(self.values.bytes.region, at).filter(|(end, _)| *end <= self.values.end)
+    }
+
+    #[inline(always)]
+    fn equals(&self, range: Range<usize>, text: &[u8]) -> bool {
+        self.values.bytes.region.view().equals(range, text)
+    }
+
+    fn copy<'s>(&self, range: Range<usize>, into: &'s mut Vec<u8>) -> &'s [u8] {
+        self.values.copy(range, into)
+    }
+
+    fn decodes(&self, range: Range<usize>) -> bool {
+        self.values.decodes(range)
+    }
+
+    fn passed(&self, read: Range<usize>) -> bool {
+        self.values.passed(read)
     }
 }

@@ -1,19 +1,18 @@
 //! Stream events as batches, which are read as they are pulled.
 
+use super::stream::{Batch, Pulled, coded, raised, unreadable};
 use super::{Column, batch_of, column, count, names, schema_capsule, schema_of, stream_capsule, text, time};
 use crate::error::os_error;
 use crate::events::wanted;
 use crate::signals::watch;
-use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchReader};
+use arrow_array::ArrayRef;
 use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use sessscan_core::{CancelToken, Event, EventKind, EventKinds, Events, TitleSource};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// Rows of a batch.
@@ -71,7 +70,8 @@ impl EventBatches {
             skipped.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
         }
         let schema = schema(&files);
-        stream_capsule(py, Box::new(Reader { files, schema, at: 0, open: None, ended: false }))
+        let mut reader = Reader { files, at: 0, open: None };
+        stream_capsule(py, Box::new(Pulled::new(schema, move || reader.batch())))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -99,45 +99,14 @@ fn schema(files: &Files) -> SchemaRef {
 
 struct Reader {
     files: Arc<Files>,
-    schema: SchemaRef,
     /// Which file is next, or open.
     at: usize,
     open: Option<Events>,
-    ended: bool,
-}
-
-impl RecordBatchReader for Reader {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-}
-
-impl Iterator for Reader {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        // The consumer may have the interpreter lock or not. Other threads are to run meanwhile.
-        let result = match Python::try_attach(|py| py.detach(|| self.guarded())) {
-            Some(result) => result,
-            None => self.guarded(),
-        };
-        self.ended = !matches!(result, Ok(Some(_)));
-        result.transpose()
-    }
 }
 
 impl Reader {
-    /// Return the next batch. No panic may unwind into the C code of the consumer, which calls this.
-    fn guarded(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        catch_unwind(AssertUnwindSafe(|| self.batch()))
-            .unwrap_or_else(|_| Err(ArrowError::ExternalError("sessscan failed: this is a bug".into())))
-    }
-
     /// Return the next batch; None at the end.
-    fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    fn batch(&mut self) -> Batch {
         let rows = watch(None, 0, |token| self.rows(token)).map_err(raised)??;
         if rows.is_empty() {
             return Ok(None);
@@ -184,23 +153,6 @@ impl Reader {
     }
 }
 
-/// Return the error of a stream, which can carry only text.
-fn unreadable(path: &Path, error: io::Error) -> ArrowError {
-    let reason = error.to_string();
-    let reason = reason.split(" (os error").next().unwrap_or(&reason).to_owned();
-    // The text becomes a C string.
-    let text = format!("{}: {reason}", path.display()).replace('\0', "\\0");
-    ArrowError::IoError(text, error)
-}
-
-/// Return the error for what a signal handler raised, by its name: the consumer's C code can carry no
-/// exception.
-fn raised(error: PyErr) -> ArrowError {
-    let name = Python::attach(|py| error.get_type(py).name().map(|name| name.to_string()));
-    let text = format!("interrupted ({})", name.as_deref().unwrap_or("by a signal"));
-    ArrowError::IoError(text, io::ErrorKind::Interrupted.into())
-}
-
 struct Row {
     file: i32,
     event: Event,
@@ -239,9 +191,4 @@ fn columns(files: &Files, rows: &[Row]) -> Vec<Column> {
         column("time", time(events().map(time_of)), true),
         column("source", coded(events().map(source), word(&["custom", "ai"])), true),
     ]
-}
-
-/// Make a column of codes. The dictionary is the same in every batch: the Arrow file format allows no other.
-fn coded(codes: impl Iterator<Item = Option<i32>>, words: ArrayRef) -> ArrayRef {
-    Arc::new(DictionaryArray::<Int32Type>::new(codes.collect::<Int32Array>(), words))
 }

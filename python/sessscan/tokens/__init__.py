@@ -1,0 +1,1 @@
+"""Count the tokens of responses in transcripts, each response once."""
