@@ -126,7 +126,12 @@ def _one(data: Data, folder: Path, name: str, size: int, shape: Shape) -> dict[s
     path = folder / f"{session.session_id}.jsonl"
     with path.open("wb") as file:
         file.writelines(session.lines())
-    return {"path": path.name, "transcript": asdict(session.truth), "events": asdict(session.said)}
+    return {
+        "path": path.name,
+        "transcript": asdict(session.truth),
+        "events": asdict(session.said),
+        "conversation": {"messages": session.messages, "uuids": session.uuids.hexdigest()},
+    }
 
 
 def _transcript(data: Data, folder: Path) -> dict[str, Any]:

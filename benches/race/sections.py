@@ -19,6 +19,7 @@ REFERENCE, JSON = "reference.py", "json"
 PEERS = ("orjson", "pysimdjson", "msgspec", "DuckDB", "Polars")
 """The peers, each on one thread, as sessscan is when it is compared with them."""
 SDK = "claude-agent-sdk list_sessions"
+CONVERSATION, SDK_MESSAGES = "sessscan.conversation", "claude-agent-sdk get_session_messages"
 RECONCILE, BARE = "sessscan.reconcile, dry run", "pysimdjson of the rows, scan_many"
 VERSION, EMPTY_APP = "sessscan --version", "an empty Typer app"
 EVENTS = "sessscan.events"
@@ -118,6 +119,11 @@ START_CASES = (
     Case(EMPTY_APP, command=_empty_app, output="", ours=True),
     Case(VERSION, command=_console_script, output=f"sessscan {version('sessscan')}", ours=True),
 )
+CONVERSATION_CASES = (
+    Case(ONE, "sessscan_scan", {"threads": 1}, ours=True),
+    Case(CONVERSATION, "sessscan_conversation", ours=True),
+    Case(SDK_MESSAGES, "sdk_messages", needs="claude_agent_sdk"),
+)
 EVENT_CASES = (Case(EVENTS, "sessscan_events", ours=True),)
 
 
@@ -134,6 +140,9 @@ def all_sections() -> list[Section]:
         Section("long", "A long one", "long", (one, two, *EVENT_CASES), 0.5, ONE),
         Section("line", "One that is a single line", "line", (one, two), 0.5, ONE),
         Section("events", "The events of the usual one", "transcript", EVENT_CASES),
+        Section(
+            "conversation", "The conversation of the usual one", "transcript", CONVERSATION_CASES, 0.5, ONE
+        ),
         Section("store", "Many transcripts in project folders", "store", STORE_CASES, baseline=ONE),
         Section("index", "The same with the index, scanned before", "store", INDEX_CASES, baseline=STAT),
         Section(

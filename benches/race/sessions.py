@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -109,6 +110,9 @@ class Session:
         self.parent: str | None = None
         self.writer = self.session_id
         self.owed = 0.0  # state lines
+        self.messages = 0
+        self.uuids = hashlib.sha256()
+        """Of the messages, in the order of the conversation, which is that of the file."""
 
     # --- The session as a whole
 
@@ -267,6 +271,9 @@ class Session:
         truth = self.truth
         head: Record = {"parentUuid": self.parent, "isSidechain": False}
         self.parent = self._id()
+        if body["type"] != "system":
+            self.messages += 1
+            self.uuids.update(self.parent.encode())
         self.clock += int(self.dice.lognormvariate(7.5, 1.2))
         if self.dice.random() < 0.02:  # two writers: a time that is older than the one before
             self.clock -= self.dice.randrange(600_000)
@@ -363,7 +370,9 @@ class Session:
         return min(int(self.dice.lognormvariate(0, self.shape.spread) * self.shape.typical), limit)
 
     def _text(self, length: int) -> str:
-        return self.content.text(self.dice, length)
+        text = self.content.text(self.dice, length)
+        # The API refuses blank texts, and `reconcile` tells of them.
+        return text if text.strip() else "." * max(1, length)
 
     def _words(self, length: int) -> str:
         return " ".join(self._text(length).split())

@@ -6,6 +6,7 @@ and the reference must get everything right; the peers only the four answers.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -93,6 +94,39 @@ def sessscan_events(folder: Path, truth: Truth) -> Subject:
             pass
 
     return Subject(run, lambda found: _differences(found, truth["events"]), warm, extra)
+
+
+def sessscan_conversation(folder: Path, truth: Truth) -> Subject:
+    import sessscan
+
+    path = folder / truth["path"]
+    return Subject(
+        lambda: sessscan.conversation(path),
+        lambda found: _wrong_messages([message.uuid for message in found.messages], truth),
+        sessscan.conversation,
+    )
+
+
+def sdk_messages(folder: Path, truth: Truth) -> Subject:
+    """Measure the official SDK, which parses every line."""
+    config = tempfile.TemporaryDirectory()
+    project = Path(config.name, "projects", "-p")
+    project.mkdir(parents=True)
+    path = folder / truth["path"]
+    (project / path.name).symlink_to(path)
+    os.environ["CLAUDE_CONFIG_DIR"] = config.name
+    from claude_agent_sdk import get_session_messages
+
+    def wrong(found: list[Any]) -> list[str]:
+        config.cleanup()
+        return _wrong_messages([message.uuid for message in found], truth)
+
+    return Subject(lambda: get_session_messages(path.stem), wrong)
+
+
+def _wrong_messages(uuids: list[str], truth: Truth) -> list[str]:
+    digest = hashlib.sha256("".join(uuids).encode()).hexdigest()
+    return _differences({"messages": len(uuids), "uuids": digest}, truth["conversation"])
 
 
 def _differences(found: dict[str, Any] | Counter[str], expected: dict[str, Any]) -> list[str]:
@@ -258,6 +292,8 @@ SUBJECTS: dict[str, Callable[..., Subject]] = {
         reference_scan,
         peer,
         sessscan_events,
+        sessscan_conversation,
+        sdk_messages,
         sessscan_store,
         stat_loop,
         index_rescan,

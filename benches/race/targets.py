@@ -10,6 +10,7 @@ from .sections import (
     ALL,
     APPENDED,
     BARE,
+    CONVERSATION,
     EMPTY_APP,
     EVENTS,
     JSON,
@@ -21,6 +22,7 @@ from .sections import (
     RESCAN,
     RIPGREP,
     SDK,
+    SDK_MESSAGES,
     STAT,
     TWO,
     VERSION,
@@ -73,6 +75,12 @@ def targets(results: Results) -> Iterator[Target]:
 
     measured = times(ONE, scan.get(TWO))
     yield Target("the same on two threads", "≥ 1.6 times one thread", 1.6, True, measured)
+
+    talk = results.get("conversation", {})
+    work = "the conversation of that transcript"
+    yield Target(work, "≥ 0.4 of the scan's rate", 0.4, True, times(ONE, talk.get(CONVERSATION), talk))
+    measured = times(SDK_MESSAGES, talk.get(CONVERSATION), talk)
+    yield Target(work, "≥ 20 times get_session_messages", 20, True, measured)
 
     store = results.get("store", {})
     for name in (ONE, ALL):
