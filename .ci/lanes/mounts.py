@@ -1,4 +1,4 @@
-"""Run `reconcile --apply` on full, read-only and other difficult file systems.
+"""Run `reconcile --apply`, and the repair of transcripts, on full, read-only and other difficult mounts.
 
 Each test runs `reconcile --apply` with an obstacle, again without it, and then `undo`. With the obstacle
 each row is old or new, and the report quotes the system's error; without it all rows are restored. In the end
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from small_store import SmallStore
+from small_transcripts import SmallTranscripts
 
 MIB = 1 << 20
 
@@ -30,9 +31,12 @@ def run(*command: str) -> None:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
-def command(store: SmallStore, name: str) -> tuple[int, str]:
+Small = SmallStore | SmallTranscripts
+
+
+def command(store: Small, name: str) -> tuple[int, str]:
     """Run the command line; return its exit status and output."""
-    program = [sys.executable, "-m", "sessscan", *store.arguments(name)]
+    program = [sys.executable, *store.program(name)]
     done = subprocess.run(program, capture_output=True, text=True, env=os.environ | {"COLUMNS": "500"})
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
@@ -79,11 +83,11 @@ def quota(stack: ExitStack, folder: Path) -> Path:
 ext4 = disk(16 * MIB, "mkfs.ext4", "-qF", "-m", "0")
 ntfs = disk(16 * MIB, "mkntfs", "-qFf", kind="ntfs-3g")
 
-Obstacle = Callable[[SmallStore, Path], contextlib.AbstractContextManager[object]]
+Obstacle = Callable[[Small, Path], contextlib.AbstractContextManager[object]]
 
 
 @contextlib.contextmanager
-def full(_: SmallStore, mount: Path) -> Iterator[None]:
+def full(_: Small, mount: Path) -> Iterator[None]:
     """Fill the file system to its last byte."""
     filler = mount / "filler"
     descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
@@ -99,7 +103,7 @@ def full(_: SmallStore, mount: Path) -> Iterator[None]:
         os.sync()
 
 
-def read_only(store: SmallStore, mount: Path) -> contextlib.AbstractContextManager[object]:
+def read_only(store: Small, mount: Path) -> contextlib.AbstractContextManager[object]:
     """Mount the store read-only over itself."""
 
     @contextlib.contextmanager
@@ -111,7 +115,7 @@ def read_only(store: SmallStore, mount: Path) -> contextlib.AbstractContextManag
     return bound()
 
 
-def mounted_over(store: SmallStore, mount: Path) -> contextlib.AbstractContextManager[object]:
+def mounted_over(store: Small, mount: Path) -> contextlib.AbstractContextManager[object]:
     """Mount another file over the row, which can then neither be renamed nor linked."""
     (mount / "same").write_bytes(store.replaced.read_bytes())
     os.utime(mount / "same", ns=(0, store.replaced.stat().st_mtime_ns))
@@ -131,7 +135,7 @@ def attribute(flag: str, folder: bool) -> Obstacle:
     """Return an obstacle: a `chattr` flag on the row or, with `folder`, on its folder."""
 
     @contextlib.contextmanager
-    def set_attribute(store: SmallStore, _: Path) -> Iterator[None]:
+    def set_attribute(store: Small, _: Path) -> Iterator[None]:
         path = store.replaced.parent if folder else store.replaced
         run("chattr", f"+{flag}", str(path))
         try:
@@ -142,7 +146,7 @@ def attribute(flag: str, folder: bool) -> Obstacle:
     return set_attribute
 
 
-def no_obstacle(_: SmallStore, __: Path) -> contextlib.AbstractContextManager[object]:
+def no_obstacle(_: Small, __: Path) -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
@@ -164,6 +168,8 @@ class MountTest:
     """The program that the test needs."""
     on_state: bool = False
     """Whether the obstacle is in the way of sessscan's own state, not of the store."""
+    small: type[Small] = SmallStore
+    """What is there: rows, or transcripts that are edited as a stream."""
 
 
 TESTS = (
@@ -186,6 +192,49 @@ TESTS = (
         needs="chattr",
     ),
     MountTest("ntfs, which cannot exchange files", ntfs, no_obstacle, None, failed=0, needs="ntfs-3g"),
+    MountTest("transcripts, a full tmpfs", tmpfs, full, "No space left on device", small=SmallTranscripts),
+    MountTest(
+        "transcripts, a full ext4",
+        ext4,
+        full,
+        "No space left on device",
+        needs="mkfs.ext4",
+        small=SmallTranscripts,
+    ),
+    MountTest(
+        "transcripts, a read-only bind mount",
+        tmpfs,
+        read_only,
+        "Read-only file system",
+        small=SmallTranscripts,
+    ),
+    MountTest(
+        "transcripts, one immutable (chattr +i)",
+        ext4,
+        attribute("i", False),
+        "not permitted",
+        failed=1,
+        needs="chattr",
+        small=SmallTranscripts,
+    ),
+    MountTest(
+        "transcripts, btrfs, which shares blocks",
+        disk(128 * MIB, "mkfs.btrfs", "-q"),
+        no_obstacle,
+        None,
+        failed=0,
+        needs="mkfs.btrfs",
+        small=SmallTranscripts,
+    ),
+    MountTest(
+        "transcripts, ntfs, which cannot exchange files",
+        ntfs,
+        no_obstacle,
+        None,
+        failed=0,
+        needs="ntfs-3g",
+        small=SmallTranscripts,
+    ),
 )
 
 
@@ -195,7 +244,7 @@ def run_test(test: MountTest, folder: Path) -> None:
         mount = test.make(stack, folder)
         elsewhere = folder / "elsewhere"
         elsewhere.mkdir()
-        store = SmallStore(mount if not test.on_state else elsewhere)
+        store = test.small(mount if not test.on_state else elsewhere)
         state = (mount if test.on_state else elsewhere) / "state"
         os.environ["SESSSCAN_HOME"] = str(state)
         with test.obstacle(store, mount):
@@ -236,7 +285,7 @@ def main() -> int:
             print(f"{test.title}: {error}")
             wrong += 1
         else:
-            print(f"{test.title}: {test.failed} of 2 rows failed and were reported; restored later; undone")
+            print(f"{test.title}: {test.failed} of 2 files failed and were reported; mended later; undone")
         tried += 1
     print(f"{tried} difficult mounts, violations: {wrong}")
     if tried < 4:

@@ -4,7 +4,8 @@ The writer works on a file system on a loop device on `blocklog`. Afterwards the
 cut could have left it: after any number of writes, with any of those since the last flush dropped or torn at
 a sector. Each such disk is mounted (so the file system recovers), swept as by the next run, and compared with
 what the writer had acknowledged by then. The controls must fail: writing in place, and the writer without its
-sync of the file or of the folder (strace makes the sync do nothing).
+sync of the file or of the folder (strace makes the sync do nothing). The same is done with transcripts that
+are kept, see `power_kept`; the control there is a database that does not sync.
 
     python power_cuts.py BLOCKLOG FOLDER [EXPERIMENT [STATES]]
 """
@@ -24,7 +25,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from power_workload import ROWS, backup, content, name
+import power_kept
+from power_workload import ROWS, TRANSCRIPT, backup, content, name, transcript, transcript_backup
 from sessscan import _core
 
 MIB = 1 << 20
@@ -62,6 +64,29 @@ class Experiment:
     control: str | None = None
     """For a control, which must fail: what is wrong with its writer."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether transcripts are kept, instead of files written."""
+        return self.style.startswith("kept")
+
+    @property
+    def title(self) -> str:
+        what = f"{self.kind}, transcripts kept" if self.keeps else self.kind
+        return f"{what}, control: {self.control}" if self.control else what
+
+    @property
+    def rounds(self) -> int:
+        if self.control:
+            return CONTROL_ROUNDS
+        return KEPT_ROUNDS if self.keeps else KINDS[self.kind].rounds
+
+    @property
+    def states(self) -> int:
+        if self.control:
+            # Without syncs a database hardly writes.
+            return KEPT_CONTROL_STATES if self.keeps else CONTROL_STATES
+        return KEPT_STATES if self.keeps else KINDS[self.kind].states
+
 
 SYNCS = 5
 """The syncs of a round: new file, old file, folder with the backup, folder after the exchange, journal."""
@@ -74,8 +99,13 @@ EXPERIMENTS = (
     Experiment("ext4", "no-sync", "noatime,noauto_da_alloc", 1, "without the file's sync"),
     Experiment("xfs", "no-sync", without=1, control="without the file's sync"),
     Experiment("ext4", "no-sync", without=4, control="without the folder's sync"),
+    Experiment("ext4", "kept"),
+    Experiment("xfs", "kept"),
+    Experiment("btrfs", "kept"),
+    Experiment("ext4", "kept-no-sync", control="without the database's syncs"),
 )
 CONTROL_ROUNDS, CONTROL_STATES = 8, 80
+KEPT_ROUNDS, KEPT_STATES, KEPT_CONTROL_STATES = 14, 80, 20
 
 
 @dataclass(frozen=True)
@@ -128,6 +158,7 @@ class Workspace:
         run("mount", "-o", f"loop,{experiment.options}", str(image), str(self.live))
         for row in range(ROWS):
             (self.live / name(row)).write_bytes(content(row, 0))
+        (self.live / TRANSCRIPT).write_bytes(transcript(0))
         (self.live / "journal").write_bytes(b"begin\n")
         run("umount", str(self.live))
         run("cp", "--sparse=always", str(image), str(base))
@@ -140,7 +171,7 @@ class Workspace:
             # The kernel removes a loop device that `mount` made, however the mount ends.
             run("mount", "-o", f"loop,{experiment.options}", str(self.fuse / "disk"), str(self.live))
             try:
-                self.run_workload(experiment, kind)
+                self.run_workload(experiment)
             finally:
                 run("umount", str(self.live))
         finally:
@@ -151,10 +182,11 @@ class Workspace:
         assert end is not None, "the workload did not finish"
         return base, events[:end]
 
-    def run_workload(self, experiment: Experiment, kind: Kind) -> None:
+    def run_workload(self, experiment: Experiment) -> None:
         """Run the workload, under strace if a sync is to do nothing."""
-        rounds = CONTROL_ROUNDS if experiment.control else kind.rounds
-        command = [sys.executable, str(HERE / "power_workload.py"), str(self.live), str(self.fuse / "mark")]
+        rounds = experiment.rounds
+        program = HERE / ("power_kept.py" if experiment.keeps else "power_workload.py")
+        command = [sys.executable, str(program), str(self.live), str(self.fuse / "mark")]
         command += [str(rounds), experiment.style]
         if experiment.without is not None:
             inject = f"inject=fsync:retval=0:when={experiment.without}+{SYNCS}"
@@ -265,6 +297,7 @@ class Acknowledged:
         """Yield what in the folder differs from what was acknowledged, or is neither old nor new."""
         for row, version in enumerate(self.versions):
             yield from self._row(folder, row, version, backups)
+        yield from self._transcript(folder)
         lines = (folder / "journal").read_bytes().splitlines()[1:]
         expected = [b"%d" % step for step in self.done["journal"]]
         if lines[: len(expected)] != expected:
@@ -276,6 +309,21 @@ class Acknowledged:
                 continue
             if path.exists() == removed or not (removed or path.read_bytes() == content(9, step)):
                 yield f"{path.name} was created or removed, but the change is lost"
+
+    def _transcript(self, folder: Path) -> Iterator[str]:
+        version = max(self.done["transcript"], default=0)
+        running = self.running == ("transcript", version + 1, 0)
+        path = folder / TRANSCRIPT
+        now = path.read_bytes() if path.exists() else None
+        possible = {transcript(each): each for each in range(version, version + 1 + running)}
+        if now not in possible:
+            found = f"{len(now)} bytes, {now[14_990:15_020]!r}" if now is not None else "missing"
+            yield f"the transcript should be version {version}, but is {found}"
+            return
+        for kept in range(possible[now]):
+            old = folder / transcript_backup(kept)
+            if not old.exists() or old.read_bytes() != transcript(kept):
+                yield f"{old.name} is not version {kept} of the transcript"
 
     def _row(self, folder: Path, row: int, version: int, backups: bool) -> Iterator[str]:
         path = folder / name(row)
@@ -301,6 +349,8 @@ def check(
         before = {path.name for path in workspace.probe.iterdir() if not path.name.startswith(".sessscan-")}
         _core.sweep(str(workspace.probe))
         after = {path.name for path in workspace.probe.iterdir()}
+        if experiment.keeps:
+            return list(power_kept.violations(workspace.probe, events[: cut.after]))
         acknowledged_steps = Acknowledged(events[: cut.after])
         wrong = list(acknowledged_steps.violations(workspace.probe, backups=experiment.style != "in-place"))
         if experiment.control is None and after != before:
@@ -326,10 +376,9 @@ def run_experiment(workspace: Workspace, experiment: Experiment, wanted: int) ->
     acknowledged = sum(isinstance(event, str) and event.startswith("done") for event in events)
     flushes = events.count(None)
     writes = sum(isinstance(event, Write) for event in events)
-    title = f"{experiment.kind}, control: {experiment.control}" if experiment.control else experiment.kind
     print(
-        f"{title}: {acknowledged} acknowledged, {writes} writes and {flushes} flushes of the disk; "
-        f"{tried} states, violations: {violated} ({time.monotonic() - begin:.0f} s)",
+        f"{experiment.title}: {acknowledged} acknowledged, {writes} writes and {flushes} flushes of the "
+        f"disk; {tried} states, violations: {violated} ({time.monotonic() - begin:.0f} s)",
         flush=True,
     )
     if not (acknowledged and writes and flushes and tried >= wanted * 0.9):
@@ -347,13 +396,13 @@ def main() -> int:
     workspace = Workspace(blocklog, Path(folder))
     good = True
     for experiment in EXPERIMENTS:
-        if only and not re.fullmatch(only[0], f"{experiment.kind} {experiment.control}"):
+        name = f"{experiment.kind} kept" if experiment.keeps else experiment.kind
+        if only and not re.fullmatch(only[0], f"{name} {experiment.control}"):
             continue
         if shutil.which(KINDS[experiment.kind].make[0]) is None:
             print(f"{experiment.kind}: SKIP: no {KINDS[experiment.kind].make[0]}")
             continue
-        wanted = CONTROL_STATES if experiment.control else KINDS[experiment.kind].states
-        good = run_experiment(workspace, experiment, int(only[1]) if only[1:] else wanted) and good
+        good = run_experiment(workspace, experiment, int(only[1]) if only[1:] else experiment.states) and good
     return 0 if good else 1
 
 

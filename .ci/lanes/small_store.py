@@ -59,6 +59,10 @@ class SmallStore:
     def listing(self) -> list[str]:
         return sorted(path.name for path in Path(self.rows[0]).parent.iterdir())
 
+    def program(self, command: str) -> list[str]:
+        """Return the arguments of Python for a command."""
+        return ["-m", "sessscan", *self.arguments("undo" if command == "undo" else "reconcile")]
+
     def arguments(self, command: str) -> list[str]:
         """Return the arguments of the command line for a command."""
         if command == "undo":
