@@ -175,6 +175,51 @@ fn a_program_that_has_the_file_open_is_waited_for() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "old contentlate\n");
 }
 
+/// The kernel sets the time of a write before the size: the file that comes back may have the one without the
+/// other.
+#[test]
+fn a_line_of_which_only_the_time_can_be_seen_is_not_lost() {
+    let folder = scratch();
+    let path = folder.path().join("target");
+    fs::write(&path, "old content").unwrap();
+    let calls = append_before(
+        Faulty::new(Fault::None, 0),
+        Setup { exchange: true, link: true, share: true, backup: false },
+        &[],
+    )
+    .calls;
+    let exchange = calls.iter().position(|&call| call == "exchange").unwrap();
+    let mut fs = Faulty::new(Fault::None, 0);
+    let opened = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let (before, after) = (path.clone(), path.clone());
+    let (opening, begun, finished) = (opened.clone(), opened.clone(), opened);
+    let meanwhile = fs.meanwhile.get_mut();
+    meanwhile.push((exchange, Box::new(move || append(&before, "line 0"))));
+    meanwhile.push((
+        exchange + 1,
+        Box::new(move || {
+            *opening.borrow_mut() = Some(fs::OpenOptions::new().append(true).open(after).unwrap())
+        }),
+    ));
+    // The calls after the exchange: the look at the old file, the look before and the exchange back, and then
+    // the look at ours.
+    meanwhile.push((
+        exchange + 4,
+        Box::new(move || {
+            let later = std::time::SystemTime::now() + Duration::from_secs(1);
+            begun.borrow().as_ref().unwrap().set_modified(later).unwrap();
+        }),
+    ));
+    *fs.while_waiting.get_mut() =
+        Some(Box::new(move || finished.take().unwrap().write_all(b"line 1\n").unwrap()));
+    let result = edit_old(&fs, &path, None);
+    assert!(matches!(result, Err(ReplaceError::Conflict { .. })), "{result:?}");
+    let calls = fs.log.take();
+    assert_eq!(calls[exchange..][..5], ["exchange", "stat_at", "stat_at", "exchange", "stat_at"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old contentline 0\nline 1\n");
+    assert_eq!(names(folder.path()), ["target"]);
+}
+
 /// A program appends line after line, each time opening the file anew, while it is repaired thousands of
 /// times.
 #[test]

@@ -144,8 +144,9 @@ impl<F: Fs> Temporary<'_, F> {
     /// in: it is a newer version and must be put back in its turn. Stamps decide that, not contents: reading
     /// takes so long that an owner who writes all the time would keep us here without end.
     ///
-    /// An owner who appends does not make a newer version: if the file that comes out is ours and has grown
-    /// beyond its `end`, what it has gained is carried over.
+    /// An owner who appends does not make a newer version: if the file that comes out is ours and still has our
+    /// `end` where we wrote it, what it gains behind that is carried over. It may have gained nothing yet: the
+    /// time of a write is set before the size.
     fn exchange_back(&self, mut end: Option<Vec<u8>>) -> io::Result<()> {
         let target = self.target;
         let mut put = self.stamp;
@@ -157,8 +158,8 @@ impl<F: Fs> Temporary<'_, F> {
                 exchanged => {
                     exchanged?;
                     let out = target.fs.stat_at(&target.dir, &self.name)?.stamp;
-                    let grown = out.same_file(&put) && out.size > put.size;
-                    if out != put && !(grown && end.is_some() && self.end()? == end) {
+                    let appended_to = out.same_file(&put) && out.size >= put.size;
+                    if out != put && !(appended_to && end.is_some() && self.end()? == end) {
                         (put, end) = (theirs, None);
                         continue;
                     }
