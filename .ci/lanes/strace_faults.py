@@ -7,7 +7,9 @@ backup, the journal is readable, and the next run and the next undo do what they
 shows each time that the fault hit the intended call. The same is done with two damaged transcripts, which are
 edited as a stream, and with a session that is moved to another folder.
 
-    python strace_faults.py [COMMAND]...
+    python strace_faults.py [K/N | COMMAND...]
+
+`K/N` injects each Nth fault only, from the Kth on; K may be 0.
 """
 
 from __future__ import annotations
@@ -310,9 +312,13 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="sessscan-strace-", dir=memory) as parent,
         ProcessPoolExecutor(2, initializer=prepare_worker, initargs=(parent,)) as pool,
     ):
-        commands = sys.argv[1:] or COMMANDS
+        arguments, part, parts = sys.argv[1:], 0, 1
+        if arguments and re.fullmatch(r"\d+/[1-9]\d*", arguments[0]):
+            part, parts = map(int, arguments.pop(0).split("/"))
+        commands = arguments or COMMANDS
         recorded = {command: pool.submit(record, command).result() for command in commands}
         jobs = [(name, call, fault) for name, calls in recorded.items() for call in calls for fault in FAULTS]
+        jobs = jobs[part % parts :: parts]
         wrong = missed = 0
         for job, outcome in zip(jobs, pool.map(try_fault, jobs, chunksize=4), strict=True):
             if outcome is not None:
