@@ -302,7 +302,11 @@ def test_a_strict_scan_checks_every_byte_of_every_value(value: str, depth: int) 
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.text(max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3),
     lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(max_size=3), value, max_size=3),
     max_leaves=6,
 )

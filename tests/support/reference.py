@@ -286,7 +286,7 @@ def _deep_object_at(text: str, at: int) -> tuple[dict[str, Any], int]:
             scalar = SCALAR.match(text, at)
             if scalar is None:
                 raise ValueError("a value was expected")
-            value = {"true": True, "false": False, "null": None}.get(scalar[0], 0.0)
+            value = DECODER.decode(scalar[0])
             at = scalar.end()
 
         while containers:
