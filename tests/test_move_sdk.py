@@ -39,20 +39,21 @@ def listed(directory: str | Path) -> dict[str, str | None]:
 
 
 def test_the_python_sdk_lists_moved_sessions_under_the_new_folder(home: Home) -> None:
+    old = str(home.folder / "code" / "shop")  # the SDK takes paths of this system only
     for number in range(1, 4):
-        home.transcript(number, cwds=(f"{OLD}/api",) * number)
+        home.transcript(number, old, cwds=(str(Path(old, "api")),) * number)
     ids = [session_id(number) for number in range(1, 4)]
-    before = listed(OLD)
+    before = listed(old)
     said = messages_of(ids)
     assert sorted(before) == ids
     assert all(said)
-    report = home.move()
+    report = home.move(old)
     assert report.exit_status == 0
     assert listed(home.new) == before
-    assert listed(OLD) == {}
+    assert listed(old) == {}
     assert messages_of(ids) == said
     sessscan.undo(report.run, force=True)
-    assert listed(OLD) == before
+    assert listed(old) == before
     assert messages_of(ids) == said
 
 
