@@ -99,8 +99,10 @@ class _Span:
     last: int | None = None
 
     def extend(self, time: int) -> None:
-        self.first = time if self.first is None else min(self.first, time)
-        self.last = time if self.last is None else max(self.last, time)
+        if self.first is None or time < self.first:
+            self.first = time
+        if self.last is None or time > self.last:
+            self.last = time
 
 
 @dataclass
@@ -186,8 +188,12 @@ def _response(copies: list[_InFile], files: Sequence[TokenFile], spans: dict[int
 
     oldest = min(copies, key=age) if len(copies) > 1 else copies[0]
     file = files[oldest.file]
-    _, _, time, _, _, _, session, cwd, model, sidechain, *first = oldest.first
-    final = [_tokens(copy.final[_INPUT:]) for copy in copies]
+    _, _, time, _, _, _, session, cwd, model, sidechain, *counts = oldest.first
+    first = _tokens(counts)
+    if len(copies) == 1 and oldest.final is oldest.first:
+        final = first
+    else:
+        final = max((_tokens(copy.final[_INPUT:]) for copy in copies), key=lambda tokens: tokens.output)
     return Response(
         time,
         file,
@@ -195,8 +201,8 @@ def _response(copies: list[_InFile], files: Sequence[TokenFile], spans: dict[int
         model,
         file.of_subagent or sidechain is True,
         cwd,
-        _tokens(first),
-        final[0] if len(final) == 1 else max(final, key=lambda tokens: tokens.output),
+        first,
+        final,
     )
 
 
