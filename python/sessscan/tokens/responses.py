@@ -135,7 +135,7 @@ def read_responses(
     """
     found = Responses()
     spans: dict[int, _Span] = defaultdict(_Span)
-    copies: dict[_Key, dict[int, _InFile]] = defaultdict(dict)
+    copies: dict[_Key, list[_InFile]] = {}
     for number, row in _rows(files, found, threads):
         _, line, time, message, request, uuid = row[:6]
         if time is not None:
@@ -144,12 +144,14 @@ def read_responses(
             key: _Key = ("m" + message, request)
         else:
             key = (f"u{uuid}", None) if uuid is not None else (f"l{line}", files[number].path)
-        known = copies[key].get(number)
+        known = copies.get(key)
         if known is None:
-            copies[key][number] = _InFile(number, row, row)
+            copies[key] = [_InFile(number, row, row)]
+        elif known[-1].file == number:  # the files are read one after the other
+            known[-1].add(row)
         else:
-            known.add(row)
-    found.responses = [_response([*of.values()], files, spans) for of in copies.values()]
+            known.append(_InFile(number, row, row))
+    found.responses = [_response(of, files, spans) for of in copies.values()]
     return found
 
 
