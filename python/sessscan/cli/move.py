@@ -9,7 +9,7 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import InsecureState, NoIndex, Projects, Stores, fail, folders, repeated
+from .options import InsecureState, NoIndex, PlanFile, PlanOut, Projects, Stores, fail, folders, repeated
 from .plans import apply_plan, check_new, follow, save
 
 if TYPE_CHECKING:
@@ -47,17 +47,8 @@ def move(
     store: Stores = None,
     projects: Projects = None,
     form: Annotated[Format, option(Shape.TEXT, Shape.DOCUMENT)] = Format.TEXT,
-    plan_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the plan to a new file, for --plan.")
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Show the plan in this file, or with --apply carry out exactly that plan. Refused if "
-            "anything it rests on has changed.",
-        ),
-    ] = None,
+    plan_out: PlanOut = None,
+    plan: PlanFile = None,
     force: Annotated[
         bool,
         typer.Option(

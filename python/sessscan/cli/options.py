@@ -71,6 +71,19 @@ InsecureState = Annotated[
     ),
 ]
 
+PlanOut = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Save the plan to a new file, for --plan.")
+]
+
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Show the plan in this file, or with --apply carry out exactly that plan. Refused if anything "
+        "it rests on has changed.",
+    ),
+]
+
 Force = Annotated[bool, typer.Option("--force", help="Proceed even if the desktop app is running.")]
 
 

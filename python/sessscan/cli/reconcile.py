@@ -9,7 +9,18 @@ import typer
 
 from .command import command
 from .formats import Format, Shape, option, write
-from .options import Force, InsecureState, NoIndex, Projects, Stores, fail, folders, repeated
+from .options import (
+    Force,
+    InsecureState,
+    NoIndex,
+    PlanFile,
+    PlanOut,
+    Projects,
+    Stores,
+    fail,
+    folders,
+    repeated,
+)
 from .plans import apply_plan, check_new, follow, save
 
 if TYPE_CHECKING:
@@ -45,17 +56,8 @@ def reconcile(
     rebuild_index: Annotated[
         bool, typer.Option("--rebuild-index", help="Also rebuild old sessions-index.json files.")
     ] = False,
-    plan_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the plan to a new file, for --plan.")
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Show the plan in this file, or with --apply carry out exactly that plan. Refused if a file "
-            "it rests on has changed.",
-        ),
-    ] = None,
+    plan_out: PlanOut = None,
+    plan: PlanFile = None,
     verify: Annotated[
         bool,
         typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +12,7 @@ from ..keeping.forget import Forgotten
 from ..keeping.select import KeptTranscript
 from ..keeping.store import TranscriptVersion
 from .screen import Page
-from .text import command, counted, moment, size, when
+from .text import command, counted, moment, reasons, size, when
 
 SCHEMA = "sessscan.kept-transcripts/1"
 
@@ -31,10 +30,8 @@ def print_snapshot(report: TranscriptsReport) -> None:
     page.prose(f"{new} kept; {report.unchanged:,} had not changed.", style="bold")
     page.prose(f"All that is kept takes {size(report.size)}, in {report.folder}.")
     if report.passed_over:
-        kinds = Counter(reason for _, reason in report.passed_over)
-        reasons = ", ".join(f"{one} {count:,}" if count > 1 else one for one, count in kinds.items())
         many = counted(len(report.passed_over), "transcript was", "transcripts were")
-        page.prose(f"{many} passed over ({reasons}): older versions of them stay.")
+        page.prose(f"{many} passed over ({reasons(report.passed_over)}): older versions of them stay.")
 
 
 def transcripts_document(found: Sequence[KeptTranscript], taken: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +13,7 @@ from ..snapshots.capture import SnapshotReport
 from ..snapshots.diff import Difference, differences
 from ..snapshots.store import KeptRow, RowVersion
 from .screen import Page
-from .text import command, counted, folded, moment, size, when
+from .text import command, counted, folded, moment, reasons, size, when
 
 SCHEMA = "sessscan.snapshots/1"
 
@@ -33,10 +32,9 @@ def print_snapshot(report: SnapshotReport, given: Sequence[str]) -> None:
         new = counted(len(captured.kept), "row has changed and was", "rows have changed and were")
         page.prose(f"{new} kept anew; {captured.unchanged:,} had not changed.", style="bold")
         if captured.passed_over:
-            kinds = Counter(reason for _, reason in captured.passed_over)
-            reasons = ", ".join(f"{one} {count:,}" if count > 1 else one for one, count in kinds.items())
             many = counted(len(captured.passed_over), "row was", "rows were")
-            page.prose(f"{many} not kept ({reasons}): older snapshots of them stay. To see what can be done:")
+            why = reasons(captured.passed_over)
+            page.prose(f"{many} not kept ({why}): older snapshots of them stay. To see what can be done:")
             page.whole(command(["sessscan", "reconcile", *given]), indent=2, style=TYPE)
 
 

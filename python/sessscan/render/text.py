@@ -11,7 +11,8 @@ import os
 import shlex
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 # Joiners, which emoji and Persian need. They neither hide nor move text.
 _HARMLESS = "\u200c\u200d"
@@ -90,3 +91,9 @@ def size(count: int) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Format a number of things: `1 row`, `2 rows`, `12,345 rows`. `many`: the plural, if it is irregular."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def reasons(passed_over: Iterable[tuple[str, str]]) -> str:
+    """List why paths were passed over: each reason once, with how often it was given if more than once."""
+    kinds = Counter(reason for _, reason in passed_over)
+    return ", ".join(f"{one} {count:,}" if count > 1 else one for one, count in kinds.items())
