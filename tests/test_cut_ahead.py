@@ -1,4 +1,4 @@
-"""Cutting on other threads what is kept next: the same pieces, in bounded memory, each error in its place."""
+"""Test cutting ahead on other threads: the same pieces, in bounded memory, each error in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcripts that are kept: what was reported as kept comes back byte for byte, whatever happened since."""
+"""Test that what was reported as kept of a transcript comes back byte for byte, whatever happened since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions that a watch has kept: which are thinned out, and that no byte of them is lost."""
+"""Test the versions that a watch has kept: which are thinned out, and that no byte of them is lost."""
 
 from __future__ import annotations
 

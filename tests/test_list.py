@@ -1,4 +1,4 @@
-"""`sessscan list`: which sessions it shows, in which order and how."""
+"""Test which sessions `sessscan list` shows, in which order and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a move does to sessions, rows and leases, and what it leaves alone."""
+"""Test what a move does to sessions, rows and leases, and what it leaves alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where directories are once a folder has moved: on paths of POSIX and of Windows, spelt in any way."""
+"""Test where directories are once a folder has moved: on paths of POSIX and of Windows, spelt in any way."""
 
 from __future__ import annotations
 

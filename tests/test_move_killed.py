@@ -1,4 +1,4 @@
-"""A move that is killed before or after any call of the writer can be completed, and taken back."""
+"""Test that a move that is killed before or after any call of the writer can be completed, and taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both official SDKs find moved sessions in their new place, with the same messages, on a new machine too."""
+"""Test that both official SDKs find moved sessions with the same messages, on a new machine too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readable rows that have lost their link: each kind, what misleads, and that nothing else changes."""
+"""Test readable rows that have lost their link: each kind, what misleads, and that nothing else changes."""
 
 from __future__ import annotations
 

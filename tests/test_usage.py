@@ -1,4 +1,4 @@
-"""Tokens added up: each response once, however many records and files it stands in."""
+"""Test how tokens are added up: each response once, however many records and files it stands in."""
 
 from __future__ import annotations
 

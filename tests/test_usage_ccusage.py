@@ -1,4 +1,4 @@
-"""The tokens that ccusage counts in the same files, and each difference with its reason."""
+"""Compare tokens with those that ccusage counts in the same files, each difference with its reason."""
 
 from __future__ import annotations
 

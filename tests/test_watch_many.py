@@ -1,4 +1,4 @@
-"""A watch keeps a thousand sessions that grow at once, in memory that does not grow with what they say."""
+"""Test that a watch keeps a thousand sessions that grow at once, in memory that does not grow with them."""
 
 from __future__ import annotations
 

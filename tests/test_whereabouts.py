@@ -1,4 +1,4 @@
-"""Where a project's folder may be that is gone, and the command that findings propose then."""
+"""Test where a project's folder may be that is gone, and the command that findings propose then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values of any keys at any depth, one row a record."""
+"""Read the values of any keys at any depth, one row a record."""
 
 from collections.abc import Iterator, Sequence
 from os import PathLike

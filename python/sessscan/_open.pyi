@@ -1,3 +1,5 @@
+"""Tell what Python's own `open` and `stat` cannot, and open files without being in the app's way."""
+
 import sys
 from os import PathLike
 

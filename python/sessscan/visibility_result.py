@@ -1,4 +1,4 @@
-"""What `why` says of a session: for each place that shows sessions, whether it shows this one, and by which
+"""Define what `why` returns: for each place that shows sessions, whether it shows this one, and by which
 rule."""
 
 from __future__ import annotations

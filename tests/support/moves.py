@@ -1,4 +1,4 @@
-"""A home with sessions whose project has moved: transcripts as the CLI writes them, rows, leases."""
+"""Make a home with sessions whose project has moved: transcripts as the CLI writes them, rows, leases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of one task: pieces of files, to be sent to any machine."""
+"""Describe the work of one task: pieces of files, to be sent to any machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules by which each place shows or hides sessions, where each is known from, and since which version.
+"""List the rules by which each place shows or hides sessions, where each is known from, and since when.
 
 To add a rule, add it here, apply it in the module of its place, and add its row to `python/docs/why.md`.
 Versions of the SDKs are the first published ones whose code has the rule; `#N` is an issue of

@@ -1,4 +1,4 @@
-"""What the TypeScript SDK takes for white space and for pasted text."""
+"""Tell what the TypeScript SDK takes for white space and for pasted text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-//! Why a file is left alone although the system would let it be read or replaced.
+//! Say why a file is left alone although the system would let it be read or replaced.
 
 use std::io;
 

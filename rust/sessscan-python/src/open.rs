@@ -1,4 +1,4 @@
-//! What Python's own `open` and `stat` cannot do: leave a file free for the app on Windows, and tell its birth.
+//! Do what Python's own `open` and `stat` cannot: leave a file free for the app on Windows, and tell its birth.
 
 use crate::error::os_error;
 #[cfg(windows)]

@@ -1,4 +1,4 @@
-//! The records of a conversation, in forty bytes each, as one pass over a file finds them.
+//! Keep the records of a conversation in forty bytes each, as one pass over a file finds them.
 
 use super::extract::extract;
 use super::extras::{Preserved, QueuedCommand, preserved, queued_command, speaks};

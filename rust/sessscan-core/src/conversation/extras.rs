@@ -1,4 +1,4 @@
-//! What rare records say: what a compaction preserves, what a queued command is, who wrote a hidden message.
+//! Read what rare records say: what a compaction preserves, what a queued command is, who wrote a hidden message.
 
 use super::facts::Span;
 use super::ids::{Id, Ids};

@@ -1,4 +1,4 @@
-//! What the conversation needs of one record: the ranges of some values, down to the blocks of its message.
+//! Note what the conversation needs of one record: the ranges of some values, down to the blocks of its message.
 
 use crate::bytes::View;
 

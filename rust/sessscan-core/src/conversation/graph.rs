@@ -1,4 +1,4 @@
-//! From the records to the conversation: which records there are, what follows what, and where the last one is.
+//! Make the conversation of the records: which records there are, what follows what, and where the last one is.
 //!
 //! This is what the official TypeScript SDK's `getSessionMessages` does (0.3.332), step by step.
 

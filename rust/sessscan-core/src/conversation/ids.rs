@@ -1,4 +1,4 @@
-//! Numbers for the ids that records name: equal ids have equal numbers.
+//! Number the ids that records name: equal ids have equal numbers.
 
 use super::facts::Span;
 use crate::bytes::View;

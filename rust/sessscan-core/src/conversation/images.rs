@@ -1,4 +1,4 @@
-//! How many images a message has, and how large they are, by their own headers.
+//! Count the images that a message has, and read their sizes from their own headers.
 
 use super::facts::{Facts, Field};
 use super::said::equals;

@@ -1,4 +1,4 @@
-//! What the reader does not reach, and why.
+//! Tell what the reader does not reach, and why.
 
 use super::entries::{Entries, Entry, Flag};
 use super::graph::{Bits, Chain, Graph, Node};

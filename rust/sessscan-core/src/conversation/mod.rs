@@ -1,4 +1,4 @@
-//! The conversation that a transcript holds, as the official readers give it, and what they do not reach.
+//! Find the conversation that a transcript holds, as the official readers give it, and what they do not reach.
 //!
 //! One pass collects the records (`entries`), of lines that were proved right (`walk`) or read byte by byte
 //! (`extract`). What follows what is then worked out in memory (`graph`, `siblings`, `queued`), and compared

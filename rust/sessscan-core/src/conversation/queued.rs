@@ -1,4 +1,4 @@
-//! Commands that were queued while the model worked: which of them the reader makes messages of.
+//! Tell which commands that were queued while the model worked the reader makes messages of.
 
 use super::entries::{Entry, Flag, Taken};
 use super::graph::{Chain, Graph, Node};

@@ -1,4 +1,4 @@
-//! What the API refuses in a message, as its users quote it.
+//! Find what the API refuses in a message, as its users quote it.
 
 use super::facts::{Block, Facts, Field, Span, inside};
 use super::said::equals;

@@ -1,4 +1,4 @@
-//! What one value says: whether it is true, a text, a time, the beginning of one.
+//! Read what one value says: whether it is true, a text, a time, the beginning of one.
 
 use super::facts::{Facts, Field, Span, inside};
 use crate::bytes::View;

@@ -1,4 +1,4 @@
-//! Whether many conversations are whole: numbers only, in little memory.
+//! Tell whether many conversations are whole: in numbers only, in little memory.
 
 use super::{Conversation, Message, Reason, conversation_with};
 use crate::cancel::CancelToken;

@@ -1,4 +1,4 @@
-//! Every record that is left in a file, with all that a repair asks of it.
+//! List every record that is left in a file, with all that a repair asks of it.
 //!
 //! This takes far more memory than a conversation, and is made for damaged files only.
 

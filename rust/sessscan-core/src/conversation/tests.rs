@@ -1,4 +1,4 @@
-//! The fast reader and its slow twin find the same in the same lines.
+//! Test that the fast reader and its slow twin find the same in the same lines.
 
 use super::extract::extract;
 use super::facts::{Facts, Field};

@@ -1,4 +1,4 @@
-//! The values of a column, and how a value's bytes become one of them.
+//! Collect the values of a column, each made of the bytes that a record has for it.
 
 use super::path::FieldType;
 use crate::grammar::{Machine, Step, Strictness};

@@ -1,4 +1,4 @@
-//! The values of any keys at any depth, one row a record.
+//! Read the values of any keys at any depth, one row a record.
 //!
 //! The scan is that of a transcript, with other keys at depth 1 whose values it notes. [`walk`] goes into those
 //! values only.

@@ -1,5 +1,5 @@
-//! The fields that the fast reader finds are those of the byte-by-byte one, of a plain search for each path, and of
-//! serde_json, however the bytes are cut.
+//! Test that the fields that the fast reader finds are those of the byte-by-byte one, of a plain search for each path,
+//! and of serde_json, however the bytes are cut.
 
 use super::column::FieldValues;
 use super::path::parse;
