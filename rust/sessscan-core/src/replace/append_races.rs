@@ -220,6 +220,41 @@ fn a_line_of_which_only_the_time_can_be_seen_is_not_lost() {
     assert_eq!(names(folder.path()), ["target"]);
 }
 
+/// A program has opened our file while it was in place, and writes long after it was taken back.
+#[test]
+fn our_file_is_left_to_a_program_that_keeps_it_open() {
+    let folder = scratch();
+    let path = folder.path().join("target");
+    fs::write(&path, "old content").unwrap();
+    let exchanged = Setup { exchange: true, link: true, share: true, backup: false };
+    let calls = append_before(Faulty::new(Fault::None, 0), exchanged, &[]).calls;
+    let exchange = calls.iter().position(|&call| call == "exchange").unwrap();
+    let mut fs = Faulty::new(Fault::None, 0);
+    let opened = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let (before, after, opening) = (path.clone(), path.clone(), opened.clone());
+    let meanwhile = fs.meanwhile.get_mut();
+    meanwhile.push((exchange, Box::new(move || append(&before, "line 0"))));
+    meanwhile.push((
+        exchange + 1,
+        Box::new(move || {
+            *opening.borrow_mut() = Some(fs::OpenOptions::new().append(true).open(after).unwrap())
+        }),
+    ));
+    if Native.has_writer(&fs::File::open(&path).unwrap()).is_none() {
+        eprintln!("this system cannot tell whether a file is open for writing");
+        return;
+    }
+    let result = edit_old(&fs, &path, None);
+    assert!(matches!(result, Err(ReplaceError::Io { .. })), "{result:?}");
+    opened.take().unwrap().write_all(b"late\n").unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old contentline 0\n");
+    sweep::sweep_in(&Native, folder.path(), |_| false).unwrap();
+    let kept = names(folder.path());
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let texts = kept.iter().map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
+    assert!(texts.into_iter().any(|text| text == "new contentlate\n"), "{kept:?}");
+}
+
 /// A program appends line after line, each time opening the file anew, while it is repaired thousands of
 /// times.
 #[test]

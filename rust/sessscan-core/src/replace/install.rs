@@ -193,12 +193,17 @@ impl<F: Fs> Temporary<'_, F> {
     }
 
     /// Carry over to the target what our own file, which is under our name again, has gained.
+    ///
+    /// A file that a program still has open for writing stays under our name, and is an error of kind
+    /// `ResourceBusy`: what it writes later must not be lost.
     fn carry_back(&self) -> io::Result<()> {
         let target = self.target;
         let Found::File(mut file, _) = target.find(&self.name)? else { return Ok(()) };
-        target.settle(&file);
-        let grown = target.fs.stat(&file)?.stamp.size > self.stamp.size;
-        if grown { target.carry(&mut file, self.stamp.size) } else { Ok(()) }
+        let settled = target.settle(&file);
+        if target.fs.stat(&file)?.stamp.size > self.stamp.size {
+            target.carry(&mut file, self.stamp.size)?;
+        }
+        if settled { Ok(()) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
     /// Return Ok if a rename that was reported as failed has in fact happened.
